@@ -1,0 +1,65 @@
+"""The weighted nearest-neighbour classifier: section 3.4, arXiv:1805.01978 (Wu et al. 2018)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def nearest(train: Tensor, test: Tensor, *, k: int, max_similarities: int = 2**25) -> tuple[Tensor, Tensor]:
+    """The k nearest of `train` for each row of `test`, by cosine similarity.
+
+    Args:
+        train: (M, D) features, the bank.
+        test: (N, D) features.
+        k: neighbours; the whole bank where it is smaller.
+        max_similarities: similarities held at once; 2**25 are 128 MB of float32.
+
+    Returns:
+        similarities (N, min(k, M)), nearest first, and their rows in `train`, int64.
+    """
+    bank = F.normalize(train.float(), dim=1).T  # (D, M)
+    queries = F.normalize(test.float(), dim=1)  # (N, D)
+    k = min(k, len(train))
+    rows = max(1, max_similarities // len(train))
+    with torch.autocast(test.device.type, enabled=False):
+        parts = [(chunk @ bank).topk(k, dim=1) for chunk in torch.split(queries, rows)]  # (rows, k) each
+    return torch.cat([p.values for p in parts]), torch.cat([p.indices for p in parts])
+
+
+def vote(similarities: Tensor, labels: Tensor, *, num_classes: int, temperature: float = 0.07) -> Tensor:
+    """Share of the vote per class; a neighbour weighs exp(similarity / temperature).
+
+    Args:
+        similarities: (N, K) of the neighbours.
+        labels: (N, K) int64 classes of the neighbours.
+
+    Returns:
+        (N, C) float32 whose rows sum to 1: the paper's weights over their sum, so that no temperature overflows.
+    """
+    weights = torch.softmax(similarities.float() / temperature, dim=1)  # (N, K)
+    shares = weights.new_zeros(len(weights), num_classes)
+    return shares.scatter_add_(1, labels, weights)  # (N, C)
+
+
+def knn_scores(
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    *,
+    k: int,
+    num_classes: int,
+    temperature: float = 0.07,
+    max_similarities: int = 2**25,
+) -> Tensor:
+    """Class scores of the k nearest neighbours; k = 1 is the plain nearest neighbour.
+
+    Args:
+        train_features: (M, D).
+        train_labels: (M,) int64 in [0, num_classes).
+        test_features: (N, D).
+
+    Returns:
+        (N, C) shares of the vote, rows sum to 1.
+    """
+    similarities, index = nearest(train_features, test_features, k=k, max_similarities=max_similarities)
+    return vote(similarities, train_labels[index], num_classes=num_classes, temperature=temperature)
