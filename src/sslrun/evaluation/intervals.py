@@ -1,0 +1,72 @@
+"""95 % intervals: over test items where one model was scored, over draws and items where several were."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+CONFIDENCE = 0.95
+TAIL = (1 - CONFIDENCE) / 2
+MAX_COUNTS = 2**22  # resampled counts held at once: 32 MB of int64
+
+
+def resampled_counts(counts: Tensor, *, resamples: int, seed: int) -> Iterator[Tensor]:
+    """Bootstrap resamples of n items of which only M kinds matter: one multinomial draw each, exact in distribution.
+
+    Args:
+        counts: (M,) int64, how many items are of each kind; their sum is n.
+
+    Yields:
+        (r, M) float64 counts, `resamples` rows in all, in chunks that bound the memory.
+    """
+    generator = np.random.default_rng(seed)
+    n, shares = int(counts.sum()), (counts.double() / counts.sum()).numpy()
+    chunk = max(1, MAX_COUNTS // len(counts))
+    for start in range(0, resamples, chunk):
+        drawn = generator.multinomial(n, shares, size=min(chunk, resamples - start))
+        yield torch.from_numpy(drawn).double()  # (r, M)
+
+
+def percentile_interval(statistics: Tensor) -> tuple[float, float]:
+    """The middle 95 % of (R,) bootstrap statistics; those that are NaN (not defined in a resample) are left out."""
+    defined = statistics[~statistics.isnan()].double()
+    low, high = torch.quantile(defined, torch.tensor([TAIL, 1 - TAIL], dtype=torch.float64)).tolist()
+    return low, high
+
+
+def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) -> tuple[float, float]:
+    """Percentile bootstrap over test items of a mean, such as accuracy.
+
+    It is a point where all items are equal: 100 % of 50 items right says nothing here of the 51st.
+
+    Args:
+        per_item: (n,) values, one per test item, such as 1 where the prediction is right.
+    """
+    values, counts = torch.unique(per_item.double().cpu(), return_counts=True)
+    means = [drawn @ values / len(per_item) for drawn in resampled_counts(counts, resamples=resamples, seed=seed)]
+    return percentile_interval(torch.cat(means))
+
+
+def draws_interval(per_draw: Tensor) -> tuple[float, float]:
+    """Interval of the mean over K draws (label subsets, runs), all of them scored on the same n test items.
+
+    Two variances add up: of the draws, estimated from K means and hence with Student's t of K - 1 degrees of freedom,
+    and of the test items, each item's value averaged over the draws. The half widths add in quadrature (as in MOVER,
+    Zou and Donner 2008). The noise of one item in one draw enters both terms, which errs on the wide side. A
+    percentile bootstrap over 5 draws covers about 83 % instead of 95 %, and less once the test items vary.
+
+    Args:
+        per_draw: (K, n) values, K >= 2, such as 1 where draw k's prediction of item i is right.
+
+    Returns:
+        low and high; with few draws they may leave the range of the values.
+    """
+    assert len(per_draw) >= 2, "the variance over draws needs two of them"
+    values = per_draw.double()
+    k, n = values.shape
+    of_draws = stats.t.ppf(1 - TAIL, k - 1) * values.mean(dim=1).std().item() / k**0.5
+    of_items = stats.norm.ppf(1 - TAIL) * values.mean(dim=0).std(correction=0).item() / n**0.5
+    mean, half = values.mean().item(), float(np.hypot(of_draws, of_items))
+    return mean - half, mean + half
