@@ -1,0 +1,159 @@
+"""Class scores to rows: accuracy, F1, balanced accuracy, AUROC and calibration, each with its interval."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from sslrun.core.rows import Row
+from sslrun.evaluation.intervals import bootstrap_interval, percentile_interval, resampled_counts
+
+CALIBRATION_BINS = 15
+SLOW_RESAMPLES = 200  # for AUROC and ECE, whose resamples need every item
+
+
+def classification_rows(
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    encoder: str,
+    dataset: str,
+    split: str,
+    evaluation: str,
+    seed: int,
+    logits: bool,
+    labels_used: int | float | str = "all",
+    condition: str = "",
+    resamples: int = 2000,
+) -> list[Row]:
+    """Rows top1, top5 (where C > 5), macro_f1, balanced_accuracy, auroc and ece.
+
+    `auroc` is one class against the rest, averaged over classes; it is left out where the test lacks a class.
+    Intervals are percentile bootstraps over test items.
+
+    Args:
+        scores: (N, C) logits, or probabilities whose rows sum to 1.
+        labels: (N,) int64 classes.
+        logits: whether a softmax turns the scores into probabilities.
+        labels_used: labels that the classifier was trained with, as in `Row.labels`.
+    """
+    scores, labels = scores.float().cpu(), labels.cpu()
+    num_classes = scores.shape[1]
+    probabilities = scores.softmax(dim=1) if logits else scores
+    row = functools.partial(
+        Row,
+        encoder=encoder,
+        dataset=dataset,
+        split=split,
+        evaluation=evaluation,
+        n=len(labels),
+        seed=seed,
+        condition=condition,
+        labels=labels_used,
+    )
+    rows = []
+    for k in (1, 5) if num_classes > 5 else (1,):
+        correct = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double()  # (N,)
+        low, high = bootstrap_interval(correct, seed=seed, resamples=resamples)
+        rows.append(row(metric=f"top{k}", value=correct.mean().item(), low=low, high=high))
+
+    cells, counts = torch.unique(labels * num_classes + scores.argmax(dim=1), return_counts=True)  # (M,)
+    of_counts = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}
+    resampled: dict[str, list[Tensor]] = {metric: [] for metric in of_counts}
+    for drawn in resampled_counts(counts, resamples=resamples, seed=seed):
+        for metric, statistic in of_counts.items():
+            resampled[metric].append(statistic(drawn, cells, num_classes=num_classes))
+    for metric, statistic in of_counts.items():
+        value = statistic(counts.double()[None], cells, num_classes=num_classes).item()
+        low, high = percentile_interval(torch.cat(resampled[metric]))
+        rows.append(row(metric=metric, value=value, low=low, high=high))
+
+    each = torch.ones(len(labels), dtype=torch.int64)
+    weights = torch.cat(list(resampled_counts(each, resamples=SLOW_RESAMPLES, seed=seed)))  # (R, N)
+    of_weights = {"auroc": macro_auroc, "ece": calibration_error}
+    if len(torch.unique(labels)) < num_classes:
+        del of_weights["auroc"]
+    for metric, weighted in of_weights.items():
+        value = weighted(probabilities, labels, weights=each.double()[None]).item()
+        statistics = weighted(probabilities, labels, weights=weights)
+        # resampling widens the gap in every bin, so a resample's ECE lies above that of the test: centre them on it
+        low, high = percentile_interval((statistics - statistics.nanmean() + value).clamp(0, 1))
+        rows.append(row(metric=metric, value=value, low=low, high=high))
+    return rows
+
+
+def confusion_matrix(scores: Tensor, labels: Tensor) -> Tensor:
+    """(C, C) int64 counts: rows are the truth, columns the prediction."""
+    num_classes = scores.shape[1]
+    cells = labels * num_classes + scores.argmax(dim=1)
+    return torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
+
+
+def macro_f1(counts: Tensor, cells: Tensor, *, num_classes: int) -> Tensor:
+    """Mean F1 of the classes that occur as truth or prediction (scikit-learn's definition).
+
+    Args:
+        counts: (R, M) items in each cell of R confusion matrices.
+        cells: (M,) flat positions of those cells, truth * num_classes + prediction.
+
+    Returns:
+        (R,) float64.
+    """
+    true_positives, truths, predictions = _margins(counts, cells, num_classes=num_classes)
+    return (2 * true_positives / (truths + predictions)).nanmean(dim=1)  # 0 / 0 where a class does not occur
+
+
+def balanced_accuracy(counts: Tensor, cells: Tensor, *, num_classes: int) -> Tensor:
+    """Mean recall of the classes that occur as truth; arguments and result as in `macro_f1`."""
+    true_positives, truths, _ = _margins(counts, cells, num_classes=num_classes)
+    return (true_positives / truths).nanmean(dim=1)
+
+
+def _margins(counts: Tensor, cells: Tensor, *, num_classes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Diagonals, row sums and column sums, (R, C) each."""
+    truth, prediction = cells // num_classes, cells % num_classes
+    zeros = counts.new_zeros(len(counts), num_classes)
+    hit = truth == prediction
+    return (
+        zeros.index_add(1, truth[hit], counts[:, hit]),
+        zeros.index_add(1, truth, counts),
+        zeros.index_add(1, prediction, counts),
+    )
+
+
+def macro_auroc(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Tensor:
+    """Area under the ROC curve of each class against the rest, averaged; ties count half.
+
+    Args:
+        probabilities: (N, C).
+        labels: (N,) int64.
+        weights: (R, N) how often each item is taken.
+
+    Returns:
+        (R,) float64; a class that a resample lacks is left out of that resample's mean.
+    """
+    areas = []
+    for c in range(probabilities.shape[1]):
+        score, order = probabilities[:, c].contiguous().sort()
+        weight = weights[:, order]  # (R, N), ascending by score
+        positive = (labels[order] == c).double()
+        negatives = torch.nn.functional.pad((weight * (1 - positive)).cumsum(dim=1), (1, 0))  # (R, N + 1)
+        is_positive = positive.bool()
+        ranked = score[is_positive]
+        beaten, tied = torch.searchsorted(score, ranked), torch.searchsorted(score, ranked, right=True)
+        won = (negatives[:, beaten] + negatives[:, tied]) / 2  # (R, P) weight of the negatives below each positive
+        weight = weight[:, is_positive]
+        areas.append((won * weight).sum(dim=1) / (weight.sum(dim=1) * negatives[:, -1]))
+    return torch.stack(areas).nanmean(dim=0)
+
+
+def calibration_error(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Tensor:
+    """Expected calibration error in 15 equal bins of confidence: eq. 3, arXiv:1706.04599 (Guo et al. 2017).
+
+    Arguments and result as in `macro_auroc`.
+    """
+    confidence, prediction = probabilities.double().max(dim=1)
+    gap = (prediction == labels).double() - confidence  # (N,)
+    bins = ((confidence * CALIBRATION_BINS).ceil().long() - 1).clamp(0, CALIBRATION_BINS - 1)
+    per_bin = weights.new_zeros(len(weights), CALIBRATION_BINS).index_add(1, bins, weights * gap)  # (R, bins)
+    return per_bin.abs().sum(dim=1) / weights.sum(dim=1)
