@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sslrun.config.errors import ConfigError
+from sslrun.evaluation.few_labels import few_label_rows, nested_subsets
+
+NAMES = {"encoder": "pixels", "dataset": "digits", "seed": 0}
+LABELS = torch.tensor([0] * 100 + [1] * 300 + [2] * 50)[torch.randperm(450, generator=torch.Generator().manual_seed(0))]
+
+
+def per_class(index: torch.Tensor) -> list[int]:
+    return LABELS[index].bincount(minlength=3).tolist()
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[torch.Tensor, ...]:
+    """Train pixels and labels, test pixels and labels: 70 and 30 %."""
+    x, y = load_digits(return_X_y=True)
+    x, test_x, y, test_y = train_test_split(x.astype(np.float32), y, test_size=0.3, random_state=0, stratify=y)
+    return tuple(torch.from_numpy(a) for a in (x, y, test_x, test_y))
+
+
+def test_subsets_are_stratified_and_nested():
+    subsets, notes = nested_subsets(LABELS, budgets=(1, 5, 0.1, 50, "all"), seed=0)
+    assert notes == []
+    counts = {b: per_class(i) for b, i in subsets.items()}
+    assert counts == {1: [1] * 3, 5: [5] * 3, 0.1: [10, 30, 5], 50: [50] * 3, "all": [100, 300, 50]}
+    assert all(len(i.unique()) == len(i) for i in subsets.values())
+    for smaller, larger in ((1, 5), (5, 0.1), (0.1, 50), (50, "all")):
+        assert set(subsets[smaller].tolist()) <= set(subsets[larger].tolist())
+
+
+def test_a_subset_does_not_depend_on_the_other_budgets():
+    alone, _ = nested_subsets(LABELS, budgets=(5,), seed=3)
+    among, _ = nested_subsets(LABELS, budgets=(0.1, 1, 5, 10), seed=3)
+    other, _ = nested_subsets(LABELS, budgets=(5,), seed=4)
+    assert torch.equal(alone[5], among[5])
+    assert not torch.equal(alone[5], other[5])
+
+
+def test_a_fraction_gives_every_class_one_and_says_so():
+    subsets, notes = nested_subsets(LABELS, budgets=(0.001, 0.01, 0.02), seed=0)
+    assert [per_class(i) for i in subsets.values()] == [[1, 1, 1], [1, 3, 1], [2, 6, 1]]
+    assert notes == ["few_labels.budgets: 0.001 of the smallest class (50) is none; took one"]
+
+
+def test_a_budget_beyond_the_smallest_class_is_skipped_with_a_note():
+    subsets, notes = nested_subsets(LABELS, budgets=(50, 51), seed=0)
+    assert list(subsets) == [50]
+    assert notes == ["few_labels.budgets: 51 per class skipped; the smallest class has 50"]
+
+
+@pytest.mark.parametrize("budget", [0, -1, 1.0, 0.0, 1.5, True, "some"])
+def test_a_budget_of_no_kind_is_an_error(budget):
+    with pytest.raises(ConfigError, match=r"few_labels.budgets must be whole numbers >= 1, in \(0, 1\), or \"all\""):
+        nested_subsets(LABELS, budgets=(budget,), seed=0)
+
+
+def test_digits_reach_the_published_accuracies(digits):
+    rows, notes = few_label_rows(*digits, **NAMES, budgets=(1, 5, 10, 50), draws=5)
+    assert notes == []
+    assert [r.labels for r in rows] == [1, 5, 10, 50]
+    # shared/data/README.md: pixels .558 .827 .888 .954, from other draws
+    for row, published, tolerance in zip(rows, (0.558, 0.827, 0.888, 0.954), (0.08, 0.04, 0.03, 0.02), strict=True):
+        assert row.value == pytest.approx(published, abs=tolerance)
+        assert row.low < row.value < row.high
+        assert (row.evaluation, row.metric, row.draws, row.n) == ("few_labels", "top1", 5, 540)
+    assert rows[0].high - rows[0].low > rows[-1].high - rows[-1].low
+
+
+def test_budgets_that_coincide_give_equal_numbers(digits):
+    x, y, test_x, test_y = digits
+    small, labels = nested_subsets(y, budgets=(20,), seed=0)[0][20], y
+    x, y = x[small], labels[small]  # 20 per class: 0.1 of them are 2
+    rows, _ = few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(2, 0.1, 2), draws=2)
+    assert [r.labels for r in rows] == [2, 0.1]
+    assert rows[0].value == rows[1].value
+
+
+def test_all_labels_are_one_draw_with_an_interval_over_items(digits):
+    [row], _ = few_label_rows(*digits, **NAMES, budgets=("all",), draws=5)
+    assert row.draws == 1
+    assert 0 < row.high - row.low < 0.05
+
+
+def test_one_draw_has_no_interval(digits):
+    [row], _ = few_label_rows(*digits, **NAMES, budgets=(1,), draws=1)
+    assert (row.low, row.high) == (None, None)
+
+
+def test_scale_of_a_feature_does_not_matter(digits):
+    x, y, test_x, test_y = digits
+    scale = torch.logspace(-2, 2, 64)
+    [plain], _ = few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(5,), draws=2)
+    [scaled], _ = few_label_rows(x * scale, y, test_x * scale, test_y, **NAMES, budgets=(5,), draws=2)
+    assert scaled.value == pytest.approx(plain.value, abs=0.003)
