@@ -1,0 +1,88 @@
+"""Frozen features: every item through the encoder once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.config.errors import TrainingError
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an encoder makes of a dataset, on the CPU.
+
+    Attributes:
+        features: (N, D) float32.
+        labels: (N,) int64 classes; None where the dataset has none.
+        index: (N,) int64 positions in the dataset; 0 to N - 1 where the batches do not say.
+    """
+
+    features: Tensor
+    labels: Tensor | None
+    index: Tensor
+
+
+def extract(
+    encoder: nn.Module,
+    loader: Iterable[Batch],
+    prepare: Callable[[Batch], Batch],
+    *,
+    device: torch.device | str,
+    autocast: torch.dtype | None,
+) -> Features:
+    """Features of every item of `loader`, by `encoder` in eval mode; its modules' training flags are put back.
+
+    Args:
+        encoder: has `reads`, the key of its input in a prepared batch; gives (B, D); lies on `device`.
+        loader: dicts of tensors, with `label` (B,) and `index` (B,) where there are any.
+        prepare: uint8 batch on the device -> normalised float batch.
+        autocast: precision of the forward pass; None for float32.
+
+    Raises:
+        TrainingError: features that are not finite.
+    """
+    kind = torch.device(device).type
+    features, labels, indices = [], [], []
+    with _evaluating(encoder):
+        for batch in loader:
+            batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+            # the loader stays outside: what its dataset caches must not become inference tensors
+            with torch.inference_mode(), torch.autocast(kind, dtype=autocast, enabled=autocast is not None):
+                z = encoder(prepare(batch)[str(encoder.reads)])  # (B, D)
+            features.append(z.float().cpu())
+            labels.extend([batch["label"].cpu()] if "label" in batch else [])
+            indices.extend([batch["index"].cpu()] if "index" in batch else [])
+    together = torch.cat(features)
+    _check_finite(together)
+    return Features(
+        features=together,
+        labels=torch.cat(labels) if labels else None,
+        index=torch.cat(indices) if indices else torch.arange(len(together)),
+    )
+
+
+def _check_finite(features: Tensor) -> None:
+    finite = features.isfinite()
+    if not finite.all():
+        share = 1 - finite.double().mean().item()
+        raise TrainingError(
+            f"{share:.2%} of the features are not finite; training diverged, or precision is too low for this encoder"
+        )
+
+
+@contextmanager
+def _evaluating(encoder: nn.Module) -> Iterator[None]:
+    """Eval mode; afterwards each module's own flag, for parts may be frozen in eval mode while the rest trains."""
+    flags = {module: module.training for module in encoder.modules()}
+    encoder.eval()
+    try:
+        yield
+    finally:
+        for module, training in flags.items():
+            module.training = training

@@ -1,0 +1,22 @@
+"""The baseline that learns nothing: the image itself as its features."""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MAX_FEATURES = 3072  # 3 x 32 x 32: CIFAR images stay whole
+
+
+class Pixels(nn.Module):
+    """Flattened pixels, average-pooled to a square where there are more than 3,072 of them."""
+
+    reads = "image"
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, D) of (B, C, H, W), D <= 3,072."""
+        channels, height, width = image.shape[1:]
+        if channels * height * width > MAX_FEATURES:
+            side = math.isqrt(MAX_FEATURES // channels)
+            image = F.adaptive_avg_pool2d(image, (min(height, side), min(width, side)))
+        return image.flatten(1)
