@@ -1,0 +1,1 @@
+"""Encoders over torchvision, timm and our own nets."""

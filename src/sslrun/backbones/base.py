@@ -1,0 +1,81 @@
+"""What methods and evaluations see of any backbone."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import BackboneConfig
+
+
+class Encoder(nn.Module, ABC):
+    """A backbone that gives one vector for each input, and one for each token where it has tokens.
+
+    Attributes:
+        num_features: D.
+        reads: key of the batch that it encodes: image, input_ids, wave, series.
+        config: the configuration that builds it again.
+        inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std.
+    """
+
+    num_features: int
+    reads: str = "image"
+    config: BackboneConfig
+    inputs: dict[str, Any]
+
+    @abstractmethod
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, …) -> (B, D), pooled as the backbone's paper does."""
+
+    def tokens(self, x: Tensor, keep: Tensor | None = None, **rest: Any) -> Tensor:
+        """(B, …) -> (B, N, D), one vector a token.
+
+        Args:
+            x: the input.
+            keep: (B, K) positions of the visible tokens; None keeps all.
+            rest: the batch's further keys.
+
+        Raises:
+            ConfigError: the backbone has no tokens.
+        """
+        raise ConfigError(f"backbone={self.config.name} has no patch tokens; choose a ViT, e.g. backbone=vit_tiny")
+
+    @abstractmethod
+    def library_state(self) -> dict[str, Tensor]:
+        """Weights under the names of the backbone's own library."""
+
+    @abstractmethod
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Inverse of `library_state`; ConfigError where names or shapes do not fit."""
+
+    def library_config(self) -> dict[str, Any]:
+        """Entries of config.json by which the backbone's own library finds the architecture."""
+        return {}
+
+    def save(self, folder: Path) -> None:
+        """Write model.safetensors and config.json, as `sslrun.load_encoder` and the backbone's library load them."""
+        from sslrun.backbones.folder import save_encoder
+
+        save_encoder(self, folder)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Parameters from the input up, a list per block: what layer-wise learning-rate decay counts."""
+        return [list(self.parameters())]
+
+
+def load_state(network: nn.Module, state: dict[str, Tensor], *, may_lack: tuple[str, ...], origin: str) -> None:
+    """Load weights, leaving out a classifier (`may_lack` prefixes); ConfigError names what does not fit."""
+    own = network.state_dict()
+    given = {k: v for k, v in state.items() if not k.startswith(may_lack) or k in own}
+    wrong = [k for k in own if k not in given and not k.startswith(may_lack)]
+    wrong += [k for k in given if k not in own]
+    wrong += [
+        f"{k} {tuple(given[k].shape)} for {tuple(own[k].shape)}"
+        for k in own
+        if k in given and given[k].shape != own[k].shape
+    ]
+    if wrong:
+        raise ConfigError(f"{origin} does not fit the backbone: {', '.join(sorted(wrong)[:3])} ({len(wrong)} in all)")
+    network.load_state_dict(given, strict=False)

@@ -1,0 +1,104 @@
+"""Encoder folders: model.safetensors + config.json. Nothing is unpickled."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.compose import group_from_plain, plain
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import target_of
+from sslrun.config.schema import BackboneConfig
+from sslrun.core.atomic import replacing, write_json
+
+FORMAT = "sslrun-encoder/1"
+
+
+def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
+    """Build a backbone for inputs such as `{"channels": 3, "image_size": 32, …}`, with `config.pretrained` weights.
+
+    Raises:
+        ConfigError: no such architecture; weights that are absent or do not fit.
+    """
+    encoder: Encoder = target_of("backbone", config)(config, inputs)
+    encoder.config, encoder.inputs = config, dict(inputs)
+    if isinstance(config.pretrained, str):
+        encoder.load_library_state(read_weights(Path(config.pretrained).expanduser()))
+    return encoder
+
+
+def save_encoder(encoder: Encoder, folder: Path) -> None:
+    """Write both files, each whole or not at all; config.json last, so that its presence means a whole encoder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in encoder.library_state().items()}
+    config = {
+        "format": FORMAT,
+        **encoder.library_config(),
+        "num_features": encoder.num_features,
+        "reads": encoder.reads,
+        "inputs": encoder.inputs,
+        "backbone": plain(encoder.config) | {"pretrained": None},
+    }
+    with replacing(folder / "model.safetensors") as path:
+        save_file(state, path, metadata={"format": "pt"})
+    write_json(folder / "config.json", config)
+
+
+def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> Encoder:
+    """Load an encoder from a run folder or an `encoder/` folder, in eval mode on the CPU.
+
+    Args:
+        path: the folder.
+        inputs: other inputs than it was trained for, e.g. another `image_size`.
+
+    Returns:
+        The encoder: (B, C, H, W) normalised floats -> (B, D). `encoder.inputs` tells channels, image_size, mean and
+        std of the images it was trained on.
+
+    Raises:
+        ConfigError: no encoder there, or one that does not fit `inputs`.
+    """
+    folder = Path(path)
+    folder = folder / "encoder" if (folder / "encoder").is_dir() else folder
+    config = read_config(folder)
+    encoder = build_encoder(_backbone(config), inputs or config["inputs"])
+    encoder.load_library_state(read_weights(folder))
+    return encoder.eval()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of an encoder folder."""
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{folder} holds no encoder: {error}") from error
+    if config.get("format") != FORMAT:
+        raise ConfigError(f"{folder}/config.json is of format {config.get('format')!r}, not {FORMAT!r}")
+    return config
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, a run or encoder folder, or a torch file (read with weights_only=True)."""
+    for candidate in (path / "encoder" / "model.safetensors", path / "model.safetensors", path):
+        if candidate.is_file():
+            path = candidate
+            break
+    else:
+        raise ConfigError(f"backbone.pretrained={path}: no such weights file, run or encoder folder")
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
+    if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
+        raise ConfigError(f"backbone.pretrained={path} holds no flat dict of tensors")
+    return state
+
+
+def _backbone(config: dict[str, Any]) -> BackboneConfig:
+    backbone = group_from_plain("backbone", config["backbone"])
+    assert isinstance(backbone, BackboneConfig)
+    return backbone

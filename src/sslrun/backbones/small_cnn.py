@@ -1,0 +1,39 @@
+"""A small convolutional net for images of 8 to 28 px."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, load_state
+from sslrun.config.backbone import SmallCNNConfig
+
+
+class SmallCNN(Encoder):
+    """Three 3x3 convolutions with BatchNorm and ReLU, the last two of stride 2; average pooling to 2x2; D = 16 width."""
+
+    def __init__(self, config: SmallCNNConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        w = config.width
+        widths = [int(inputs["channels"]), w, 2 * w, 4 * w]
+        blocks = [
+            nn.Sequential(nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+            for i, o, stride in zip(widths[:-1], widths[1:], (1, 2, 2), strict=True)
+        ]
+        self.network = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        self.num_features = 4 * widths[-1]
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, C, H, W) -> (B, D)."""
+        return self.network(x)
+
+    def library_state(self) -> dict[str, Tensor]:
+        """Names of the plain nn.Sequential."""
+        return self.network.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load what `library_state` gave."""
+        load_state(self.network, state, may_lack=(), origin="the weights file")
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """One list a convolution."""
+        return [list(self.network[i].parameters()) for i in range(3)]

@@ -1,0 +1,92 @@
+"""Any timm model, by name."""
+
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, load_state
+from sslrun.config.backbone import TimmConfig
+from sslrun.config.checks import did_you_mean
+from sslrun.config.errors import ConfigError
+
+
+class TimmEncoder(Encoder):
+    """A timm model without its classifier; (B, C, H, W) -> (B, D), pooled as the model does."""
+
+    def __init__(self, config: TimmConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        architecture = config.name.split(".")[0]
+        if architecture not in timm.list_models():
+            near = did_you_mean(architecture, timm.list_models())
+            raise ConfigError(f"backbone.name={config.name}: timm has no such model{near}")
+        self.arguments = self._arguments(config, inputs)
+        try:
+            self.network = timm.create_model(
+                config.name,
+                pretrained=config.pretrained is True,
+                num_classes=0,
+                in_chans=int(inputs["channels"]),
+                **self.arguments,
+            )
+        except (TypeError, ValueError, AssertionError) as error:
+            raise ConfigError(f"backbone.name={config.name} refuses {self.arguments}: {error}") from error
+        except (OSError, RuntimeError) as error:
+            raise ConfigError(f"backbone.pretrained=true: timm's weights cannot be fetched here ({error})") from error
+        self.num_features = int(self.network.num_features)
+
+    @staticmethod
+    def _arguments(config: TimmConfig, inputs: dict[str, Any]) -> dict[str, Any]:
+        arguments = dict(config.options)
+        takes_size = timm.is_model_in_modules(
+            config.name.split(".")[0], ("vision_transformer", "deit", "swin_transformer", "eva", "beit")
+        )
+        if takes_size:
+            arguments.setdefault("img_size", int(inputs["image_size"]))
+        if config.patch_size is not None:
+            arguments["patch_size"] = config.patch_size
+        if config.drop_path:
+            arguments["drop_path_rate"] = config.drop_path
+        return arguments
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, C, H, W) -> (B, D)."""
+        return self.network(x)
+
+    def library_state(self) -> dict[str, Tensor]:
+        """timm's names."""
+        return self.network.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load timm's names; a classifier is ignored."""
+        load_state(self.network, state, may_lack=("head.", "fc.", "classifier."), origin="the weights file")
+
+    def library_config(self) -> dict[str, Any]:
+        """By this, `timm.create_model("local-dir:FOLDER")` finds the architecture and the weights."""
+        size = int(self.inputs["image_size"])
+        return {
+            "library": "timm",
+            "architecture": self.config.name.split(".")[0],
+            "num_classes": 0,
+            "num_features": self.num_features,
+            "model_args": {"in_chans": int(self.inputs["channels"]), **self.arguments},
+            "pretrained_cfg": {
+                "input_size": [int(self.inputs["channels"]), size, size],
+                "mean": self.inputs.get("mean"),
+                "std": self.inputs.get("std"),
+                "num_classes": 0,
+                "classifier": None,
+            },
+        }
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Everything before the blocks, then each block, then what follows them."""
+        blocks = getattr(self.network, "blocks", None)
+        if not isinstance(blocks, nn.Sequential | nn.ModuleList):
+            return super().layers()
+        inside = [list(block.parameters()) for block in blocks]
+        seen = {id(p) for block in inside for p in block}
+        names = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
+        last = [p for n, p in names if n.startswith(("norm.", "fc_norm.", "attn_pool."))]
+        first = [p for n, p in names if not n.startswith(("norm.", "fc_norm.", "attn_pool."))]
+        return [first, *inside, last] if last else [first, *inside]

@@ -1,0 +1,150 @@
+"""One entry point: `sslrun <command> [key=value …] [Hydra's flags]`. Imports nothing heavy."""
+
+import importlib
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from sslrun.runs import signals
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+HYDRA_COMMANDS = {
+    "pretrain": "train an encoder on unlabelled data",
+    "probe": "measure a frozen encoder: kNN, linear, few labels",
+    "finetune": "train all weights of an encoder on labels",
+    "preview": "a picture of training images and their views",
+}
+PLAIN_COMMANDS = {
+    "resume": "continue a run: sslrun resume RUN",
+    "export": "an encoder out of a run's checkpoint: sslrun export RUN FOLDER",
+    "list": "methods, backbones, datasets, augmentations, optimizers, experiments",
+    "doctor": "what this machine has, and how to get what is missing",
+}
+COMMANDS = HYDRA_COMMANDS | PLAIN_COMMANDS
+
+
+def usage() -> str:
+    """The text of `sslrun --help`."""
+    lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: sslrun <command> [group=name | key=value …] [-m] [--cfg job] [--help] [--config-dir DIR] [--debug]",
+            "",
+            *lines,
+            "",
+            "  sslrun pretrain method=byol",
+            "  sslrun pretrain method=simclr dataset=imagefolder dataset.root=/data/images dataset.image_size=64",
+            "  sslrun probe encoder=runs/pretrain/…",
+            "  sslrun finetune encoder=runs/pretrain/… labels=10",
+            "  sslrun pretrain -m method=byol,simclr seed=1,2,3",
+            "",
+            "`sslrun <command> --help` shows its configuration. --debug (or SSLRUN_DEBUG=1) shows tracebacks.",
+            'Shell completion: eval "$(sslrun -sc install=bash)"',
+        ]
+    )
+
+
+def main() -> None:
+    """Run one command; the user's errors are one line and exit code 2."""
+    signals.install()
+    arguments = sys.argv[1:]
+    if "--debug" in arguments:
+        arguments = [a for a in arguments if a != "--debug"]
+        os.environ["SSLRUN_DEBUG"] = "1"
+    if any(a in ("-sc", "--shell-completion") or a.startswith("--shell-completion=") for a in arguments):
+        completed = _completion(arguments)
+        if completed is None:
+            return
+        arguments = completed
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return
+    if arguments[0] in ("-V", "--version"):
+        from sslrun import __version__
+
+        print(f"sslrun {__version__}")
+        return
+    command, *rest = arguments
+    if command not in COMMANDS:
+        from sslrun.config.checks import did_you_mean
+
+        _exit(f"'{command}' is not a command{did_you_mean(command, COMMANDS)}; see `sslrun --help`")
+    try:
+        if command in PLAIN_COMMANDS:
+            importlib.import_module(f"sslrun.commands.{command}").main(rest)
+        else:
+            _run_hydra(command, rest)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        _report(error)
+
+
+def _report(error: Exception) -> NoReturn:
+    """Exit with the user's error as one line; anything else is our bug and keeps its traceback."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from sslrun.config.errors import SslrunError
+
+    if os.environ.get("SSLRUN_DEBUG"):
+        raise error
+    if isinstance(error, SslrunError):
+        _exit(" ".join(str(error).split()))
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        from sslrun.config.compose import one_line
+
+        _exit(one_line(error))
+    raise error
+
+
+def _exit(message: str) -> NoReturn:
+    print(f"sslrun: error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _run_hydra(command: str, rest: list[str]) -> None:
+    import hydra  # here, so that `sslrun --help` stays fast
+    from hydra.core.plugins import Plugins
+
+    from sslrun.config.compose import conf_dir
+    from sslrun.commands.task import run_task
+    from sslrun.config.registry import load_all
+    from sslrun.config.resolvers import register_resolvers
+    from sslrun.config.search_path import UserConf
+
+    load_all()
+    register_resolvers()
+    Plugins.instance().register(UserConf)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here whole, to be told in one line
+
+    def task(config: "DictConfig") -> float | None:
+        try:
+            return run_task(command, rest, config)
+        except Exception as error:  # here already: Hydra would add lines of its own
+            _report(error)
+
+    task.__module__ = f"sslrun.{command}"  # Hydra names the job after it
+    program = sys.argv[0]
+    sys.argv = [program, *rest]  # what Hydra parses
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(task)()
+
+
+def _completion(arguments: list[str]) -> list[str] | None:
+    """Hydra's completion asks `sslrun -sc query=bash` with COMP_LINE="sslrun pretrain meth": take the command out of
+    that line, and complete the command itself where it is not there yet (then None: it is done)."""
+    if not any(a.startswith("query=") for a in arguments):
+        return arguments if arguments[0] in COMMANDS else ["pretrain", *arguments]
+    line = os.environ.get("COMP_LINE", "")
+    match = re.match(r"\s*(\S+)\s+(\S*)", line)
+    word = match.group(2) if match else ""
+    if word not in COMMANDS or line.endswith(word):
+        print(" ".join(name for name in COMMANDS if name.startswith(word)))
+        return None
+    if word in PLAIN_COMMANDS:
+        return None
+    os.environ["COMP_LINE"] = re.sub(rf"^(\s*\S+\s+){word}\s", r"\1", line, count=1)
+    return [word, *arguments]

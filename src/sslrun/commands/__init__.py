@@ -1,0 +1,1 @@
+"""One file per command; this package itself imports nothing."""

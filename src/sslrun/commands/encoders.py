@@ -1,0 +1,104 @@
+"""From `encoder=` to a built encoder and the dataset it is measured on."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sslrun.backbones.base import Encoder
+from sslrun.backbones.folder import build_encoder, load_encoder, read_config
+from sslrun.config.backbone import TimmConfig
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import group_from_plain, load
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import BackboneConfig, DatasetConfig
+from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
+from sslrun.runs.folder import read_manifest
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: an encoder by reference, its architecture, and the dataset as it must be read for it.
+
+    Attributes:
+        backbone: architecture, also of the untrained baseline; None for `pixels`.
+        dataset: with the encoder's image size, channels, mean and std, where it was trained with some.
+    """
+
+    ref: EncoderRef
+    backbone: BackboneConfig | None
+    dataset: DatasetConfig
+
+    def build(self, inputs: dict[str, Any]) -> Encoder:
+        """The encoder itself.
+
+        Args:
+            inputs: of the dataset, as `Data.encoder_inputs` tells them.
+        """
+        assert self.backbone is not None
+        if self.ref.source is Source.folder:
+            assert self.ref.folder is not None
+            return load_encoder(self.ref.folder, inputs=inputs)
+        return build_encoder(self.backbone, inputs)
+
+    def untrained(self, inputs: dict[str, Any], *, seed: int) -> Encoder:
+        """The same architecture as it is before any training."""
+        assert self.backbone is not None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return build_encoder(dataclasses.replace(self.backbone, pretrained=None), inputs)
+
+
+def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: DatasetConfig | None) -> Subject:
+    """Resolve `encoder=`, `backbone=` and `dataset=` together.
+
+    Raises:
+        ConfigError: the encoder is not there, or a group is missing that only a run could have supplied.
+    """
+    ref = parse_encoder(encoder)
+    if ref.source is Source.folder:
+        assert ref.folder is not None
+        config = read_config(ref.folder)
+        chosen = dataset or _dataset_of_run(ref)
+        return Subject(ref, group_from_plain("backbone", config["backbone"]), _read_as(chosen, config["inputs"]))
+    if dataset is None:
+        raise ConfigError(f"encoder={encoder} has no run that names a dataset; say dataset=…")
+    if ref.source is Source.timm:
+        model = TimmConfig(name=ref.name.removeprefix("timm:"), pretrained=True)
+        return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)))
+    if ref.source is Source.random and backbone is None:
+        raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
+    return Subject(ref, backbone, dataset)
+
+
+def _dataset_of_run(ref: EncoderRef) -> DatasetConfig:
+    run = ref.run
+    while run is not None:  # a fine-tuned encoder's dataset may stand in the run it came from
+        command = read_manifest(run)["command"]
+        config = load(command, run / "config.yaml")
+        dataset = getattr(config, "dataset", None)
+        if isinstance(dataset, DatasetConfig):
+            return dataset
+        parent = (
+            parse_encoder(config.encoder).run
+            if not isinstance(config, PretrainConfig) and hasattr(config, "encoder")
+            else None
+        )
+        run = parent
+    raise ConfigError(f"encoder={ref.folder} has no run that names a dataset; say dataset=…")
+
+
+def _read_as(dataset: DatasetConfig, inputs: dict[str, Any]) -> DatasetConfig:
+    """The dataset read as the encoder was trained: another normalisation or size would measure something else."""
+    names = {f.name for f in dataclasses.fields(dataset)}
+    return dataclasses.replace(dataset, **{k: v for k, v in inputs.items() if k in names and v is not None})
+
+
+def _timm_inputs(name: str) -> dict[str, Any]:
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        raise ConfigError(f"encoder=timm:{name}: timm has no pretrained weights of that name")
+    return {"image_size": config.input_size[-1], "channels": 3, "mean": list(config.mean), "std": list(config.std)}

@@ -1,0 +1,85 @@
+"""`sslrun pretrain`: one encoder from unlabelled data."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from sslrun.backbones.folder import build_encoder
+from sslrun.commands.session import Session, print_resolved
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import plain
+from sslrun.core.batch import BATCH_NAMES
+from sslrun.data.build import build_data
+from sslrun.methods.base import build_method, check_fit
+from sslrun.monitors.health import Health
+from sslrun.report.html import write_report
+from sslrun.training.fit import fit
+from sslrun.training.loggers import MetricsFile, build_loggers
+from sslrun.training.plan import describe_plan, make_plan
+
+
+def run(config: PretrainConfig) -> float | None:
+    """Train, or continue; leaves encoder/, results.json and report.html in the run folder.
+
+    Returns:
+        Top-1 of the online linear probe on validation, where there are labels; what a sweep optimises.
+    """
+    assert config.run.dir is not None
+    pl.seed_everything(config.seed, verbose=False)
+    data = build_data(config.dataset)
+    views = sum(view.count for view in config.augmentation.views)
+    batch_type = check_fit(config.method, data.gives, dataset=data.name, views=views, names=BATCH_NAMES)
+    dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)
+    method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))
+
+    session = Session("pretrain", config)
+    plan = make_plan(
+        config.trainer,
+        config.loader,
+        config.optimizer,
+        config.schedule,
+        items=data.size("train"),
+        total_steps=session.total_steps,
+    )
+    resolved = {**data.describe(), **describe_plan(plan)}
+    with session:
+        if session.finished:
+            print(f"{session.path} is finished; its report: {session.path / 'report.html'}")
+            return session.value("linear", "top1")
+        session.start(resolved=resolved, data=data, total_steps=plan.total_steps)
+        print_resolved(session, config, resolved)
+        metrics = MetricsFile(
+            session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
+        )
+        health = Health(config.monitor, data, dataset, plan, seed=config.seed)
+        trainer = fit(
+            method,
+            data,
+            dataset,
+            plan,
+            trainer_config=config.trainer,
+            seed=config.seed,
+            checkpoints=session.path / "checkpoints",
+            loggers=build_loggers(config.logger, session.path, plain(config), metrics),
+            callbacks=[health],
+        )
+        if not trainer.is_global_zero:
+            return None
+        for name, encoder in method.encoders().items():
+            encoder.save(session.path / "encoder" / ("" if name == "encoder" else name))
+        rows = health.rows(method, encoder=session.name)
+        session.finish(rows, data=data, warnings=health.warnings)
+    report = write_report(session.path)
+    _closing_lines(session.path, report, rows)
+    return session.value("linear", "top1")
+
+
+def _closing_lines(path: Path, report: Path, rows: list[Any]) -> None:
+    for row in rows:
+        if row.metric == "top1":
+            sys.stdout.write(
+                f"online {row.evaluation} on {row.split}: {row.value:.1%} [{row.low:.1%}, {row.high:.1%}]\n"
+            )
+    sys.stdout.write(f"report   {report}\nencoder  {path / 'encoder'}\nnext     sslrun probe encoder={path}\n")

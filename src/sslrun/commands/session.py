@@ -1,0 +1,132 @@
+"""What every command does around its work: open the folder, note how it ended, print what was resolved."""
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sslrun.config.command import CommandConfig
+from sslrun.config.errors import SslrunError
+from sslrun.core.rows import Row
+from sslrun.data.base import SPLITS, Data
+from sslrun.runs import signals
+from sslrun.runs.folder import RunFolder, open_run
+from sslrun.runs.rank import global_rank
+from sslrun.training.checkpoints import Interrupted
+
+EXIT_INTERRUPTED = 3
+"""Exit code of a run that was asked to stop and has saved."""
+
+
+class Session:
+    """One session of a run, as a context manager; on ranks above 0 it reads and writes nothing.
+
+    Leaving it with an exception notes `interrupted` or `failed` in run.json; the folder stays usable.
+    """
+
+    def __init__(self, command: str, config: CommandConfig, *, parent: str | None = None) -> None:
+        self.command, self.config, self.parent = command, config, parent
+        assert config.run.dir is not None
+        self.path = Path(config.run.dir).absolute()
+        self._run: RunFolder | None = None
+
+    def __enter__(self) -> "Session":
+        signals.clear()
+        if global_rank() == 0:
+            self._run = open_run(self.command, self.config, parent=self.parent)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._run is None:
+            if isinstance(error, Interrupted):
+                sys.exit(0)  # rank 0 tells the exit code
+            return
+        if isinstance(error, Interrupted):
+            self._run.end("interrupted")
+            print(f"\nstopped ({error}) and saved; continue with: sslrun resume {self.path}", file=sys.stderr)
+            sys.exit(EXIT_INTERRUPTED)
+        if error is not None:
+            last = " ".join(str(error).split()) or type(error).__name__
+            self._run.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", last_error=last)
+            if not isinstance(error, SslrunError | KeyboardInterrupt):
+                (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        elif not self._run.finished:
+            self._run.end("finished")
+
+    @property
+    def name(self) -> str:
+        """What tables call this run."""
+        return "/".join(self.path.parts[-2:])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the folder's run has ended as it should, so that nothing is left to do."""
+        return self._run is not None and self._run.finished
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the folder held this run before."""
+        return self._run is not None and self._run.resumed
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps fixed when the run first started; schedules depend on them."""
+        manifest = _manifest(self.path)
+        return manifest.get("total_steps")
+
+    @property
+    def seconds_before(self) -> float:
+        """Seconds of earlier sessions."""
+        return float(_manifest(self.path).get("seconds", 0.0))
+
+    def start(self, *, resolved: dict[str, str], data: Data, total_steps: int | None = None) -> None:
+        """Note what was resolved."""
+        if self._run is not None:
+            self._run.update(resolved=resolved, data=describe_data(data), total_steps=total_steps)
+
+    def finish(self, rows: list[Row], *, data: Data, **fields: Any) -> None:
+        """Write results.json and mark the run finished."""
+        if self._run is not None:
+            self._run.write_rows(rows)
+            self._run.end("finished", data=describe_data(data), **fields)
+
+    def value(self, evaluation: str, metric: str) -> float | None:
+        """One number out of results.json; None where it is not there."""
+        try:
+            rows = json.loads((self.path / "results.json").read_text())["rows"]
+        except FileNotFoundError:
+            return None
+        return next((r["value"] for r in rows if r["evaluation"] == evaluation and r["metric"] == metric), None)
+
+
+def describe_data(data: Data) -> dict[str, Any]:
+    """The `data` entry of run.json."""
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        **{split: data.size(split) for split in SPLITS},
+        "classes": len(data.classes) if data.classes else 0,
+        "corrupt": sorted(set(data.corrupt)),
+    }
+
+
+def print_resolved(session: Session, config: CommandConfig, resolved: dict[str, str]) -> None:
+    """The block that says what the configuration comes to here."""
+    if global_rank() > 0:
+        return
+    head = "resume" if session.resumed else session.command
+    width = max(len(k) for k in resolved) + 2
+    lines = [f"{head} {session.path}", *(f"  {key:<{width}}{value}" for key, value in resolved.items())]
+    print("\n".join(lines), flush=True)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return manifest

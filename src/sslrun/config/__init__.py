@@ -1,0 +1,1 @@
+"""The typed configuration: dataclasses, composing, error messages. Never imports torch."""

@@ -1,0 +1,62 @@
+"""Configurations of the vision backbones."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.registry import register
+from sslrun.config.schema import BackboneConfig
+
+
+class Stem(Enum):
+    """`large`: 7x7 convolution of stride 2 and a pooling layer; `small`: 3x3 of stride 1, for images up to 64 px."""
+
+    large = "large"
+    small = "small"
+
+
+@register("backbone", "resnet", target="sslrun.backbones.resnet:ResNet", paper="He et al. 2016, arXiv:1512.03385")
+@dataclass(kw_only=True)
+class ResNetConfig(BackboneConfig):
+    """torchvision's ResNet; width: channels of the first stage (64 in the paper)."""
+
+    kind: str = "resnet"
+    width: int = 64
+    stem: Stem = Stem.large
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_one_of("backbone.name", self.name, ("resnet18", "resnet34", "resnet50", "resnet101"))
+        check_range("backbone.width", self.width, at_least=1)
+
+
+@register("backbone", "timm", target="sslrun.backbones.timm:TimmEncoder", paper="Wightman 2019, timm")
+@dataclass(kw_only=True)
+class TimmConfig(BackboneConfig):
+    """Any timm model by name; patch_size: of a ViT; options: further arguments of timm.create_model."""
+
+    kind: str = "timm"
+    patch_size: int | None = None
+    drop_path: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("backbone.patch_size", self.patch_size, at_least=1)
+        check_range("backbone.drop_path", self.drop_path, at_least=0, below=1)
+
+
+@register(
+    "backbone", "small_cnn", target="sslrun.backbones.small_cnn:SmallCNN", paper="three convolutions, for 8 to 28 px"
+)
+@dataclass(kw_only=True)
+class SmallCNNConfig(BackboneConfig):
+    """Three 3x3 convolutions with BatchNorm; width: channels of the first."""
+
+    kind: str = "small_cnn"
+    width: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("backbone.width", self.width, at_least=1)

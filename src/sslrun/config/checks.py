@@ -1,0 +1,43 @@
+"""Range checks for `__post_init__`, and the nearest valid name for a wrong one."""
+
+import difflib
+from collections.abc import Iterable
+
+from sslrun.config.errors import ConfigError
+
+
+def check_range(
+    key: str,
+    value: float | None,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Raise ConfigError naming `key`, its limits and `value` unless the value lies in the interval; None passes."""
+    if value is None:
+        return
+    inside = (
+        (at_least is None or value >= at_least)
+        and (above is None or value > above)
+        and (at_most is None or value <= at_most)
+        and (below is None or value < below)
+    )
+    if not inside:
+        low = f"[{at_least:g}" if at_least is not None else f"({above:g}" if above is not None else "(-inf"
+        high = f"{at_most:g}]" if at_most is not None else f"{below:g})" if below is not None else "inf)"
+        raise ConfigError(f"{key} must be in {low}, {high}, got {value:g}")
+
+
+def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ConfigError with the nearest valid name unless `value` is one of `choices`."""
+    names = sorted(choices)
+    if value not in names:
+        raise ConfigError(f"{key}={value}: no such choice{did_you_mean(value, names)}; choose from {', '.join(names)}")
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest of `choices`, or an empty string where none is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""

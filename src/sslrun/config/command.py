@@ -1,0 +1,158 @@
+"""The configuration of each command, whole."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_range
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import (
+    AugmentationConfig,
+    BackboneConfig,
+    DatasetConfig,
+    LoaderConfig,
+    LoggerConfig,
+    MethodConfig,
+    MonitorConfig,
+    OptimizerConfig,
+    RunConfig,
+    ScheduleConfig,
+    TrainerConfig,
+)
+
+
+@dataclass(kw_only=True)
+class CommandConfig:
+    """What every command has."""
+
+    seed: int = 0
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, at_least=0, below=2**31)
+
+
+@dataclass(kw_only=True)
+class PretrainConfig(CommandConfig):
+    """`sslrun pretrain`."""
+
+    method: MethodConfig = MISSING
+    backbone: BackboneConfig = MISSING
+    dataset: DatasetConfig = MISSING
+    augmentation: AugmentationConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    schedule: ScheduleConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    monitor: MonitorConfig = MISSING
+    logger: LoggerConfig = MISSING
+
+
+@dataclass(kw_only=True)
+class ProbeConfig(CommandConfig):
+    """`sslrun probe`.
+
+    Attributes:
+        encoder: a run folder, an encoder folder, a checkpoint, `random`, `pixels`, or `timm:NAME`.
+        backbone, dataset: null takes those of the run.
+        baselines: rows beside the encoder's; `random` is the same architecture untrained.
+        labels: budgets of the few-label curve: whole numbers per class, fractions below 1.
+        draws: subsets drawn per budget.
+        limit: at most so many training items.
+    """
+
+    encoder: str = MISSING
+    backbone: BackboneConfig | None = None
+    dataset: DatasetConfig | None = None
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    accelerator: str = "auto"
+    precision: str = "auto"
+    baselines: list[str] = field(default_factory=lambda: ["random", "pixels"])
+    labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1])
+    draws: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("draws", self.draws, at_least=2)
+        for name in self.baselines:
+            if name not in ("random", "pixels") and not name.startswith("timm:"):
+                raise ConfigError(f"baselines: '{name}' is none of random, pixels, timm:NAME")
+        for budget in self.labels:
+            check_labels(budget)
+
+
+@dataclass(kw_only=True)
+class FinetuneConfig(CommandConfig):
+    """`sslrun finetune`.
+
+    Attributes:
+        encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
+        labels: `all`, a whole number per class, or a fraction below 1.
+        layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
+        label_smoothing: of the cross-entropy.
+        patience_epochs: stop when validation top-1 has not risen for so many epochs; null never stops early.
+    """
+
+    encoder: str = MISSING
+    backbone: BackboneConfig | None = None
+    dataset: DatasetConfig | None = None
+    augmentation: AugmentationConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    schedule: ScheduleConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    logger: LoggerConfig = MISSING
+    labels: Any = "all"
+    layer_decay: float = 1.0
+    label_smoothing: float = 0.0
+    patience_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_labels(self.labels)
+        check_range("layer_decay", self.layer_decay, above=0, at_most=1)
+        check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        check_range("patience_epochs", self.patience_epochs, at_least=1)
+
+
+@dataclass(kw_only=True)
+class PreviewConfig(CommandConfig):
+    """`sslrun preview`: the first `count` training images and their views as one picture."""
+
+    method: MethodConfig = MISSING
+    backbone: BackboneConfig = MISSING
+    dataset: DatasetConfig = MISSING
+    augmentation: AugmentationConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    schedule: ScheduleConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    count: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("count", self.count, at_least=1, at_most=64)
+
+
+def check_labels(budget: Any) -> None:
+    """Raise ConfigError unless a label budget is `all`, a whole number from 1, or a fraction in (0, 1)."""
+    if budget == "all":
+        return
+    whole = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
+    fraction = isinstance(budget, float) and 0 < budget < 1
+    if not (whole or fraction):
+        raise ConfigError(
+            f"labels must be 'all', a whole number per class from 1, or a fraction in (0, 1), got {budget!r}"
+        )
+
+
+COMMANDS: dict[str, type[CommandConfig]] = {
+    "pretrain": PretrainConfig,
+    "probe": ProbeConfig,
+    "finetune": FinetuneConfig,
+    "preview": PreviewConfig,
+}
+
+for _name, _config in COMMANDS.items():
+    ConfigStore.instance().store(group="schema/command", name=_name, node=_config, provider="sslrun")

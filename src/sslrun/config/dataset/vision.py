@@ -1,0 +1,175 @@
+"""Configurations of the image datasets."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import register
+from sslrun.config.schema import DatasetConfig
+
+
+class Cache(Enum):
+    """`auto`: decoded once into a memory-mapped uint8 array where that stays under `cache_bytes`."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+@dataclass(kw_only=True)
+class ImageDatasetConfig(DatasetConfig):
+    """What all image datasets share.
+
+    Attributes:
+        image_size: side in pixels that the encoder sees.
+        channels: 1 grey, 3 colour, or any number where the files carry so many.
+        mean, std: per channel, of values in [0, 1]; null measures them on training images.
+        intensity_range: values mapped onto 0 to 255; null takes the file type's full range (16 bit: 0 to 65535).
+        validation: share of train that is cut off, stratified, where the dataset has no validation split.
+        test_share: share of all that is cut off for testing likewise, where the dataset has no test split.
+        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
+        limit: at most so many training images; null takes all.
+        max_corrupt: largest share of unreadable images; beyond it the run stops.
+        unsuitable: transforms that these images cannot bear; left out of any policy.
+        min_crop_scale: smallest share of the area that a random crop may keep.
+        cache_dir: where decoded arrays lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
+    """
+
+    image_size: int = 32
+    channels: int = 3
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    intensity_range: list[float] | None = None
+    validation: float = 0.1
+    test_share: float = 0.2
+    split_seed: int = 0
+    limit: int | None = None
+    max_corrupt: float = 0.001
+    unsuitable: list[str] = field(default_factory=list)
+    min_crop_scale: float = 0.0
+    cache: Cache = Cache.auto
+    cache_bytes: int = 2_000_000_000
+    cache_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        check_range("dataset.image_size", self.image_size, at_least=4)
+        check_range("dataset.channels", self.channels, at_least=1)
+        check_range("dataset.validation", self.validation, above=0, below=1)
+        check_range("dataset.test_share", self.test_share, above=0, below=1)
+        check_range("dataset.limit", self.limit, at_least=2)
+        check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
+        check_range("dataset.min_crop_scale", self.min_crop_scale, at_least=0, at_most=1)
+        for key in ("mean", "std"):
+            values = getattr(self, key)
+            if values is not None and len(values) != self.channels:
+                raise ConfigError(f"dataset.{key} has {len(values)} values for dataset.channels={self.channels}")
+        for value in self.std or []:
+            check_range("dataset.std", value, above=0)
+        if (low_high := self.intensity_range) is not None and (len(low_high) != 2 or low_high[0] >= low_high[1]):
+            raise ConfigError(f"dataset.intensity_range must be [low, high] with low below high, got {low_high}")
+
+
+@register(
+    "dataset", "digits", target="sslrun.data.vision.digits:Digits", paper="scikit-learn; Alpaydin and Kaynak 1998"
+)
+@dataclass(kw_only=True)
+class DigitsConfig(ImageDatasetConfig):
+    """scikit-learn's 1,797 handwritten digits of 8x8; nothing to download."""
+
+    kind: str = "digits"
+
+
+@register("dataset", "torchvision", target="sslrun.data.vision.torchvision:Torchvision", paper="torchvision.datasets")
+@dataclass(kw_only=True)
+class TorchvisionConfig(ImageDatasetConfig):
+    """cifar10, cifar100 or stl10, chosen by `name`, as torchvision reads them.
+
+    Attributes:
+        root: folder that holds the files, or gets them.
+        download: fetch them where they are absent.
+        unlabelled: stl10: its 100,000 unlabelled images join train, which then has no labels.
+    """
+
+    kind: str = "torchvision"
+    root: str = "data"
+    download: bool = False
+    unlabelled: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_one_of("dataset.name", self.name, ("cifar10", "cifar100", "stl10"))
+        if self.unlabelled and self.name != "stl10":
+            raise ConfigError(f"dataset.unlabelled=true: {self.name} has no unlabelled images; stl10 has")
+
+
+@register("dataset", "imagefolder", target="sslrun.data.vision.folder:ImageFolder", paper="own images")
+@dataclass(kw_only=True)
+class ImageFolderConfig(ImageDatasetConfig):
+    """A folder of images: root/{train,val,test} where those exist; with or without class folders; nested.
+
+    Attributes:
+        val_is_test: the folder `val` is the test split (ImageNet's custom) and validation is cut off train.
+    """
+
+    kind: str = "imagefolder"
+    root: str | None = None
+    val_is_test: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.root:
+            raise ConfigError("dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images")
+
+
+@register("dataset", "parquet", target="sslrun.data.vision.parquet:Parquet", paper="own images")
+@dataclass(kw_only=True)
+class ParquetConfig(ImageDatasetConfig):
+    """Parquet files with image bytes, as Hugging Face writes them.
+
+    Attributes:
+        train, val, test: a file, a folder, or a pattern; val null cuts validation off train, test null likewise.
+        image, label: names of columns; label null means unlabelled.
+    """
+
+    kind: str = "parquet"
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    image: str = "image"
+    label: str | None = "label"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.train:
+            raise ConfigError("dataset.train is not set; name the parquet file, e.g. dataset.train=data/train.parquet")
+
+
+@register("dataset", "hf", target="sslrun.data.vision.hub:HuggingFace", paper="datasets.load_dataset")
+@dataclass(kw_only=True)
+class HuggingFaceConfig(ImageDatasetConfig):
+    """Anything that `datasets` loads.
+
+    Attributes:
+        path: a local folder, also one of `save_to_disk`, or a hub name.
+        subset: the hub dataset's configuration.
+        train, val, test: names of splits; one that is absent is cut off train.
+        image, label: names of columns; label null means unlabelled.
+        options: further arguments of `datasets.load_dataset`.
+    """
+
+    kind: str = "hf"
+    path: str | None = None
+    subset: str | None = None
+    train: str = "train"
+    val: str | None = "validation"
+    test: str | None = "test"
+    image: str = "image"
+    label: str | None = "label"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.path:
+            raise ConfigError("dataset.path is not set; name a folder or a hub dataset, e.g. dataset.path=cifar10")

@@ -1,0 +1,25 @@
+"""Configuration of BYOL."""
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_range
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+
+
+@register("method", "byol", target="sslrun.methods.byol:BYOL", paper="Grill et al. 2020, arXiv:2006.07733")
+@dataclass(kw_only=True)
+class BYOLConfig(MethodConfig):
+    """hidden_dim, out_dim: widths of projector and predictor; decay_start: tau_base, rises to 1 by a cosine."""
+
+    kind: str = "byol"
+    hidden_dim: int = MISSING
+    out_dim: int = MISSING
+    decay_start: float = MISSING
+
+    def __post_init__(self) -> None:
+        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
+        check_range("method.out_dim", self.out_dim, at_least=1)
+        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)

@@ -1,0 +1,69 @@
+"""Configurations of the optimizers."""
+
+from dataclasses import dataclass, field
+
+from sslrun.config.checks import check_range
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import register
+from sslrun.config.schema import OptimizerConfig
+
+
+@register("optimizer", "sgd", target="sslrun.training.optimizers:build_sgd", modality="any")
+@dataclass(kw_only=True)
+class SGDConfig(OptimizerConfig):
+    """Stochastic gradient descent with momentum."""
+
+    kind: str = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("optimizer.momentum", self.momentum, at_least=0, below=1)
+
+
+@register(
+    "optimizer",
+    "adamw",
+    target="sslrun.training.optimizers:build_adamw",
+    paper="Loshchilov and Hutter 2019, arXiv:1711.05101",
+    modality="any",
+)
+@dataclass(kw_only=True)
+class AdamWConfig(OptimizerConfig):
+    """Adam with decoupled weight decay."""
+
+    kind: str = "adamw"
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.betas) != 2:
+            raise ConfigError(f"optimizer.betas must be two numbers, got {list(self.betas)}")
+        for beta in self.betas:
+            check_range("optimizer.betas", beta, at_least=0, below=1)
+
+
+@register(
+    "optimizer",
+    "lars",
+    target="sslrun.training.optimizers:build_lars",
+    paper="You et al. 2017, arXiv:1708.03888",
+    modality="any",
+)
+@dataclass(kw_only=True)
+class LARSConfig(OptimizerConfig):
+    """Layer-wise adaptive rates; tensors without weight decay (biases, norms) are neither decayed nor adapted.
+
+    trust: eta, the trust coefficient.
+    """
+
+    kind: str = "lars"
+    momentum: float = 0.9
+    trust: float = 0.001
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("optimizer.momentum", self.momentum, at_least=0, below=1)
+        check_range("optimizer.trust", self.trust, above=0)

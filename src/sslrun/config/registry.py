@@ -1,0 +1,115 @@
+"""Registered kinds: a name, the dataclass of its configuration, and the class that it configures, as a string.
+
+The class is imported only when it is built, so that composing, completion and `--cfg` need no torch. A package of
+someone else's adds kinds by an entry point of group `sslrun.plugins` that names a module; importing that module calls
+`register`. Its YAML files go into a folder `conf` beside that module.
+"""
+
+import dataclasses
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra.core.config_store import ConfigStore
+
+from sslrun.config.checks import did_you_mean
+from sslrun.config.errors import ConfigError
+
+C = TypeVar("C")
+ENTRY_POINTS = "sslrun.plugins"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered kind."""
+
+    group: str
+    kind: str
+    config: type
+    target: str
+    paper: str
+    modality: str
+
+    def load(self) -> Any:
+        """Import and return the class or function named by `target`."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+_ENTRIES: dict[tuple[str, str], Entry] = {}
+
+
+def register(
+    group: str, kind: str, *, target: str, paper: str = "", modality: str = "image"
+) -> Callable[[type[C]], type[C]]:
+    """Class decorator: make a config dataclass the schema `schema/<group>/<kind>` of Hydra.
+
+    Args:
+        group: config group, e.g. `method`.
+        kind: registered name; equals the dataclass's default of `kind`, by which a saved config finds its class again.
+        target: `module:attribute` of what the dataclass configures, imported on first use.
+        paper: short reference for `sslrun list`.
+        modality: image, text, audio, series, pair, or any.
+    """
+
+    def add(cls: type[C]) -> type[C]:
+        default = next((f.default for f in dataclasses.fields(cls) if f.name == "kind"), None)  # type: ignore[arg-type]
+        assert default == kind, f"{cls.__name__}.kind must default to {kind!r}, is {default!r}"
+        entry = Entry(group, kind, cls, target, paper, modality)
+        known = _ENTRIES.get((group, kind))
+        if known is not None and known.target != target:
+            raise ConfigError(f"{group} '{kind}' is registered twice: by {known.target} and by {target}")
+        _ENTRIES[group, kind] = entry
+        ConfigStore.instance().store(group=f"schema/{group}", name=kind, node=cls, provider="sslrun")
+        return cls
+
+    return add
+
+
+@cache
+def load_all() -> tuple[Path, ...]:
+    """Import every module that registers a kind, ours and those of installed packages.
+
+    Returns:
+        `conf` folders of the installed packages, for Hydra's search path.
+    """
+    import sslrun.config as room
+
+    for module in pkgutil.walk_packages(room.__path__, prefix="sslrun.config."):
+        importlib.import_module(module.name)
+    folders = []
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            plugin = importlib.import_module(point.value)
+        except ImportError as error:
+            raise ConfigError(f"plugin '{point.name}' ({point.value}) does not import: {error}") from error
+        if plugin.__file__ and (folder := Path(plugin.__file__).parent / "conf").is_dir():
+            folders.append(folder)
+    return tuple(folders)
+
+
+def entries(group: str) -> list[Entry]:
+    """All kinds of a group, by name."""
+    load_all()
+    return sorted((e for (g, _), e in _ENTRIES.items() if g == group), key=lambda e: e.kind)
+
+
+def find(group: str, kind: str) -> Entry:
+    """The entry of one kind; ConfigError with the nearest name where there is none."""
+    load_all()
+    if (group, kind) not in _ENTRIES:
+        names = [e.kind for e in entries(group)]
+        raise ConfigError(
+            f"{group} kind '{kind}' is not registered{did_you_mean(kind, names)}; known: {', '.join(names)}"
+        )
+    return _ENTRIES[group, kind]
+
+
+def target_of(group: str, config: Any) -> Any:
+    """The class or function that a config object configures, imported now."""
+    return find(group, config.kind).load()

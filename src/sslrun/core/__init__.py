@@ -1,0 +1,1 @@
+"""Batch types, result rows, and collectives."""

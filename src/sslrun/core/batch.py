@@ -1,0 +1,71 @@
+"""What a dataset gives and a method reads. A leading B is the batch on this rank."""
+
+from typing import NotRequired, TypedDict
+
+from torch import Tensor
+
+
+class Labelled(TypedDict):
+    """Keys that any batch may have."""
+
+    index: NotRequired[Tensor]
+    """(B,) int64: position in the dataset; seeds masks in validation."""
+    label: NotRequired[Tensor]
+    """(B,) int64 class."""
+
+
+class ViewsBatch(Labelled):
+    """Augmented views of images, largest first."""
+
+    views: list[Tensor]
+    """V tensors of (B, C, H, W); H and W may differ between views."""
+
+
+class ImageBatch(Labelled):
+    """One image each; spectrograms are images of shape (B, 1, F, T)."""
+
+    image: Tensor
+    """(B, C, H, W)."""
+
+
+class TokensBatch(Labelled):
+    """Token ids of texts."""
+
+    input_ids: Tensor
+    """(B, T) int64."""
+    attention_mask: Tensor
+    """(B, T) int64, 1 where a token is."""
+
+
+class WaveBatch(Labelled):
+    """Mono recordings, padded at the end."""
+
+    wave: Tensor
+    """(B, T) float32."""
+    lengths: Tensor
+    """(B,) int64, in samples."""
+
+
+class SeriesBatch(Labelled):
+    """Multivariate series; NaN where a value is missing or padded."""
+
+    series: Tensor
+    """(B, T, C) float32."""
+
+
+class PairBatch(Labelled):
+    """Images with their captions."""
+
+    image: Tensor
+    input_ids: Tensor
+    attention_mask: Tensor
+
+
+BATCH_NAMES: dict[type, str] = {
+    ViewsBatch: "views of images",
+    ImageBatch: "images",
+    TokensBatch: "tokens",
+    WaveBatch: "waves",
+    SeriesBatch: "series",
+    PairBatch: "image-text pairs",
+}

@@ -1,0 +1,44 @@
+"""Collectives that keep gradients right: N ranks equal one process in loss and gradient.
+
+DDP averages gradients over ranks. A loss that is a mean over this rank's rows therefore has the right gradient as it
+is; what was gathered must send its gradient back to the rank that made it, summed over all ranks.
+"""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Ranks of the process group; 1 where there is none."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Rank in the process group; 0 where there is none."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.rows = len(x)
+        parts = [torch.empty_like(x) for _ in range(world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient[rank() * ctx.rows : (rank() + 1) * ctx.rows]
+
+
+def gather(x: Tensor) -> Tensor:
+    """Rows of all ranks in rank order, (B, …) -> (W*B, …); every rank must hand in the same shape.
+
+    The gradient of a row is the sum of what all ranks' losses send to it.
+    """
+    return x if world_size() == 1 else _Gather.apply(x)  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Datasets, augmentation, batches. A dataset knows no method."""

@@ -1,0 +1,81 @@
+"""What every dataset gives, whatever its modality."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from sslrun.config.schema import AugmentationConfig
+
+SPLITS = ("train", "validation", "test")
+Key = tuple[int, int]
+"""(epoch, position): what the sampler hands to a dataset, so that randomness can follow the epoch in any worker."""
+
+
+class Data(ABC):
+    """A dataset with its splits; built once per process, before any training.
+
+    Attributes:
+        name: for tables and folders.
+        classes: names of the classes, or None where there are no labels.
+        gives: batch types that `training` can give (sslrun.core.batch).
+        fingerprint: hex digest of the content, for run.json.
+        corrupt: names of the unreadable items met so far; they are left out.
+    """
+
+    name: str
+    classes: tuple[str, ...] | None
+    gives: tuple[type, ...]
+    fingerprint: str
+    corrupt: list[str]
+
+    @abstractmethod
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> "Dataset[Any]":
+        """Augmented training items, read by `Key`; randomness is a function of (seed, epoch, position, view) alone."""
+
+    @abstractmethod
+    def evaluation(self, split: str) -> "Dataset[Any]":
+        """Items of a split as they are, read by `Key`; the epoch is ignored."""
+
+    @abstractmethod
+    def labels(self, split: str) -> np.ndarray | None:
+        """(N,) int64 labels of a split in the order of its items; None where there are none."""
+
+    @abstractmethod
+    def size(self, split: str) -> int:
+        """Items of a split; 0 where it is absent."""
+
+    @abstractmethod
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        """A batch of items, still in its compact form (uint8 images)."""
+
+    @abstractmethod
+    def note_corrupt(self, positions: list[int]) -> None:
+        """Count unreadable training items met by a worker; DataError where there are too many."""
+
+    @abstractmethod
+    def prepare(self) -> nn.Module:
+        """A module from compact batch to the batch that a method or an encoder reads; runs on the device."""
+
+    @abstractmethod
+    def encoder_inputs(self) -> dict[str, Any]:
+        """What a backbone must know to be built and an encoder's config.json must tell: for images `channels`,
+        `image_size`, `mean`, `std`."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, str]:
+        """Lines for the resolved block: sizes, splits, what was left out of the policy."""
+
+
+def to_device(batch: dict[str, Any], device: torch.device | str) -> dict[str, Any]:
+    """Move every tensor of a batch, also those in lists."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.to(device, non_blocking=True)
+        return [move(v) for v in value] if isinstance(value, list) else value
+
+    return {key: move(value) for key, value in batch.items()}

@@ -1,0 +1,110 @@
+"""The training loader: one pass over the whole run, epoch after epoch, from any step.
+
+To Lightning a run is one long epoch. Workers therefore never stop between epochs, and a resume is a start at another
+step: nothing of the loader needs saving.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from sslrun.data.base import Data, Key
+
+
+class RunSampler(Sampler[list[Key]]):
+    """Micro-batches of one rank from `start()` to the end of the run.
+
+    The order is a function of (seed, epoch). A global batch is cut into micro-batches and these into ranks, so that
+    the data of an optimizer step depends neither on the number of ranks nor on the accumulation.
+    """
+
+    def __init__(
+        self,
+        items: int,
+        *,
+        batch_size: int,
+        total_steps: int,
+        start: Callable[[], int],
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        accumulate: int = 1,
+    ) -> None:
+        assert batch_size <= items and batch_size % (world * accumulate) == 0
+        self.items, self.batch_size, self.total_steps = items, batch_size, total_steps
+        self.start, self.seed = start, seed
+        self.rank, self.world, self.accumulate = rank, world, accumulate
+        self.steps_per_epoch = items // batch_size
+
+    def __len__(self) -> int:
+        """Micro-batches of the whole run, also where it starts in the middle: Lightning counts from the beginning."""
+        return self.total_steps * self.accumulate
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        known, order = -1, torch.empty(0)
+        micro = self.batch_size // (self.world * self.accumulate)
+        for step in range(self.start(), self.total_steps):
+            epoch, batch = divmod(step, self.steps_per_epoch)
+            if epoch != known:
+                known, order = epoch, self.order(epoch)
+            positions = order[batch * self.batch_size : (batch + 1) * self.batch_size]  # (B,)
+            for part in positions.view(self.accumulate, self.world, micro)[:, self.rank]:
+                yield [(epoch, int(i)) for i in part]
+
+    def order(self, epoch: int) -> torch.Tensor:
+        """(N,) positions in the order of an epoch."""
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        return torch.randperm(self.items, generator=generator)
+
+
+class RunLoader(DataLoader[Any]):
+    """A DataLoader that reports unreadable items to its dataset and leaves the global random state alone."""
+
+    def __init__(self, data: Data, dataset: "Dataset[Any]", sampler: RunSampler, *, workers: int, pin: bool) -> None:
+        super().__init__(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=workers,
+            collate_fn=data.collate,
+            pin_memory=pin,
+            worker_init_fn=one_thread,
+            prefetch_factor=4 if workers else None,
+            generator=torch.Generator().manual_seed(0),
+        )
+        self.data = data
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if unreadable := batch.pop("corrupt", None):
+                self.data.note_corrupt(unreadable)
+            yield batch
+
+
+def training_loader(data: Data, dataset: "Dataset[Any]", sampler: RunSampler, *, workers: int) -> RunLoader:
+    """The loader of one rank."""
+    return RunLoader(data, dataset, sampler, workers=workers, pin=torch.cuda.is_available())
+
+
+def one_thread(_worker: int) -> None:
+    """Workers share the cores with training: more threads in each would only get in its way."""
+    torch.set_num_threads(1)
+
+
+def evaluation_loader(
+    data: Data, dataset: "Dataset[Any]", *, positions: Sequence[int] | None = None, batch_size: int, workers: int
+) -> "DataLoader[Any]":
+    """Items in the order of `positions` (None: all), none dropped, in the form of epoch 0."""
+    chosen = range(len(dataset)) if positions is None else positions  # type: ignore[arg-type]
+    keys: list[Key] = [(0, int(i)) for i in chosen]
+    batches = [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)]
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=data.collate,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=one_thread,
+        generator=torch.Generator().manual_seed(0),
+    )

@@ -1,0 +1,28 @@
+"""Features as a picture: t-SNE (van der Maaten and Hinton 2008) after PCA."""
+
+import torch
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from torch import Tensor
+
+MAX_ITEMS = 1000
+
+
+def plane(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Place at most 1,000 items in the plane.
+
+    Args:
+        features: (N, D).
+
+    Returns:
+        (M, 2) coordinates and (M,) positions of the items in `features`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(features), generator=generator)[:MAX_ITEMS].sort().values
+    x = torch.nn.functional.normalize(features[chosen].float(), dim=1).numpy()
+    if len(x) < 5:
+        return torch.zeros(len(x), 2), chosen
+    x = PCA(n_components=min(50, *x.shape), random_state=seed).fit_transform(x)
+    # PCA's first two axes as the start keep the picture the same from run to run
+    coordinates = TSNE(perplexity=min(30, (len(x) - 1) / 3), init="pca", random_state=seed).fit_transform(x)
+    return torch.from_numpy(coordinates), chosen

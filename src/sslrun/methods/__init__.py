@@ -1,0 +1,1 @@
+"""One file per paper. A method knows tensors; nothing of Lightning, Hydra, files or loggers."""

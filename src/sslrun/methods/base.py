@@ -1,0 +1,94 @@
+"""What every method is: a plain nn.Module from one batch to a loss."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import target_of
+from sslrun.config.schema import MethodConfig
+
+
+@dataclass
+class StepOutput:
+    """What a method gives for one batch.
+
+    Attributes:
+        loss: () float32, differentiable.
+        embedding: (B, D) detached; what the monitors watch.
+        logs: further numbers, () each, by name.
+    """
+
+    loss: Tensor
+    embedding: Tensor
+    logs: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Method(nn.Module):
+    """One paper.
+
+    A subclass takes `(config, encoder)` and names the batch it reads. `progress` is optimizer steps done / steps of
+    the run, in [0, 1]: schedules are pure functions of it.
+    """
+
+    batch_type: type
+    views: int = 1
+    """Views it reads at least, where batch_type is ViewsBatch."""
+    encoder: Encoder
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Loss of one batch on this rank."""
+        raise NotImplementedError
+
+    def before_step(self, progress: float) -> None:
+        """Set scheduled values, before the forward pass."""
+
+    def after_backward(self, progress: float) -> None:
+        """Between backward pass and optimizer step, before clipping: frozen layers zero their gradients here.
+
+        (Toggling requires_grad in mid-run raises under DDP.)
+        """
+
+    def after_step(self, progress: float) -> None:
+        """Once per optimizer step, whatever the accumulation: momentum copies, queues."""
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups that differ from the default, each `{"params": [...], ...}` with `weight_decay` or `constant_lr`."""
+        return []
+
+    def encoders(self) -> dict[str, Encoder]:
+        """What is evaluated and exported."""
+        return {"encoder": self.encoder}
+
+    def project(self, features: Tensor) -> Tensor | None:
+        """(B, D) encoder outputs -> (B, P) what the loss compares; None where there is no projector."""
+        return None
+
+
+def build_method(config: MethodConfig, encoder: Encoder) -> Method:
+    """Build the method that `config` configures around an encoder."""
+    method: Method = target_of("method", config)(config, encoder)
+    return method
+
+
+def check_fit(
+    config: MethodConfig, gives: tuple[type, ...], *, dataset: str, views: int, names: Mapping[type, str]
+) -> type:
+    """The batch type that method and dataset share.
+
+    Raises:
+        ConfigError: the dataset does not give what the method reads, or the policy too few views.
+    """
+    cls: type[Method] = target_of("method", config)
+    if cls.batch_type not in gives:
+        given = " or ".join(names[g] for g in gives)
+        raise ConfigError(f"method={config.kind} reads {names[cls.batch_type]}; dataset={dataset} gives {given}")
+    if views < cls.views:
+        raise ConfigError(
+            f"method={config.kind} reads {cls.views} views; the augmentation gives {views}; "
+            f"raise augmentation.views[0].count or choose augmentation={config.kind}"
+        )
+    return cls.batch_type

@@ -1,0 +1,52 @@
+"""BYOL (Grill et al. 2020, arXiv:2006.07733): predict what a slow copy of the net sees in another view."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.byol import BYOLConfig
+from sslrun.core.batch import ViewsBatch
+from sslrun.core.schedules import cosine
+from sslrun.losses.regression import normalized_mse
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.ema import ema_update, frozen_copy
+from sslrun.nn.heads import mlp
+
+
+class BYOL(Method):
+    """Section 3.1; each view has its own BatchNorm statistics, as in the authors' code."""
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: BYOLConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim)
+        self.predictor = mlp(config.out_dim, config.hidden_dim, config.out_dim)
+        self.target_encoder = frozen_copy(self.encoder)
+        self.target_projector = frozen_copy(self.projector)
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Eq. 2 in both directions."""
+        x1, x2 = batch["views"][:2]  # 2 x (B, C, H, W)
+        y1, y2 = self.encoder(x1), self.encoder(x2)  # 2 x (B, D)
+        p1, p2 = (self.predictor(self.projector(y)) for y in (y1, y2))  # 2 x (B, P)
+        with torch.no_grad():
+            t1, t2 = (self.target_projector(self.target_encoder(x)) for x in (x1, x2))  # 2 x (B, P)
+        loss = normalized_mse(p1, t2) + normalized_mse(p2, t1)
+        return StepOutput(loss, embedding=y1.detach())
+
+    def after_step(self, progress: float) -> None:
+        """tau rises from decay_start to 1 by a cosine, section 3.3."""
+        decay = cosine(self.config.decay_start, 1.0, progress)
+        ema_update(self.target_encoder, self.encoder, decay=decay)
+        ema_update(self.target_projector, self.projector, decay=decay)
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)

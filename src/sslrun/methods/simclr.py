@@ -1,0 +1,47 @@
+"""SimCLR (Chen et al. 2020, arXiv:2002.05709): two views of one image agree, against all others in the batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.simclr import SimCLRConfig
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.losses.nt_xent import nt_xent
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.heads import mlp
+
+
+class SimCLR(Method):
+    """Algorithm 1; negatives are gathered over ranks."""
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: SimCLRConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim)  # g, section 4.2
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Algorithm 1; both views go through the encoder in one batch, as in the authors' code."""
+        x1, x2 = batch["views"][:2]  # 2 x (B, C, H, W)
+        h = self.encoder(torch.cat([x1, x2]))  # (2B, D)
+        z1, z2 = self.projector(h).chunk(2)  # 2 x (B, P)
+        loss = nt_xent(
+            z1,
+            z2,
+            temperature=self.config.temperature,
+            all_z1=dist.gather(z1),
+            all_z2=dist.gather(z2),
+            offset=dist.rank() * len(z1),
+        )
+        return StepOutput(loss, embedding=h[: len(x1)].detach())
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)

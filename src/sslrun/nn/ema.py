@@ -1,0 +1,20 @@
+"""Momentum copies of networks."""
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def frozen_copy(network: M) -> M:
+    """A copy that takes no gradient; it stays in train mode, so that its BatchNorm follows its own batches."""
+    return copy.deepcopy(network).requires_grad_(False)
+
+
+@torch.no_grad()
+def ema_update(target: nn.Module, online: nn.Module, *, decay: float) -> None:
+    """target <- decay * target + (1 - decay) * online, over parameters; buffers are the target's own."""
+    torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), 1 - decay)

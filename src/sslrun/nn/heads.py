@@ -1,0 +1,22 @@
+"""Projection and prediction heads."""
+
+from torch import nn
+
+
+def mlp(*dims: int, batch_norm: bool = True, last_batch_norm: bool = False) -> nn.Sequential:
+    """Linear layers from dims[0] to dims[-1] with BatchNorm and ReLU between them.
+
+    Args:
+        dims: widths, input first; at least two.
+        batch_norm: BatchNorm after every hidden layer, whose linear layer then has no bias.
+        last_batch_norm: BatchNorm without affine after the output as well.
+    """
+    assert len(dims) >= 2
+    layers: list[nn.Module] = []
+    for before, after in zip(dims[:-2], dims[1:-1], strict=True):
+        layers += [nn.Linear(before, after, bias=not batch_norm)]
+        layers += [nn.BatchNorm1d(after)] if batch_norm else []
+        layers += [nn.ReLU(inplace=True)]
+    layers += [nn.Linear(dims[-2], dims[-1], bias=not last_batch_norm)]
+    layers += [nn.BatchNorm1d(dims[-1], affine=False)] if last_batch_norm else []
+    return nn.Sequential(*layers)

@@ -1,0 +1,1 @@
+"""The run folder: manifest, results, lock, resume. No torch."""

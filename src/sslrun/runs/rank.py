@@ -1,0 +1,12 @@
+"""Which process of a distributed run this is, told from the environment before any process group exists."""
+
+import os
+
+
+def global_rank() -> int:
+    """Rank set by torchrun (RANK), SLURM (SLURM_PROCID under srun) or Lightning's relaunch (LOCAL_RANK); else 0."""
+    if "RANK" in os.environ:
+        return int(os.environ["RANK"])
+    if "SLURM_PROCID" in os.environ and "SLURM_STEP_ID" in os.environ:
+        return int(os.environ["SLURM_PROCID"])
+    return int(os.environ.get("LOCAL_RANK", "0"))

@@ -1,0 +1,1 @@
+"""Lightning: modules, optimizers, schedules, checkpoints, progress. Methods know nothing of it."""

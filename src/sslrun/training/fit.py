@@ -1,0 +1,119 @@
+"""Method, data and plan -> a trained method."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import SLURMEnvironment
+
+from sslrun.config.errors import RunError
+from sslrun.config.schema import TrainerConfig
+from sslrun.data.base import Data
+from sslrun.data.run_loader import RunSampler, training_loader
+from sslrun.methods.base import Method
+from sslrun.training.checkpoints import LAST, Checkpoints, parse_max_time
+from sslrun.training.loggers import MetricsFile
+from sslrun.training.module import Training
+from sslrun.training.plan import Plan
+from sslrun.training.precision import LIGHTNING_NAMES
+from sslrun.training.progress import Progress
+
+
+def fit(
+    method: Method,
+    data: Data,
+    dataset: "torch.utils.data.Dataset[object]",
+    plan: Plan,
+    *,
+    trainer_config: TrainerConfig,
+    seed: int,
+    checkpoints: Path,
+    loggers: list[Logger],
+    callbacks: list[pl.Callback],
+) -> pl.Trainer:
+    """Train `method` on `dataset`, from its last checkpoint where there is one.
+
+    Returns:
+        The trainer, at the end of the run.
+
+    Raises:
+        Interrupted: a signal or the time limit asked to stop; the checkpoint is written.
+        TrainingError: the loss is not finite.
+    """
+    quiet()
+    saver = Checkpoints(
+        checkpoints,
+        every_steps=trainer_config.checkpoint_steps,
+        every_minutes=trainer_config.checkpoint_minutes,
+        max_seconds=parse_max_time(trainer_config.max_time),
+    )
+    trainer = pl.Trainer(
+        max_steps=plan.total_steps,
+        accelerator="gpu" if plan.accelerator == "cuda" else plan.accelerator,
+        devices=plan.devices,
+        num_nodes=trainer_config.num_nodes,
+        strategy="ddp" if trainer_config.strategy == "auto" and plan.world > 1 else trainer_config.strategy,
+        precision=LIGHTNING_NAMES[plan.precision],  # type: ignore[arg-type]
+        accumulate_grad_batches=plan.accumulate,
+        gradient_clip_val=trainer_config.clip,
+        deterministic=trainer_config.deterministic,
+        benchmark=not trainer_config.deterministic,
+        sync_batchnorm=trainer_config.sync_batchnorm,
+        # our own preemption: Lightning's would requeue without the random states
+        plugins=[SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None,
+        logger=loggers,
+        callbacks=[Progress(), *callbacks, saver],
+        use_distributed_sampler=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        log_every_n_steps=trainer_config.log_steps,
+    )
+    sampler = RunSampler(
+        len(dataset),  # type: ignore[arg-type]
+        batch_size=plan.batch_size,
+        total_steps=plan.total_steps,
+        start=lambda: trainer.global_step,
+        seed=seed,
+        rank=trainer.global_rank,
+        world=plan.world,
+        accumulate=plan.accumulate,
+    )
+    loader = training_loader(data, dataset, sampler, workers=plan.workers)
+    module = Training(method, data.prepare(), plan)
+    if trainer_config.compile:
+        method.encoder.compile()
+    last = checkpoints / LAST
+    resume = last if last.exists() else None
+    if trainer.is_global_zero:
+        for logger in loggers:
+            if isinstance(logger, MetricsFile):
+                logger.rewind(step_of(last) if resume else -1)
+    trainer.fit(module, train_dataloaders=loader, ckpt_path=resume, weights_only=True)
+    return trainer
+
+
+def step_of(checkpoint: Path) -> int:
+    """Optimizer step of a checkpoint; RunError where the file is damaged."""
+    try:
+        return int(torch.load(checkpoint, map_location="meta", weights_only=True, mmap=True)["global_step"])
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise RunError(f"{checkpoint} cannot be read: {error}") from error
+
+
+def quiet() -> None:
+    """Silence what Lightning says of things that are as they should be here."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        ".*`srun` command is available.*",
+        ".*does not have many workers.*",
+        ".*GPU available but not used.*",
+        ".*isinstance.treespec.*LeafSpec.*",
+        ".*Checkpoint directory .* exists.*",
+        ".*No `val_dataloader`.*",
+    ):
+        warnings.filterwarnings("ignore", message)

@@ -1,0 +1,99 @@
+"""metrics.csv, and the loggers beside it."""
+
+import csv
+import hashlib
+import importlib.util
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import LoggerConfig, WandbMode
+from sslrun.core.atomic import write_text
+
+COLUMNS = ("step", "epoch", "seconds", "name", "value")
+
+
+class MetricsFile(Logger):
+    """metrics.csv in long form: step, epoch, seconds, name, value. Appended to, where Lightning's would be deleted."""
+
+    def __init__(self, path: Path, *, steps_per_epoch: int, seconds_before: float) -> None:
+        super().__init__()
+        self.path = path
+        self.steps_per_epoch = steps_per_epoch
+        self._started = time.monotonic() - seconds_before
+
+    name = version = property(lambda self: "csv")
+
+    def rewind(self, step: int) -> None:
+        """Drop rows after `step`: a run that was killed goes on from its checkpoint, which is older than its rows."""
+        if not self.path.exists():
+            write_text(self.path, ",".join(COLUMNS) + "\n")
+            return
+        lines = self.path.read_text().splitlines()
+        whole = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
+        kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
+        write_text(self.path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append a row for each number."""
+        step = int(step or 0)
+        seconds = time.monotonic() - self._started
+        with self.path.open("a", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(
+                (step, f"{step / self.steps_per_epoch:.4f}", f"{seconds:.2f}", name, f"{value:.8g}")
+                for name, value in metrics.items()
+            )
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The run folder has config.yaml."""
+
+
+def build_loggers(config: LoggerConfig, folder: Path, settings: dict[str, Any], metrics: MetricsFile) -> list[Logger]:
+    """metrics.csv always; tensorboard and wandb as configured.
+
+    Raises:
+        ConfigError: a logger that is not installed, or wandb online without a key.
+    """
+    loggers: list[Logger] = [metrics]
+    if config.tensorboard:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise ConfigError("logger.tensorboard=true: not installed; pip install 'sslrun[tensorboard]'")
+        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+    if config.wandb is not None:
+        loggers.append(_wandb(config, folder, settings))
+    return loggers
+
+
+def log_now(trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+    """Hand numbers to all loggers, at this optimizer step."""
+    for logger in trainer.loggers:
+        logger.log_metrics(metrics, step=trainer.global_step)
+
+
+def _wandb(config: LoggerConfig, folder: Path, settings: dict[str, Any]) -> Logger:
+    import wandb
+
+    online = config.wandb is WandbMode.online
+    if online and not wandb.api.api_key:
+        raise ConfigError(
+            "logger.wandb=online needs a key: set WANDB_API_KEY or run `wandb login`; or logger.wandb=offline"
+        )
+    identity = hashlib.sha1(str(folder).encode()).hexdigest()[:12]  # the same after every restart of this folder
+    return WandbLogger(
+        project=config.project,
+        entity=config.entity,
+        tags=list(config.tags),
+        name="/".join(folder.parts[-2:]),
+        id=identity,
+        save_dir=folder,
+        offline=not online,
+        resume="allow",
+        config=settings,
+    )

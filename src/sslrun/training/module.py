@@ -1,0 +1,91 @@
+"""The one LightningModule: runs any method, and fine-tuning, which is a method with a classifier."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sslrun.config.errors import TrainingError
+from sslrun.methods.base import Method, StepOutput
+from sslrun.training.optimizers import build_optimizer, gradient_norm, lr_factor, parameter_groups, set_lr
+from sslrun.training.plan import Plan
+
+
+class Training(pl.LightningModule):
+    """A method under Lightning: scheduled learning rate, hooks once per optimizer step, a stop at NaN.
+
+    Attributes:
+        method: what is trained; the whole state_dict.
+        latest: output of the last micro-batch.
+    """
+
+    latest: StepOutput
+
+    def __init__(self, method: Method, prepare: nn.Module, plan: Plan) -> None:
+        super().__init__()
+        self.method = method
+        self.prepare = prepare
+        self.plan = plan
+
+    @property
+    def progress(self) -> float:
+        """Optimizer steps done / steps of the run."""
+        return self.global_step / self.plan.total_steps
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """uint8 becomes normalised float on the device."""
+        return self.prepare(batch)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """One micro-batch."""
+        self.method.before_step(self.progress)
+        self.latest = self.method(batch)
+        return self.latest.loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Lightning clips after this hook."""
+        self.method.after_backward(self.progress)
+        if self.global_step % self.plan.log_steps == 0:  # not every step: on a GPU it would wait for the device
+            self.check_finite()
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """Overridden because, with accumulation, on_train_batch_end comes once per micro-batch."""
+        set_lr(optimizer, self.lr_factor())
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.method.after_step(self.progress)
+
+    def lr_factor(self) -> float:
+        """Share of the full learning rate at this step."""
+        plan = self.plan
+        return lr_factor(
+            plan.schedule, step=self.global_step, total_steps=plan.total_steps, warmup_steps=plan.warmup_steps
+        )
+
+    def configure_optimizers(self) -> Optimizer:
+        """Decay on weights only; the method's own groups; one learning rate, scaled to the global batch."""
+        groups = parameter_groups(
+            self.method.named_parameters(),
+            weight_decay=self.plan.optimizer.weight_decay,
+            special=self.method.param_groups(),
+        )
+        return build_optimizer(self.plan.optimizer, groups, lr=self.plan.lr, fused=self.plan.fused)
+
+    def check_finite(self) -> None:
+        """Raise TrainingError with step, learning rate and gradient norm where the last loss is NaN or infinite."""
+        if torch.isfinite(self.latest.loss.detach()).all():
+            return
+        norm = gradient_norm(self.method.parameters())
+        raise TrainingError(
+            f"the loss is {self.latest.loss.item()} at step {self.global_step} (learning rate "
+            f"{self.plan.lr * self.lr_factor():.3g}, gradient norm {norm:.3g}); the last checkpoint is good; try a lower "
+            "optimizer.lr, trainer.clip=1, a longer schedule.warmup_epochs, or trainer.precision=fp32"
+        )

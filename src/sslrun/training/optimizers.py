@@ -1,0 +1,104 @@
+"""Optimizers, their parameter groups, and the learning rate as a pure function of the step."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from timm.optim import Lars
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from sslrun.config.optimizer import AdamWConfig, LARSConfig, SGDConfig
+from sslrun.config.registry import target_of
+from sslrun.config.schema import LrScaling, OptimizerConfig, ScheduleConfig, ScheduleShape
+from sslrun.core.schedules import cosine
+
+Groups = list[dict[str, Any]]
+REFERENCE_BATCH = 256
+
+
+def build_optimizer(config: OptimizerConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
+    """Build the optimizer that `config` configures; `fused` is used where the optimizer has such a form."""
+    optimizer: Optimizer = target_of("optimizer", config)(config, groups, lr=lr, fused=fused)
+    for group in optimizer.param_groups:
+        group["full_lr"] = lr * group.get("lr_scale", 1.0)
+    return optimizer
+
+
+def build_sgd(config: SGDConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
+    """torch.optim.SGD."""
+    return SGD(groups, lr=lr, momentum=config.momentum, nesterov=config.nesterov, fused=fused or None)
+
+
+def build_adamw(config: AdamWConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
+    """torch.optim.AdamW."""
+    return AdamW(groups, lr=lr, betas=(config.betas[0], config.betas[1]), eps=config.eps, fused=fused or None)
+
+
+def build_lars(config: LARSConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
+    """timm's LARS; only groups of decayed weights are adapted, even where their decay is 0."""
+    groups = [{"always_adapt": not group.get("exempt", False), **group} for group in groups]
+    return Lars(groups, lr=lr, momentum=config.momentum, trust_coeff=config.trust)
+
+
+def scaled_lr(config: OptimizerConfig, *, batch_size: int) -> float:
+    """Learning rate for the global batch, by the paper's rule: lr x B/256, lr x sqrt(B/256), or lr."""
+    ratio = batch_size / REFERENCE_BATCH
+    factor = {LrScaling.none: 1.0, LrScaling.linear: ratio, LrScaling.sqrt: math.sqrt(ratio)}[config.scaling]
+    return config.lr * factor
+
+
+def parameter_groups(
+    parameters: Iterable[tuple[str, nn.Parameter]],
+    *,
+    weight_decay: float,
+    special: Groups = (),
+    **options: Any,  # type: ignore[assignment]
+) -> Groups:
+    """Weights with decay; biases, norms and other vectors without; a method's special groups as it says.
+
+    Args:
+        parameters: named; frozen ones are left out.
+        weight_decay: of tensors of two and more dimensions.
+        special: groups with their own options; what they lack is taken from here.
+        options: further entries for every group, e.g. lr_scale.
+    """
+    taken = {id(p) for group in special for p in group["params"]}
+    rest = [p for _, p in parameters if p.requires_grad and id(p) not in taken]
+    decayed = {"params": [p for p in rest if p.ndim > 1], "weight_decay": weight_decay, **options}
+    exempt = {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0, "exempt": True, **options}
+    groups = [decayed, exempt, *({"weight_decay": weight_decay, **options, **group} for group in special)]
+    return [group for group in groups if group["params"]]
+
+
+def lr_factor(config: ScheduleConfig, *, step: int, total_steps: int, warmup_steps: int) -> float:
+    """Share of the full learning rate at an optimizer step, counted from 0.
+
+    The warm-up rises linearly over `warmup_steps`; the shape then runs over the steps that are left.
+    """
+    if step < warmup_steps:
+        return config.start + (1 - config.start) * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    if config.shape is ScheduleShape.cosine:
+        return cosine(1.0, config.end, progress)
+    if config.shape is ScheduleShape.step:
+        return config.gamma ** sum(step / total_steps >= m for m in config.milestones)
+    return 1.0
+
+
+def warmup_steps(config: ScheduleConfig, *, total_steps: int, steps_per_epoch: int) -> int:
+    """Length of the warm-up: `warmup_epochs`, but at most a tenth of the run."""
+    return min(round(config.warmup_epochs * steps_per_epoch), total_steps // 10)
+
+
+def set_lr(optimizer: Optimizer, factor: float) -> None:
+    """Set each group's rate; groups with `constant_lr` (SimSiam's predictor) keep the full one."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["full_lr"] * (1.0 if group.get("constant_lr") else factor)
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
+    """L2 norm of all gradients."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0

@@ -1,0 +1,146 @@
+"""What a configuration comes to on this machine with this dataset; printed, never written back into the config."""
+
+import math
+import os
+from dataclasses import dataclass
+
+import torch
+
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import LoaderConfig, OptimizerConfig, Precision, ScheduleConfig, TrainerConfig
+from sslrun.training.optimizers import scaled_lr, warmup_steps
+from sslrun.training.precision import accelerator_name, resolve_precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The resolved numbers of one training.
+
+    Attributes:
+        accelerator: cpu, cuda, mps.
+        world: processes over all nodes.
+        micro_batch: samples per process and micro-batch.
+        lr: learning rate scaled to the global batch.
+        fused: whether the optimizer may run fused; not with clipping under mixed precision, which Lightning refuses.
+    """
+
+    accelerator: str
+    devices: int
+    world: int
+    precision: Precision
+    batch_size: int
+    micro_batch: int
+    accumulate: int
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig
+    lr: float
+    fused: bool
+    steps_per_epoch: int
+    total_steps: int
+    warmup_steps: int
+    log_steps: int
+    workers: int
+
+    @property
+    def epochs(self) -> float:
+        """Length of the run in epochs."""
+        return self.total_steps / self.steps_per_epoch
+
+
+def make_plan(
+    trainer: TrainerConfig,
+    loader: LoaderConfig,
+    optimizer: OptimizerConfig,
+    schedule: ScheduleConfig,
+    *,
+    items: int,
+    total_steps: int | None = None,
+) -> Plan:
+    """Resolve a training on `items` training items.
+
+    Args:
+        total_steps: what the run fixed when it first started; None computes it.
+
+    Raises:
+        ConfigError: batch, devices and dataset do not fit together, or the accelerator is absent.
+    """
+    accelerator = accelerator_name(trainer.accelerator)
+    devices = _devices(trainer, accelerator)
+    world = devices * trainer.num_nodes
+    parts = world * trainer.accumulate
+    if loader.batch_size % parts:
+        raise ConfigError(
+            f"loader.batch_size={loader.batch_size} does not divide by {world} devices x trainer.accumulate="
+            f"{trainer.accumulate}; choose a multiple of {parts}"
+        )
+    if loader.batch_size > items:
+        raise ConfigError(
+            f"loader.batch_size={loader.batch_size} is more than the {items} training items; choose at most {items}"
+        )
+    if trainer.sync_batchnorm and accelerator == "cpu":
+        raise ConfigError("trainer.sync_batchnorm=true needs GPUs: SyncBatchNorm does not exist on the CPU")
+    if trainer.strategy == "fsdp" and accelerator == "cpu":
+        raise ConfigError("trainer.strategy=fsdp needs GPUs; on the CPU choose trainer.strategy=ddp")
+    steps_per_epoch = items // loader.batch_size
+    if total_steps is None:
+        assert trainer.steps is not None or trainer.epochs is not None
+        total_steps = trainer.steps or max(1, math.ceil((trainer.epochs or 0) * steps_per_epoch))
+    precision = resolve_precision(trainer.precision, accelerator=accelerator)
+    return Plan(
+        accelerator=accelerator,
+        devices=devices,
+        world=world,
+        precision=precision,
+        batch_size=loader.batch_size,
+        micro_batch=loader.batch_size // parts,
+        accumulate=trainer.accumulate,
+        optimizer=optimizer,
+        schedule=schedule,
+        lr=scaled_lr(optimizer, batch_size=loader.batch_size),
+        fused=trainer.clip is None or precision is Precision.fp32,
+        steps_per_epoch=steps_per_epoch,
+        total_steps=total_steps,
+        warmup_steps=warmup_steps(schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch),
+        log_steps=trainer.log_steps,
+        workers=_workers(loader, devices),
+    )
+
+
+def describe_plan(plan: Plan) -> dict[str, str]:
+    """Lines of the resolved block."""
+    batch = f"{plan.batch_size}"
+    if plan.world * plan.accumulate > 1:
+        batch += f" = {plan.world} devices x {plan.accumulate} micro-batches x {plan.micro_batch}"
+    rule = {"linear": " x batch/256", "sqrt": " x sqrt(batch/256)", "none": ""}[plan.optimizer.scaling.value]
+    threads = f", {torch.get_num_threads()} threads" if plan.accelerator == "cpu" else ""
+    return {
+        "device": f"{plan.devices} x {plan.accelerator}{threads}, {plan.precision.value}",
+        "batch": f"{batch}, {plan.workers} workers",
+        "learning rate": f"{plan.lr:.4g} = {plan.optimizer.lr:g}{rule}, {plan.optimizer.kind}, "
+        f"weight decay {plan.optimizer.weight_decay:g}",
+        "steps": f"{plan.total_steps} = {plan.epochs:.4g} epochs x {plan.steps_per_epoch}, "
+        f"{plan.warmup_steps} of them warm-up, then {plan.schedule.shape.value}",
+    }
+
+
+def _workers(loader: LoaderConfig, devices: int) -> int:
+    """`auto`: the cores shared among the devices, at most 8 each; memory holds what a few workers have ready."""
+    return max(1, min(8, usable_cores() // devices)) if loader.workers == "auto" else int(loader.workers)
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _devices(trainer: TrainerConfig, accelerator: str) -> int:
+    present = torch.cuda.device_count() if accelerator == "cuda" else 1
+    if accelerator == "cuda" and not present:
+        raise ConfigError(
+            f"trainer.accelerator={trainer.accelerator}: no GPU is visible here; `sslrun doctor` tells more"
+        )
+    if trainer.devices == "auto":
+        return present
+    if accelerator != "cpu" and trainer.devices > present:
+        raise ConfigError(f"trainer.devices={trainer.devices}, but this machine shows {present} of {accelerator}")
+    return int(trainer.devices)

@@ -1,0 +1,46 @@
+"""Which arithmetic the hardware has natively."""
+
+from pathlib import Path
+
+import torch
+
+from sslrun.config.schema import Precision
+
+LIGHTNING_NAMES = {Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"}
+
+
+def resolve_precision(precision: Precision, *, accelerator: str) -> Precision:
+    """`auto` becomes bf16 where the hardware multiplies it natively: CPUs with AMX or AVX512-BF16, GPUs from Ampere."""
+    if precision is not Precision.auto:
+        return precision
+    return Precision.bf16 if native_bf16(accelerator) else Precision.fp32
+
+
+def native_bf16(accelerator: str) -> bool:
+    """Whether bf16 pays on this accelerator (`cpu`, `cuda`, `mps`)."""
+    if accelerator == "cuda":
+        return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    return accelerator == "cpu" and bool({"amx_bf16", "avx512_bf16"} & cpu_flags())
+
+
+def cpu_flags() -> set[str]:
+    """Flags of the processor; empty where Linux does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def autocast_dtype(precision: Precision) -> torch.dtype | None:
+    """dtype of autocast in evaluation; None where there is none."""
+    return {Precision.bf16: torch.bfloat16, Precision.fp16: torch.float16}.get(precision)
+
+
+def accelerator_name(asked: str) -> str:
+    """`auto`, `gpu` -> what is here: cuda, mps or cpu."""
+    if asked in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "cuda"
+    if asked in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
+        return "mps"
+    return "cpu" if asked in ("auto", "gpu") else asked

@@ -1,0 +1,116 @@
+"""Progress: a bar on a terminal, plain lines elsewhere; throughput and the wait for data."""
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from tqdm import tqdm
+
+from sslrun.training.loggers import log_now
+from sslrun.training.module import Training
+
+PLAIN_SECONDS = 30.0
+"""Between two plain lines where the output is no terminal."""
+
+
+class Progress(pl.Callback):
+    """Loss, images/s, the fraction of time spent waiting for data, time left, the latest probe number.
+
+    Logs train/loss, train/lr, train/images_per_second, train/data_wait and the method's own numbers every
+    `plan.log_steps` steps.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._shown: dict[str, str] = {}
+        self._step = 0
+        self._window_step = 0
+        self._window_start = self._batch_end = self._started = self._line_at = time.perf_counter()
+        self._waited = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock and the bar."""
+        assert isinstance(pl_module, Training)
+        self._first_step = self._step = self._window_step = trainer.global_step
+        self._started = self._window_start = self._batch_end = self._line_at = time.perf_counter()
+        if trainer.is_global_zero and sys.stderr.isatty():
+            self._bar = tqdm(
+                total=pl_module.plan.total_steps,
+                initial=trainer.global_step,
+                unit="step",
+                dynamic_ncols=True,
+                mininterval=0.5,
+                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
+            )
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """What passed since the last batch ended was the wait for this one."""
+        self._waited += time.perf_counter() - self._batch_end
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Log and show every `log_steps` optimizer steps."""
+        assert isinstance(pl_module, Training)
+        step = trainer.global_step
+        if step != self._step:
+            self._step = step
+            if step % pl_module.plan.log_steps == 0 or step == pl_module.plan.total_steps:
+                self._log(trainer, pl_module)
+            if self._bar is not None:
+                self._bar.update(1)
+        self._batch_end = time.perf_counter()
+
+    def show(self, **numbers: str) -> None:
+        """Keep numbers on the bar until they are replaced; monitors use it."""
+        self._shown.update(numbers)
+
+    def _log(self, trainer: pl.Trainer, module: Training) -> None:
+        loss = float(module.latest.loss.detach())
+        elapsed = time.perf_counter() - self._window_start
+        rate = (self._step - self._window_step) * module.plan.batch_size / max(elapsed, 1e-9)
+        wait = self._waited / max(elapsed, 1e-9)
+        self._window_step, self._window_start, self._waited = self._step, time.perf_counter(), 0.0
+        if not trainer.is_global_zero:
+            return
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        numbers = {"train/loss": loss, "train/lr": lr, "train/images_per_second": rate, "train/data_wait": wait}
+        log_now(trainer, numbers | {f"train/{k}": float(v) for k, v in module.latest.logs.items()})
+        line = {"loss": f"{loss:.4g}", "img/s": f"{rate:.0f}", "wait": f"{wait:.0%}", **self._shown}
+        if self._bar is not None:
+            self._bar.set_description_str(f"epoch {self._step / module.plan.steps_per_epoch:.1f}", refresh=False)
+            self._bar.set_postfix_str(", ".join(f"{k} {v}" for k, v in line.items()), refresh=False)
+        else:
+            self._plain_line(module, line)
+
+    def _plain_line(self, module: Training, line: dict[str, str]) -> None:
+        now, total = time.perf_counter(), module.plan.total_steps
+        if (
+            now - self._line_at < PLAIN_SECONDS
+            and self._step < total
+            and self._step - self._first_step > module.plan.log_steps
+        ):
+            return
+        self._line_at = now
+        left = (now - self._started) / max(1, self._step - self._first_step) * (total - self._step)
+        text = "  ".join(f"{k} {v}" for k, v in line.items())
+        sys.stderr.write(
+            f"step {self._step}/{total}  epoch {self._step / module.plan.steps_per_epoch:.1f}  {text}  left {left / 60:.1f} min\n"
+        )
+        sys.stderr.flush()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Close the bar, so that the message stands on a line of its own."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
