@@ -1,0 +1,192 @@
+"""Images decoded once into a memory-mapped uint8 array, shared by workers, ranks and runs."""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from sslrun.config.errors import DataError
+from sslrun.core.atomic import replacing, write_json
+from sslrun.data.vision.resize import centre_crop, resize_shorter, with_margin
+from sslrun.data.vision.source import Source, digest
+
+log = logging.getLogger(__name__)
+VERSION = 1
+"""Raised when decoding or resizing changes, so that old files are not read again."""
+PEEK = 16
+"""Images that are looked at to learn whether a dataset's images exceed `image_size`."""
+CHUNK = 256
+"""Images decoded between two writes."""
+SLOW = 2.0
+"""Seconds after which a progress line appears."""
+
+
+class Store(Protocol):
+    """Where images come from once the dataset is open; `corrupt` maps positions to reasons known beforehand."""
+
+    corrupt: dict[int, str]
+
+    def read(self, position: int) -> np.ndarray:
+        """(H, W, C) uint8, the caller's own copy; DataError where it cannot be read."""
+        ...
+
+
+class OnTheFly:
+    """Every image decoded each time, at its full size."""
+
+    def __init__(self, source: Source) -> None:
+        self.corrupt: dict[int, str] = {}
+        self._source = source
+        with suppress(DataError):  # counted when training meets it
+            source.read(0)  # what a source opens lazily is opened before workers fork, and shared
+
+    def read(self, position: int) -> np.ndarray:
+        return self._source.read(position)
+
+
+class InMemory:
+    """A small array (N, S, S, C) that every process holds."""
+
+    def __init__(self, images: np.ndarray, corrupt: dict[int, str]) -> None:
+        self.corrupt = corrupt
+        self._images = images
+
+    def read(self, position: int) -> np.ndarray:
+        return self._images[position].copy()
+
+
+class Mapped:
+    """A memory-mapped array (N, S, S, C); a process that gets it by pickle maps it anew."""
+
+    def __init__(self, path: Path, corrupt: dict[int, str]) -> None:
+        self.corrupt = corrupt
+        self._path = path
+        self._images = _map(path)
+
+    def read(self, position: int) -> np.ndarray:
+        return self._images[position].copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"corrupt": self.corrupt, "_path": self._path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._images = _map(self._path)
+
+
+def _map(path: Path) -> np.ndarray:
+    # np.memmap's own indexing is ten times slower
+    images: np.ndarray = np.load(path, mmap_mode="r").view(np.ndarray)
+    return images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the decoded pixels depend on beside their source."""
+
+    image_size: int
+    channels: int
+    intensity_range: tuple[float, float] | None = None
+
+
+def decode_in_memory(source: Source, wanted: Wanted) -> InMemory:
+    """All images of a small source as one array."""
+    side = stored_side(source, image_size=wanted.image_size)
+    images = np.zeros((len(source), side, side, wanted.channels), np.uint8)
+    return InMemory(images, _decode_into(images, source))
+
+
+def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
+    """Map the decoded images of `source`, decoding them first where no process has yet.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    key = digest(VERSION, source.fingerprint, len(source), wanted)
+    array, notes = folder / f"{key}.npy", folder / f"{key}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f"{key}.lock"):
+            if not (array.exists() and notes.exists()):
+                _write(array, notes, source, wanted)
+    except OSError as error:
+        remedy = "say dataset.cache_dir=… or dataset.cache=never"
+        raise DataError(f"decoded images cannot be written to {folder}: {error}; {remedy}") from error
+    corrupt = json.loads(notes.read_text())["corrupt"]
+    return Mapped(array, {int(position): reason for position, reason in corrupt.items()})
+
+
+def stored_side(source: Source, *, image_size: int) -> int:
+    """`image_size` where the first images are no larger, else with a margin to crop from."""
+    for position in range(min(PEEK, len(source))):
+        try:
+            image = source.read(position)
+        except DataError:
+            continue  # counted when all are decoded
+        if min(image.shape[:2]) > image_size:
+            return with_margin(image_size)
+    return image_size
+
+
+def cache_folder(configured: str | None) -> Path:
+    """`dataset.cache_dir`, else $SSLRUN_CACHE, else ~/.cache/sslrun."""
+    if configured:
+        return Path(configured).expanduser()
+    return Path(os.environ.get("SSLRUN_CACHE") or Path.home() / ".cache" / "sslrun")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that other processes wait for; the system frees it should this one die."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(array: Path, notes: Path, source: Source, wanted: Wanted) -> None:
+    """Write both files whole or not at all; the notes come last and make the array valid."""
+    log.info("decoding %s images once into %s", f"{len(source):,}", array)
+    side = stored_side(source, image_size=wanted.image_size)
+    with replacing(array) as temporary:
+        size = (len(source), side, side, wanted.channels)
+        images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=size)
+        corrupt = _decode_into(images, source)
+        images.flush()
+        del images
+    write_json(notes, {"corrupt": corrupt})
+
+
+def _decode_into(images: np.ndarray, source: Source) -> dict[int, str]:
+    """Fill (N, S, S, C); positions that cannot be read stay black and are returned with the reason."""
+    corrupt: dict[int, str] = {}
+    side = images.shape[1]
+
+    def one(position: int) -> None:
+        try:
+            images[position] = _square(source.read(position), side=side)
+        except DataError as error:
+            corrupt[position] = str(error)
+
+    with (
+        ThreadPoolExecutor(max_workers=min(8, len(os.sched_getaffinity(0)))) as pool,
+        tqdm(total=len(source), desc="decoding images", unit=" images", delay=SLOW, disable=None, leave=False) as line,
+    ):
+        for start in range(0, len(source), CHUNK):
+            chunk = range(start, min(start + CHUNK, len(source)))
+            list(pool.map(one, chunk))
+            line.update(len(chunk))
+    return dict(sorted(corrupt.items()))
+
+
+def _square(image: np.ndarray, *, side: int) -> np.ndarray:
+    """The middle square of an image as (side, side, C); a margin around the view is cut when it is read."""
+    return centre_crop(resize_shorter(image, side=side), side=side)

@@ -1,0 +1,114 @@
+"""Folders of image files, with class folders or without."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from sslrun.config.dataset.vision import ImageFolderConfig
+from sslrun.config.errors import DataError
+from sslrun.data.vision.decode import EXTENSIONS, Decoder
+from sslrun.data.vision.images import ImageData, decoder_of
+from sslrun.data.vision.source import digest, encode_labels
+
+FOLDERS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
+"""Names of a split's folder below the root."""
+UNREADABLE = "expected {root}/*.jpg, {root}/<class>/*.jpg or {root}/{{train,val,test}}/…"
+
+
+class ImageFolder(ImageData):
+    """Classes are the first-level folders of train, where at least two of them hold images."""
+
+    def __init__(self, config: ImageFolderConfig) -> None:
+        root = Path(str(config.root)).expanduser()
+        if not root.is_dir():
+            raise DataError(f"dataset.root={config.root}: no such folder")
+        files = {name: image_files(folder) for name, folder in split_folders(root, val_is_test=config.val_is_test)}
+        folders = dict(split_folders(root, val_is_test=config.val_is_test))
+        for name, found in files.items():
+            if not found:
+                raise DataError(f"no images under {folders[name]}; {UNREADABLE.format(root=root)}")
+        classes = class_names(files["train"], root=folders["train"])
+        decoder = decoder_of(config)
+        sources = {
+            name: FolderSource(folders[name], found, classes=classes, decoder=decoder) for name, found in files.items()
+        }
+        super().__init__(config, sources, classes=classes)
+
+
+class FolderSource:
+    """Files below a root, by their relative paths in sorted order."""
+
+    embedded = False
+
+    def __init__(self, root: Path, files: list[str], *, classes: tuple[str, ...] | None, decoder: Decoder) -> None:
+        self.labels: np.ndarray | None = None
+        if classes is not None and all("/" in f for f in files):
+            of_file = np.array([f.split("/")[0] for f in files])
+            self.labels = encode_labels(of_file, classes=classes, where=str(root))
+        self.fingerprint = digest(*(_signature(root, f) for f in files), self.labels is None)
+        self._root, self._files, self._decoder = root, files, decoder
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def read(self, position: int) -> np.ndarray:
+        return self._decoder(self._root / self._files[position], name=self.name(position))
+
+    def name(self, position: int) -> str:
+        return f"{self._root.name}/{self._files[position]}"
+
+
+def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
+    """Splits that have a folder of their own; all of `root` is train where there is no root/train."""
+    if not (root / "train").is_dir():
+        return [("train", root)]
+    found = [(split, root / name) for split, names in FOLDERS.items() for name in names if (root / name).is_dir()]
+    if val_is_test:
+        found = [("test" if split == "validation" else split, f) for split, f in found if split != "test"]
+    return found
+
+
+def image_files(root: Path) -> list[str]:
+    """Relative paths with `/`, sorted; links are followed, hidden files and folders and other files are not images."""
+    found: list[str] = []
+    seen = {os.path.realpath(root)}
+    for folder, below, names in os.walk(root, followlinks=True):
+        below[:] = [b for b in below if not b.startswith(".") and _is_new(Path(folder, b), seen)]
+        prefix = Path(folder).relative_to(root)
+        images = (n for n in names if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS)
+        found += [(prefix / n).as_posix() for n in images]
+    return sorted(found)
+
+
+def _is_new(folder: Path, seen: set[str]) -> bool:
+    """False for a linked folder that has been walked already: links may run in circles."""
+    if not folder.is_symlink():
+        return True
+    real = os.path.realpath(folder)
+    new = real not in seen
+    seen.add(real)
+    return new
+
+
+def class_names(files: list[str], *, root: Path) -> tuple[str, ...] | None:
+    """First-level folders, sorted; None where fewer than two hold images.
+
+    Raises:
+        DataError: images lie beside class folders.
+    """
+    folders = sorted({f.split("/")[0] for f in files if "/" in f})
+    if len(folders) < 2:
+        return None
+    beside = next((f for f in files if "/" not in f), None)
+    if beside is not None:
+        raise DataError(f"{root / beside} lies beside the class folders {', '.join(folders[:3])}, …; move it into one")
+    return tuple(folders)
+
+
+def _signature(root: Path, file: str) -> tuple[str, int, int]:
+    try:
+        status = (root / file).stat()
+    except OSError:  # a link to nowhere; reading it fails, with its name
+        return file, -1, -1
+    return file, status.st_size, status.st_mtime_ns

@@ -1,0 +1,314 @@
+"""What all image datasets share: stores, splits, items, batches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from sslrun.config.dataset.vision import Cache, ImageDatasetConfig
+from sslrun.config.errors import DataError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.core.batch import ImageBatch, ViewsBatch
+from sslrun.data.base import SPLITS, Data, Key
+from sslrun.data.vision.augment import ImageFacts, Policy
+from sslrun.data.vision.cache import OnTheFly, Store, Wanted, cache_folder, decode_in_memory, open_cache
+from sslrun.data.vision.decode import Decoder
+from sslrun.data.vision.prepare import Normalize
+from sslrun.data.vision.resize import fit, with_margin
+from sslrun.data.vision.source import Source, digest
+from sslrun.data.vision.splits import Part, split
+
+MEASURED = 2000
+"""Training images of which mean and std are taken."""
+MEASURED_ON_THE_FLY = 256
+"""The same where each must be decoded at its full size."""
+
+
+def decoder_of(config: ImageDatasetConfig) -> Decoder:
+    """How this dataset's images are decoded."""
+    low_high = config.intensity_range
+    return Decoder(channels=config.channels, intensity_range=(low_high[0], low_high[1]) if low_high else None)
+
+
+class ImageData(Data):
+    """A dataset of images.
+
+    Args:
+        config: of any kind of image dataset.
+        sources: `train`, and `validation` and `test` where the dataset has them.
+        classes: names, or None where train has no labels.
+
+    Raises:
+        DataError: no images, too few to cut, or too many that cannot be read.
+    """
+
+    gives: ClassVar[tuple[type, ...]] = (ViewsBatch, ImageBatch)  # type: ignore[misc]
+
+    def __init__(
+        self, config: ImageDatasetConfig, sources: Mapping[str, Source], *, classes: tuple[str, ...] | None
+    ) -> None:
+        self.name = config.name
+        self.classes = classes
+        self.corrupt: list[str] = []
+        self.config = config
+        self.fingerprint = digest(*(f"{name}:{s.fingerprint}" for name, s in sources.items()))
+        self._sources = sources
+        self._left_out: tuple[str, ...] = ()
+        self._stores = _open(config, sources)
+        for name, store in self._stores.items():
+            self.remember_corrupt(name, store.corrupt)
+        parts = split(
+            {name: len(source) for name, source in sources.items()},
+            {name: source.labels for name, source in sources.items()},
+            validation=config.validation,
+            test_share=config.test_share,
+            seed=config.split_seed,
+            limit=config.limit,
+        )
+        self._parts = {name: p.without(list(self._stores[p.source].corrupt)) for name, p in parts.items()}
+
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> "TrainingImages":
+        """Items with all views of the policy for `ViewsBatch`, with its first view alone for `ImageBatch`."""
+        policy = Policy(augmentation, self.facts)
+        self._left_out = policy.left_out
+        return TrainingImages(self._split("train"), policy=policy, seed=seed, first_only=batch_type is ImageBatch)
+
+    def evaluation(self, split: str) -> "PlainImages":
+        """Centre crops of a split; an image that turns out to be unreadable is left out of its batch."""
+        return PlainImages(self._split(split), side=self.config.image_size)
+
+    def labels(self, split: str) -> np.ndarray | None:
+        return self._split(split).labels
+
+    def size(self, split: str) -> int:
+        return len(self._parts[split])
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        """uint8 `views` or `image` in (B, C, H, W), channels-last in memory, with `index` and, where known, `label`.
+
+        `corrupt` lists positions that could not be read; with nothing but those in it a batch has no other key.
+        """
+        corrupt = [position for item in items for position in item.get("corrupt", ())]
+        batch: dict[str, Any] = {"corrupt": corrupt} if corrupt else {}
+        readable = [item for item in items if "index" in item]
+        if not readable:
+            return batch
+        if "views" in readable[0]:
+            batch["views"] = [_stack(list(views)) for views in zip(*(i["views"] for i in readable), strict=True)]
+        else:
+            batch["image"] = _stack([i["image"] for i in readable])
+        batch["index"] = torch.tensor([i["index"] for i in readable], dtype=torch.int64)  # (B,)
+        if "label" in readable[0]:
+            batch["label"] = torch.tensor([i["label"] for i in readable], dtype=torch.int64)  # (B,)
+        return batch
+
+    def prepare(self, *, channels_last: bool = True) -> nn.Module:
+        mean, std = self.mean_std
+        return Normalize(mean=mean, std=std, channels_last=channels_last)
+
+    def encoder_inputs(self) -> dict[str, Any]:
+        mean, std = self.mean_std
+        config = self.config
+        return {"channels": config.channels, "image_size": config.image_size, "mean": mean, "std": std}
+
+    def describe(self) -> dict[str, str]:
+        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
+        known = f"{len(self.classes)} classes" if self.classes else "no labels"
+        config = self.config
+        lines = {
+            "dataset": f"{self.name}: {sizes}; {known}",
+            "images": f"{config.image_size} px, {config.channels} channel(s), {self._where()}",
+        }
+        if self._left_out:
+            lines["left out"] = ", ".join(self._left_out)
+        if self.corrupt:
+            lines["unreadable"] = f"{len(self.corrupt)} images left out, first: {self.corrupt[0]}"
+        return lines
+
+    def _where(self) -> str:
+        fresh = isinstance(self._stores["train"], OnTheFly)
+        return "decoded each time" if fresh else "decoded once"
+
+    @property
+    def facts(self) -> ImageFacts:
+        """What a policy must know."""
+        config = self.config
+        return ImageFacts(
+            image_size=config.image_size,
+            channels=config.channels,
+            unsuitable=config.unsuitable,
+            min_crop_scale=config.min_crop_scale,
+        )
+
+    @cached_property
+    def mean_std(self) -> tuple[list[float], list[float]]:
+        """Per channel, of values in [0, 1]: as configured, else measured on training images."""
+        config = self.config
+        if config.mean is not None and config.std is not None:
+            return list(config.mean), list(config.std)
+        mean, std = _measure(self._split("train"), side=config.image_size)
+        return list(config.mean or mean), list(config.std or std)
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        self._split("train").note_corrupt(positions)
+
+    def remember_corrupt(self, source: str, reasons: dict[int, str]) -> None:
+        """Name images of a source, by their position in it, that cannot be read.
+
+        Raises:
+            DataError: there are more than `dataset.max_corrupt` of all.
+        """
+        new = [(p, reason) for p, reason in reasons.items() if self._sources[source].name(p) not in self.corrupt]
+        self.corrupt += [self._sources[source].name(p) for p, _ in new]
+        count, total = len(self.corrupt), sum(map(len, self._sources.values()))
+        limit = self.config.max_corrupt
+        if new and count > limit * total:
+            raise DataError(
+                f"{count} of {total} images cannot be read (first: {new[0][1]}); dataset.max_corrupt={limit:g}"
+            )
+
+    def _split(self, name: str) -> "Split":
+        part = self._parts[name]
+        labels = self._sources[part.source].labels
+        return Split(
+            data=self,
+            part=part,
+            store=self._stores[part.source],
+            labels=None if labels is None or self.classes is None else labels[part.positions],
+        )
+
+
+@dataclass(kw_only=True)
+class Split:
+    """The images of one split by their position in it; knows its dataset in the main process only."""
+
+    data: ImageData | None = field(repr=False)
+    part: Part
+    store: Store
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def read(self, position: int) -> np.ndarray:
+        """(H, W, C) uint8; DataError where it cannot be read."""
+        return self.store.read(int(self.part.positions[position]))
+
+    def facts(self, position: int) -> dict[str, int]:
+        """The item's `index` and, where known, `label`."""
+        known = {} if self.labels is None else {"label": int(self.labels[position])}
+        return {"index": position, **known}
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        """Tell the dataset, with the reason that a second attempt gives."""
+        assert self.data is not None, "workers report through their batches"
+        reasons = {}
+        for position in positions:
+            try:
+                self.read(position)
+            except DataError as error:
+                reasons[int(self.part.positions[position])] = str(error)
+        self.data.remember_corrupt(self.part.source, reasons)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"data": None}
+
+
+class TrainingImages(Dataset[dict[str, Any]]):
+    """Augmented items: `views`, V arrays (h, w, C) uint8, or `image`, the first of them.
+
+    A position that cannot be read gives the next one that can, augmented as the first would have been, and `corrupt`.
+    """
+
+    def __init__(self, split: Split, *, policy: Policy, seed: int, first_only: bool) -> None:
+        self.split, self.policy, self.seed = split, policy, seed
+        self._first_only = first_only
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, asked = key
+        position, image, corrupt = self._readable(asked)
+        where = {"seed": self.seed, "epoch": epoch, "index": asked}
+        item: dict[str, Any] = self.split.facts(position)
+        if self._first_only:
+            item["image"] = self.policy.view(image, 0, **where)
+        else:
+            item["views"] = self.policy.views(image, **where)
+        return item | ({"corrupt": corrupt} if corrupt else {})
+
+    def _readable(self, asked: int) -> tuple[int, np.ndarray, list[int]]:
+        corrupt: list[int] = []
+        while True:
+            position = (asked + len(corrupt)) % len(self)
+            try:
+                return position, self.split.read(position), corrupt
+            except DataError:
+                corrupt.append(position)
+                if len(corrupt) == len(self):
+                    raise
+
+
+class PlainImages(Dataset[dict[str, Any]]):
+    """Items as they are: `image`, the centre crop (side, side, C) uint8; only `corrupt` where it cannot be read."""
+
+    def __init__(self, split: Split, *, side: int) -> None:
+        self.split, self._side = split, side
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        _, position = key
+        try:
+            image = self.split.read(position)
+        except DataError:
+            return {"corrupt": [position]}
+        return {"image": fit(image, side=self._side), **self.split.facts(position)}
+
+
+def _stack(images: list[np.ndarray]) -> Tensor:
+    """B arrays (H, W, C) as one tensor (B, C, H, W) that is channels-last in memory without a copy more."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def _open(config: ImageDatasetConfig, sources: Mapping[str, Source]) -> dict[str, Store]:
+    """Each source's store."""
+    for name, source in sources.items():
+        if len(source) == 0:
+            raise DataError(f"dataset {config.name}: no images in {name}")
+    decoder = decoder_of(config)
+    wanted = Wanted(image_size=config.image_size, channels=config.channels, intensity_range=decoder.intensity_range)
+    needed = sum(map(len, sources.values())) * with_margin(config.image_size) ** 2 * config.channels
+    decode_once = config.cache is Cache.always or (config.cache is Cache.auto and needed <= config.cache_bytes)
+    stores: dict[str, Store] = {}
+    for name, source in sources.items():
+        if not decode_once:
+            stores[name] = OnTheFly(source)
+        elif source.embedded:
+            stores[name] = decode_in_memory(source, wanted)
+        else:
+            stores[name] = open_cache(source, wanted, folder=cache_folder(config.cache_dir))
+    return stores
+
+
+def _measure(split: Split, *, side: int) -> tuple[list[float], list[float]]:
+    count = MEASURED_ON_THE_FLY if isinstance(split.store, OnTheFly) else MEASURED
+    images = []
+    for position in np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int)):
+        try:
+            images.append(fit(split.read(position), side=side))
+        except DataError:
+            continue  # counted when training meets it
+    if not images:
+        raise DataError("none of the images that were tried for mean and std can be read")
+    pixels = np.stack(images).reshape(-1, images[0].shape[2]).astype(np.float64) / 255  # (pixels, C)
+    std = pixels.std(axis=0)
+    std[std < 1e-4] = 1  # a constant channel
+    return [round(float(m), 4) for m in pixels.mean(axis=0)], [round(float(s), 4) for s in std]

@@ -1,0 +1,176 @@
+"""Parquet files with a column of encoded images, as Hugging Face writes them."""
+
+import glob
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sslrun.config.checks import did_you_mean
+from sslrun.config.dataset.vision import ParquetConfig
+from sslrun.config.errors import DataError
+from sslrun.core.atomic import replacing
+from sslrun.data.vision.cache import cache_folder
+from sslrun.data.vision.decode import Decoder
+from sslrun.data.vision.images import ImageData, decoder_of
+from sslrun.data.vision.source import Coded, code_labels, digest
+
+KEYS = {"train": "train", "validation": "val", "test": "test"}
+"""The configuration's name of each split."""
+IN_MEMORY_BYTES = 500_000_000
+"""Encoded images up to this size are held in memory; more are copied once into a mapped Arrow file."""
+
+
+class Parquet(ImageData):
+    """Train, and validation and test where their files are named."""
+
+    def __init__(self, config: ParquetConfig) -> None:
+        named = {split: getattr(config, key) for split, key in KEYS.items()}
+        files = {split: parquet_files(split, pattern) for split, pattern in named.items() if pattern}
+        for split, paths in files.items():
+            _check_columns(split, paths, config)
+        classes, labels = _labels(files, config.label)
+        decoder, scratch = decoder_of(config), cache_folder(config.cache_dir)
+        sources = {
+            split: ParquetSource(paths, column=config.image, labels=labels[split], decoder=decoder, scratch=scratch)
+            for split, paths in files.items()
+        }
+        super().__init__(config, sources, classes=classes)
+
+
+class ParquetSource:
+    """Rows of several files as one; nothing of the image column is read before the first image is.
+
+    Args:
+        column: a struct with `bytes`, or binary.
+        scratch: folder of the mapped Arrow file.
+    """
+
+    embedded = False
+
+    def __init__(
+        self, files: list[Path], *, column: str, labels: np.ndarray | None, decoder: Decoder, scratch: Path
+    ) -> None:
+        self.labels = labels
+        self._files, self._column, self._decoder, self._scratch = files, column, decoder, scratch
+        metadata = [pq.read_metadata(f) for f in files]
+        self._ends = np.cumsum([m.num_rows for m in metadata])
+        self._bytes = sum(f.stat().st_size for f in files)
+        pairs = zip(files, metadata, strict=True)
+        signatures = [(f.name, f.stat().st_size, f.stat().st_mtime_ns, m.num_rows) for f, m in pairs]
+        self.fingerprint = digest(signatures, column)
+        self._encoded: pa.ChunkedArray | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def read(self, position: int) -> np.ndarray:
+        if self._encoded is None:
+            self._encoded = self._open()
+        data = self._encoded[position].as_py()
+        if data is None:
+            raise DataError(f"{self.name(position)}: no image bytes in this row")
+        return self._decoder(data, name=self.name(position))
+
+    def name(self, position: int) -> str:
+        file = int(np.searchsorted(self._ends, position, side="right"))
+        start = 0 if file == 0 else int(self._ends[file - 1])
+        return f"{self._files[file].name}:{position - start}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_encoded": None}
+
+    def _open(self) -> pa.ChunkedArray:
+        """(N,) large_binary."""
+        if self._bytes <= IN_MEMORY_BYTES:
+            return pa.chunked_array([part for f in self._files for part in _binary_parts(f, self._column)])
+        path = self._scratch / f"{self.fingerprint}.arrow"
+        if not path.exists():
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            schema = pa.schema([("bytes", pa.large_binary())])
+            with (
+                replacing(path) as temporary,
+                pa.OSFile(str(temporary), "wb") as sink,
+                pa.ipc.new_file(sink, schema) as writer,
+            ):
+                for file in self._files:
+                    for part in _binary_parts(file, self._column):
+                        writer.write_batch(pa.record_batch([part], schema=schema))
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("bytes")
+
+
+def _binary_parts(file: Path, column: str) -> "list[pa.Array] | Any":
+    """The image column of one file as large_binary arrays, one row group at a time."""
+    with pq.ParquetFile(file) as reader:
+        for group in range(reader.num_row_groups):
+            for chunk in reader.read_row_group(group, columns=[column]).column(column).chunks:
+                values = chunk.field("bytes") if pa.types.is_struct(chunk.type) else chunk
+                yield values.cast(pa.large_binary())
+
+
+def parquet_files(split: str, pattern: str) -> list[Path]:
+    """A file, all parquet files of a folder, or those of a pattern, sorted.
+
+    Raises:
+        DataError: there are none.
+    """
+    path = Path(pattern).expanduser()
+    if path.is_dir():
+        files = sorted(path.glob("**/*.parquet"))
+    elif path.is_file():
+        files = [path]
+    else:
+        files = [Path(f) for f in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  absolute patterns too
+    if not files:
+        raise DataError(f"dataset.{KEYS[split]}={pattern}: no parquet file there")
+    return files
+
+
+def _check_columns(split: str, files: list[Path], config: ParquetConfig) -> None:
+    for file in files:
+        try:
+            schema = pq.read_schema(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{file} is no parquet file: {str(error).splitlines()[0]}") from error
+        for key, column in (("image", config.image), ("label", config.label)):
+            if column is not None and column not in schema.names:
+                unlabelled = "; dataset.label=null for none" if key == "label" else ""
+                raise DataError(
+                    f"dataset.{key}={column}: no such column in {file}{did_you_mean(column, schema.names)}; "
+                    f"it has {', '.join(schema.names)}{unlabelled}"
+                )
+        kind = schema.field(config.image).type
+        held = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
+        if not (pa.types.is_binary(held) or pa.types.is_large_binary(held)):
+            raise DataError(f"dataset.image={config.image}: column of {file} holds {kind}; expected bytes")
+
+
+def _labels(files: dict[str, list[Path]], column: str | None) -> Coded:
+    if column is None:
+        return None, dict.fromkeys(files)
+    values = {split: _label_column(paths, column) for split, paths in files.items()}
+    return code_labels(values, names=_class_names(files["train"][0], column))
+
+
+def _label_column(files: list[Path], column: str) -> np.ndarray:
+    """(N,) numbers or strings."""
+    parts = []
+    for file in files:
+        values = pq.read_table(file, columns=[column]).column(column)
+        if values.null_count:
+            raise DataError(f"dataset.label={column}: {values.null_count} rows of {file} are null; dataset.label=null")
+        parts.append(values.to_numpy())
+    return np.concatenate(parts)
+
+
+def _class_names(file: Path, column: str) -> tuple[str, ...] | None:
+    """Names of a ClassLabel feature in the schema's Hugging Face metadata."""
+    metadata = pq.read_schema(file).metadata or {}
+    if b"huggingface" not in metadata:
+        return None
+    features = json.loads(metadata[b"huggingface"]).get("info", {}).get("features", {})
+    names = features.get(column, {}).get("names")
+    return tuple(names) if names else None

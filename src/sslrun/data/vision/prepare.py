@@ -1,0 +1,40 @@
+"""From the compact batch that left the workers to what a method or an encoder reads; runs on the device."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalize(nn.Module):
+    """uint8 `views` or `image` (B, C, H, W) to float32, (x / 255 - mean) / std; other keys pass.
+
+    Args:
+        mean, std: per channel, of values in [0, 1].
+        channels_last: memory format of the result; convolutions in bf16 are fastest with it.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, *, mean: list[float], std: list[float], channels_last: bool = True) -> None:
+        super().__init__()
+        m, s = torch.tensor(mean).view(1, -1, 1, 1), torch.tensor(std).view(1, -1, 1, 1)
+        # Not in checkpoints: an encoder's config.json tells them.
+        self.register_buffer("scale", 1 / (255 * s), persistent=False)  # (1, C, 1, 1)
+        self.register_buffer("shift", -m / s, persistent=False)  # (1, C, 1, 1)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The batch with normalised images; the batch given stays as it is."""
+        out = dict(batch)
+        if "views" in batch:
+            out["views"] = [self.normalize(v) for v in batch["views"]]
+        if "image" in batch:
+            out["image"] = self.normalize(batch["image"])
+        return out
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 to float32."""
+        values = images.to(torch.float32, memory_format=self.memory_format)
+        return values.mul_(self.scale).add_(self.shift)
