@@ -19,11 +19,11 @@ class Normalize(nn.Module):
 
     def __init__(self, *, mean: list[float], std: list[float], channels_last: bool = True) -> None:
         super().__init__()
-        m, s = torch.tensor(mean).view(1, -1, 1, 1), torch.tensor(std).view(1, -1, 1, 1)
+        m, s = torch.tensor(mean), torch.tensor(std)
         # Not in checkpoints: an encoder's config.json tells them.
-        self.register_buffer("scale", 1 / (255 * s), persistent=False)  # (1, C, 1, 1)
-        self.register_buffer("shift", -m / s, persistent=False)  # (1, C, 1, 1)
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.register_buffer("scale", 1 / (255 * s), persistent=False)  # (C,)
+        self.register_buffer("shift", -m / s, persistent=False)  # (C,)
+        self.channels_last = channels_last
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
         """The batch with normalised images; the batch given stays as it is."""
@@ -36,5 +36,9 @@ class Normalize(nn.Module):
 
     def normalize(self, images: Tensor) -> Tensor:
         """(B, C, H, W) uint8 to float32."""
-        values = images.to(torch.float32, memory_format=self.memory_format)
-        return values.mul_(self.scale).add_(self.shift)
+        b, c, h, w = images.shape
+        # Whole rows at a time: with C innermost, broadcasting (C,) over single pixels is eight times slower on a CPU.
+        rows = images.permute(0, 2, 3, 1).reshape(b, h, w * c).to(torch.float32)  # (B, H, W * C)
+        rows = torch.addcmul(self.shift.repeat(w), rows, self.scale.repeat(w))
+        values = rows.view(b, h, w, c).permute(0, 3, 1, 2)  # (B, C, H, W)
+        return values if self.channels_last else values.contiguous()
