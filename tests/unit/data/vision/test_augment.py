@@ -58,6 +58,7 @@ def test_a_pickled_policy_gives_the_same_views(policy):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_workers_change_nothing(dataset, policy, workers):
     data = dataset("digits")
@@ -93,7 +94,9 @@ def test_multi_crop_sides_follow_image_size():
 
 
 def test_unsuitable_transforms_are_left_out_and_crops_kept_large(policy):
-    facts = ImageFacts(image_size=8, channels=1, unsuitable=["HorizontalFlip", "ColorJitter", "ToGray"], min_crop_scale=0.5)
+    facts = ImageFacts(
+        image_size=8, channels=1, unsuitable=["HorizontalFlip", "ColorJitter", "ToGray"], min_crop_scale=0.5
+    )
     simclr = Policy(policy("simclr"), facts)
     assert set(simclr.left_out) == {
         "crops below 0.5 of the area", "HorizontalFlip", "ColorJitter", "ToGray", "GaussianBlur at 8 px"
