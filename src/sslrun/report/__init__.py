@@ -1,0 +1,1 @@
+"""What a run found, for people: a table in the terminal, one HTML file. Reads run folders, never trains."""

@@ -1,0 +1,147 @@
+"""report.html: one file without scripts or links to load, for a run in any state."""
+
+import shlex
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from sslrun.core.atomic import write_text
+from sslrun.report import figures
+from sslrun.report.cautions import cautions
+from sslrun.report.contents import Contents, Row, read_contents
+from sslrun.report.headline import headline, main_row
+from sslrun.report.panels import panels
+from sslrun.report.tables import (
+    budget_text,
+    by_setting,
+    few_labels,
+    interval,
+    is_share,
+    number,
+    other_rows,
+)
+
+SHOWN_ELSEWHERE = ("resolved", "argv", "sessions", "last_error", "warnings", "schema_version", "data")
+"""Keys of run.json that the table of the environment leaves out."""
+
+
+def write_report(run: Path) -> Path:
+    """Write `run/report.html` from whatever the run folder holds by now, and return its path.
+
+    Raises:
+        OSError: the file cannot be written. What cannot be read is told in the report.
+    """
+    path = run / "report.html"
+    page = render(read_contents(run.absolute()))
+    write_text(path, page.encode("utf-8", "replace").decode())  # paths of the system may hold lone surrogates
+    return path
+
+
+def render(run: Contents) -> str:
+    """The page."""
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8"))
+    first, further = headline(run)
+    common, own = panels(run.curves)
+    return template.render(
+        title=_title(run),
+        headline=first,
+        further=further,
+        cautions=cautions(run),
+        facts=_facts(run),
+        settings=_settings(run.rows),
+        bars=Markup(_bars(run.rows)),
+        curves=[Markup(svg) for svg in common],
+        own_curves=[Markup(svg) for svg in own],
+        embedding=Markup(_embedding(run)),
+        confusion=Markup(_confusion(run)),
+        run=run,
+        resolved=_texts(run.manifest.get("resolved")),
+        data=_texts(run.manifest.get("data")),
+        environment=_texts({k: v for k, v in run.manifest.items() if k not in SHOWN_ELSEWHERE}),
+        command=_command(run.manifest),
+        sessions=[s for s in run.manifest.get("sessions") or [] if isinstance(s, dict)],
+        number=number,
+        interval=interval,
+        budget_text=budget_text,
+        is_share=is_share,
+    )
+
+
+def _settings(rows: list[Row]) -> list[dict[str, Any]]:
+    """For each table: its name, its rows, and its few-label blocks with their curves."""
+    settings = []
+    for i, (setting, group) in enumerate(by_setting(rows).items()):
+        blocks = [(b, Markup(figures.few_label_curve(f"few{i}-{j}", b))) for j, b in enumerate(few_labels(group))]
+        settings.append({"name": str(setting), "rows": other_rows(group), "blocks": blocks})
+    return settings
+
+
+def _bars(rows: list[Row]) -> str:
+    """The headline's metric, for every evaluation and encoder that has it under the same conditions."""
+    main = main_row(rows)
+    if main is None:
+        return ""
+    keys = ("dataset", "split", "condition", "labels", "metric")
+    alike = [r for r in rows if r["value"] is not None and all(r.get(k) == main.get(k) for k in keys)]
+    return figures.bars("bars", alike) if len(alike) > 1 else ""
+
+
+def _embedding(run: Contents) -> str:
+    return figures.scatter("embedding", run.embedding) if run.embedding and run.embedding.x else ""
+
+
+def _confusion(run: Contents) -> str:
+    counts = run.confusion
+    return figures.confusion_map("confusion", counts) if counts and any(map(any, counts.matrix)) else ""
+
+
+def _title(run: Contents) -> str:
+    return f"{run.manifest.get('command', 'run')} · {'/'.join(run.path.parts[-2:])}"
+
+
+def _facts(run: Contents) -> list[tuple[str, str]]:
+    manifest, data = run.manifest, run.manifest.get("data")
+    seconds = manifest.get("seconds")
+    facts = {
+        "status": manifest.get("status"),
+        "method": _at(run.config, "method", "kind"),
+        "backbone": _at(run.config, "backbone", "name"),
+        "encoder": run.config.get("encoder"),
+        "data": data.get("name") if isinstance(data, dict) else _at(run.config, "dataset", "name"),
+        "seed": run.config.get("seed"),
+        "time": str(timedelta(seconds=round(seconds))) if isinstance(seconds, int | float) else None,
+        "started": manifest.get("created"),
+    }
+    return [(key, str(value)) for key, value in facts.items() if value is not None]
+
+
+def _at(tree: dict[str, Any], group: str, key: str) -> Any:
+    value = tree.get(group)
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def _texts(tree: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """A nested dict as dotted keys and texts; empty values are left out."""
+    if not isinstance(tree, dict):
+        return []
+    texts: list[tuple[str, str]] = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            texts += _texts(value, f"{prefix}{key}.")
+        elif value not in (None, [], ""):
+            text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+            texts.append((f"{prefix}{key}", text))
+    return texts
+
+
+def _command(manifest: dict[str, Any]) -> str:
+    argv = manifest.get("argv")
+    if not isinstance(argv, list) or not argv:
+        return ""
+    program = Path(str(argv[0])).name
+    return shlex.join(["sslrun" if program == "__main__.py" else program, *map(str, argv[1:])])

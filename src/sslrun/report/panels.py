@@ -1,0 +1,50 @@
+"""Which logged names share a picture."""
+
+import re
+
+from sslrun.report.contents import Curve
+from sslrun.report.figures import curve
+from sslrun.report.tables import is_share
+
+PANELS: tuple[tuple[str, str], ...] = (
+    ("Loss", r"(.+/)?loss"),
+    ("Probe while training, %", r"probe/.+"),
+    ("Validation, %", r"(validation|val|test)/.+"),
+    ("RankMe: effective dimensions", r"health/rankme.*"),
+    ("Std per dimension (0: collapsed)", r"health/std.*"),
+    ("Alignment and uniformity", r"health/(alignment|uniformity).*"),
+    ("Learning rate", r"(.+/)?lr"),
+    ("Images per second", r"(.+/)?images_per_second"),
+    ("Share of time waiting for data, %", r"(.+/)?data_wait"),
+)
+"""Titles and the names they take, in order of the page; the first pattern that fits takes a name."""
+
+
+def panels(curves: dict[str, Curve]) -> tuple[list[str], list[str]]:
+    """SVGs of the names that every run has, and one each of a method's own (temperatures, EMA decay, …)."""
+    groups: dict[str, dict[str, Curve]] = {title: {} for title, _ in PANELS}
+    own: dict[str, Curve] = {}
+    for name, values in curves.items():
+        title = next((title for title, pattern in PANELS if re.fullmatch(pattern, name)), None)
+        (groups[title] if title else own)[name] = values
+    common = [_panel(i, title, group) for i, (title, group) in enumerate(groups.items()) if group]
+    return common, [curve(f"own{i}", name, {name: values}) for i, (name, values) in enumerate(own.items())]
+
+
+def _panel(index: int, title: str, group: dict[str, Curve]) -> str:
+    if not title.endswith(", %"):
+        return curve(f"curve{index}", title, _short(group))
+    shares = {name: c for name, c in group.items() if is_share(name.rsplit("/", 1)[-1]) or _within_one(c)}
+    if shares != group:  # a percent sign would be wrong for one of them
+        return curve(f"curve{index}", title.removesuffix(", %"), _short(group))
+    return curve(f"curve{index}", title, _short(group), percent=True)
+
+
+def _within_one(values: Curve) -> bool:
+    return all(0 <= v <= 1 for v in values.values)
+
+
+def _short(group: dict[str, Curve]) -> dict[str, Curve]:
+    """Names without the namespace that all of them share."""
+    spaces = {name.rpartition("/")[0] for name in group}
+    return {name.rpartition("/")[2]: c for name, c in group.items()} if len(spaces) == 1 else group
