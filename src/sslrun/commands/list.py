@@ -1,0 +1,163 @@
+"""`sslrun list [GROUP] [--json]`: what can be chosen, from the packaged conf, plugins, and the user's own folders."""
+
+import argparse
+import ast
+import importlib.util
+import inspect
+import itertools
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sslrun.config.checks import did_you_mean
+from sslrun.config.compose import conf_dir
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import Entry, find, load_all
+
+GROUPS = {
+    "methods": "method",
+    "backbones": "backbone",
+    "datasets": "dataset",
+    "augmentations": "augmentation",
+    "optimizers": "optimizer",
+    "schedules": "schedule",
+    "experiments": "experiment",
+}
+"""Word of the command line: config group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One file of a config group: `group=name` chooses it."""
+
+    name: str
+    description: str
+    paper: str
+    modality: str
+    path: str
+
+
+def main(arguments: list[str]) -> None:
+    """Print a group's choices, or all groups with their counts."""
+    parser = argparse.ArgumentParser(prog="sslrun list", description=f"GROUP is one of {', '.join(GROUPS)}")
+    parser.add_argument("group", nargs="?", metavar="GROUP")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    asked = parser.parse_args(arguments)
+    if asked.group is None:
+        counts = {plural: len(files(group)) for plural, group in GROUPS.items()}
+        lines = [f"{plural:<14}  {count:>3}   sslrun list {plural}" for plural, count in counts.items()]
+        print(json.dumps(counts, indent=2) if asked.json else "\n".join(lines))
+        return
+    group = group_of(asked.group)
+    found = choices(group)
+    if asked.json:
+        print(json.dumps([asdict(choice) for choice in found], indent=2))
+        return
+    print("\n".join(_lines(found)) if found else f"none yet; a file ./conf/{group}/NAME.yaml makes one")
+
+
+def group_of(word: str) -> str:
+    """The config group of `methods` or `method`; ConfigError with the nearest name otherwise."""
+    group = GROUPS.get(word, word)
+    if group not in GROUPS.values():
+        near = did_you_mean(word, [*GROUPS, *GROUPS.values()])
+        raise ConfigError(f"list {word}: no such group{near}; choose from {', '.join(GROUPS)}")
+    return group
+
+
+def choices(group: str) -> list[Choice]:
+    """What `group=` takes, by name."""
+    return [_choice(group, name, path) for name, path in sorted(files(group).items())]
+
+
+def files(group: str) -> dict[str, Path]:
+    """YAML file by name; of two with one name, the one that Hydra takes."""
+    found: dict[str, Path] = {}
+    for folder in search_path():
+        for path in (folder / group).rglob("*.yaml"):
+            found.setdefault(str(path.relative_to(folder / group).with_suffix("")), path)
+    return found
+
+
+def search_path() -> Iterator[Path]:
+    """Where Hydra looks, first to last: the order of `config.search_path.UserConf`."""
+    yield Path.cwd() / "conf"
+    yield from (Path(p) for p in os.environ.get("SSLRUN_CONF_PATH", "").split(os.pathsep) if p)
+    yield from reversed(load_all())
+    yield conf_dir()
+
+
+def _choice(group: str, name: str, path: Path) -> Choice:
+    try:
+        text = path.read_text(encoding="utf-8")
+        entry = _entry(group, path)
+    except (OSError, yaml.YAMLError, ConfigError) as error:
+        problem = f"(cannot be read: {' '.join(str(error).split())})"
+        return Choice(name=name, description=problem, paper="", modality="", path=str(path))
+    return Choice(
+        name=name,
+        description=first_comment(text) or (described(entry) if entry else _values(text)),
+        paper=entry.paper if entry else "",
+        modality=entry.modality if entry else "",
+        path=str(path),
+    )
+
+
+def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
+    """The registered kind that a file configures, by its `/schema/<group>/<kind>` or that of a file it builds on."""
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    defaults = config.get("defaults") if isinstance(config, dict) else None
+    texts = [item for item in defaults or [] if isinstance(item, str)]
+    for text in texts:
+        if match := re.match(rf"/?schema/{group}/([\w-]+)", text):
+            return find(group, match.group(1))
+    parents = (files(group).get(text.removeprefix(f"/{group}/")) for text in texts if text != "_self_" and depth < 4)
+    return next((entry for parent in parents if parent and (entry := _entry(group, parent, depth + 1))), None)
+
+
+def first_comment(text: str) -> str:
+    """First line of the comment at the head of a YAML file, and its continuation; Hydra's `# @package` is none."""
+    head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    lines = [line.lstrip("# ").rstrip() for line in head if not line.startswith("# @")]
+    if len(lines) > 1 and not lines[0].endswith(".") and lines[1][:1].islower():
+        return f"{lines[0]} {lines[1]}"
+    return lines[0] if lines else ""
+
+
+def described(entry: Entry) -> str:
+    """First line of the config dataclass's docstring, or of the target's module where the former lists attributes."""
+    own = (inspect.getdoc(entry.config) or "").partition("\n")[0]
+    if own and not re.match(r"\w+(, \w+)*: ", own):
+        return re.split(r"; \w+: ", own)[0]
+    # SimCLR (Chen et al. 2020, arXiv:2002.05709): two views of … -> two views of …
+    return re.sub(r"^[^:]*\([^)]*\): ", "", _module_docstring(entry).partition("\n")[0]) or own
+
+
+def _module_docstring(entry: Entry) -> str:
+    """Read without importing the module, which would import torch."""
+    try:
+        spec = importlib.util.find_spec(entry.target.partition(":")[0])
+    except ModuleNotFoundError:
+        return ""
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return ""
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+
+
+def _values(text: str) -> str:
+    """`shape=cosine warmup_epochs=10`, for a file that says nothing of itself."""
+    values: Any = yaml.safe_load(text) or {}
+    plain = {k: v for k, v in values.items() if isinstance(v, int | float | str)} if isinstance(values, dict) else {}
+    return " ".join(f"{key}={value}" for key, value in plain.items())
+
+
+def _lines(found: list[Choice]) -> list[str]:
+    columns = [[getattr(c, key) for c in found] for key in ("name", "modality", "paper")]
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns if any(column)]
+    return ["  ".join((*head, c.description)).rstrip() for *head, c in zip(*padded, found, strict=True)]

@@ -1,0 +1,152 @@
+"""`sslrun list` and `sslrun doctor`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sslrun.commands import doctor
+from sslrun.commands import list as listing
+from sslrun.config.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory and home, no cluster and no keys."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("SSLRUN_CONF_PATH", "SSLRUN_CACHE", "WANDB_API_KEY", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def listed(capsys: pytest.CaptureFixture[str], group: str) -> dict[str, dict[str, str]]:
+    listing.main([group, "--json"])
+    return {choice["name"]: choice for choice in json.loads(capsys.readouterr().out)}
+
+
+def test_methods_with_paper_modality_and_description(capsys: pytest.CaptureFixture[str]) -> None:
+    byol = listed(capsys, "methods")["byol"]
+    assert (byol["paper"], byol["modality"]) == ("Grill et al. 2020, arXiv:2006.07733", "image")
+    assert byol["description"] == "predict what a slow copy of the net sees in another view."
+    listing.main(["method"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("byol") and "arXiv:2006.07733" in line and "slow copy" in line for line in lines)
+
+
+def test_kind_is_found_through_a_parent(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "arXiv:1708.03888" in listed(capsys, "optimizers")["byol"]["paper"]  # byol.yaml builds on lars.yaml
+
+
+def test_augmentations_are_described_by_their_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "arXiv:2002.05709" in listed(capsys, "augmentation")["simclr"]["description"]
+
+
+def test_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    listing.main(["--json"])
+    counts = json.loads(capsys.readouterr().out)
+    assert list(counts) == list(listing.GROUPS)
+    assert counts["methods"] == len(listed(capsys, "methods")) >= 2
+    listing.main([])
+    assert f"methods           {counts['methods']}   sslrun list methods" in capsys.readouterr().out
+
+
+def test_the_users_own_files(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, path = elsewhere / "conf" / "method", elsewhere / "shared"
+    mine.mkdir(parents=True)
+    (mine / "mine.yaml").write_text("# @package _global_\n# BYOL with\n# a small head\ndefaults: [byol, _self_]\n")
+    (mine / "broken.yaml").write_text("a: [")
+    (mine / "stranger.yaml").write_text("defaults: [/schema/method/nosuch@method]\n")
+    (path / "method").mkdir(parents=True)
+    (path / "method" / "byol.yaml").write_text("# another byol\n")
+    monkeypatch.setenv("SSLRUN_CONF_PATH", str(path))
+    found = listed(capsys, "methods")
+    assert found["mine"]["description"] == "BYOL with a small head"
+    assert found["byol"]["description"] == "another byol"
+    assert found["broken"]["description"].startswith("(cannot be read")
+    assert "nosuch" in found["stranger"]["description"]
+
+
+def test_unknown_group_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="list mehods: no such group; did you mean 'methods'"):
+        listing.main(["mehods"])
+
+
+@pytest.mark.parametrize("group", ["methods", "backbones", "datasets", "experiments"])
+def test_list_imports_no_torch(group: str) -> None:
+    code = f"import sys; from sslrun.commands.list import main; main(['{group}']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def report(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    doctor.main(["--json"])
+    return {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+
+
+def test_doctor_names_what_a_run_depends_on(capsys: pytest.CaptureFixture[str]) -> None:
+    found = report(capsys)
+    assert {"python", "torch", "precision=auto", "cpu", "memory", "runs", "cache", "wandb", "slurm"} <= found.keys()
+    assert {f["state"] for f in found.values()} <= {"ok", "missing", "warn"}
+    doctor.main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(found)
+    assert all(line.split()[0] in ("ok", "missing", "warn") for line in lines)
+
+
+def test_missing_extras_have_a_remedy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "installed", lambda package: None)
+    found = report(capsys)
+    assert found["datasets"]["remedy"] == "pip install 'sslrun[hf]'"
+    assert found["tensorboard"]["remedy"] == "pip install 'sslrun[tensorboard]'"
+    assert found["wandb"]["remedy"] == "pip install wandb"
+    assert found["datasets"]["state"] == "missing"
+
+
+def test_a_key_is_told_and_never_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not doctor.has_wandb_key()
+    monkeypatch.setenv("WANDB_API_KEY", "made-up-words")
+    doctor.main([])
+    out = capsys.readouterr().out
+    assert "with a key" in out
+    assert "made-up-words" not in out
+
+
+def test_small_shared_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=64 << 20))
+    found = report(capsys)
+    assert found["/dev/shm"]["state"] == "warn"
+    assert "--shm-size" in found["/dev/shm"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"/sys/fs/cgroup/cpu.max": "150000 100000"}, 1.5),
+        ({"/sys/fs/cgroup/cpu.max": "max 100000"}, None),
+        ({"/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "200000", "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, 2.0),
+        ({"/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1", "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, None),
+        ({}, None),
+    ],
+)
+def test_cgroup_limits(monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: float | None) -> None:
+    monkeypatch.setattr(doctor, "_read", lambda path: files.get(path, ""))
+    assert doctor.cgroup_cores() == cores
+
+
+def test_gpus_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    gpu = SimpleNamespace(name="NVIDIA H100", total_memory=80 << 30, major=9, minor=0)
+    answers: dict[str, Any] = {"is_available": True, "device_count": 1, "get_device_properties": gpu}
+    answers["get_device_capability"] = (9, 0)
+    for name, answer in answers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
+    found = report(capsys)
+    assert found["gpu 0"]["found"] == "NVIDIA H100, 80 GiB, compute capability 9.0"
+    assert found["precision=auto"]["found"] == "bf16 on cuda"
