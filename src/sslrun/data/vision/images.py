@@ -1,27 +1,25 @@
-"""What all image datasets share: stores, splits, items, batches."""
+"""What all image datasets share: where their images come from, splits, statistics, unreadable images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import nn
 
 from sslrun.config.dataset.vision import Cache, ImageDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.data.base import SPLITS, Data, Key
+from sslrun.data.base import SPLITS, Data
 from sslrun.data.vision.augment import ImageFacts, Policy
 from sslrun.data.vision.cache import OnTheFly, Store, Wanted, cache_folder, decode_in_memory, open_cache
 from sslrun.data.vision.decode import Decoder
+from sslrun.data.vision.items import PlainImages, Split, TrainingImages, collate
 from sslrun.data.vision.prepare import Normalize
 from sslrun.data.vision.resize import fit, with_margin
 from sslrun.data.vision.source import Source, digest
-from sslrun.data.vision.splits import Part, split
+from sslrun.data.vision.splits import split
 
 MEASURED = 2000
 """Training images of which mean and std are taken."""
@@ -72,13 +70,13 @@ class ImageData(Data):
         )
         self._parts = {name: p.without(list(self._stores[p.source].corrupt)) for name, p in parts.items()}
 
-    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> "TrainingImages":
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> TrainingImages:
         """Items with all views of the policy for `ViewsBatch`, with its first view alone for `ImageBatch`."""
         policy = Policy(augmentation, self.facts)
         self._left_out = policy.left_out
         return TrainingImages(self._split("train"), policy=policy, seed=seed, first_only=batch_type is ImageBatch)
 
-    def evaluation(self, split: str) -> "PlainImages":
+    def evaluation(self, split: str) -> PlainImages:
         """Centre crops of a split; an image that turns out to be unreadable is left out of its batch."""
         return PlainImages(self._split(split), side=self.config.image_size)
 
@@ -89,23 +87,7 @@ class ImageData(Data):
         return len(self._parts[split])
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
-        """uint8 `views` or `image` in (B, C, H, W), channels-last in memory, with `index` and, where known, `label`.
-
-        `corrupt` lists positions that could not be read; with nothing but those in it a batch has no other key.
-        """
-        corrupt = [position for item in items for position in item.get("corrupt", ())]
-        batch: dict[str, Any] = {"corrupt": corrupt} if corrupt else {}
-        readable = [item for item in items if "index" in item]
-        if not readable:
-            return batch
-        if "views" in readable[0]:
-            batch["views"] = [_stack(list(views)) for views in zip(*(i["views"] for i in readable), strict=True)]
-        else:
-            batch["image"] = _stack([i["image"] for i in readable])
-        batch["index"] = torch.tensor([i["index"] for i in readable], dtype=torch.int64)  # (B,)
-        if "label" in readable[0]:
-            batch["label"] = torch.tensor([i["label"] for i in readable], dtype=torch.int64)  # (B,)
-        return batch
+        return collate(items)
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
         mean, std = self.mean_std
@@ -172,110 +154,15 @@ class ImageData(Data):
                 f"{count} of {total} images cannot be read (first: {new[0][1]}); dataset.max_corrupt={limit:g}"
             )
 
-    def _split(self, name: str) -> "Split":
+    def _split(self, name: str) -> Split:
         part = self._parts[name]
         labels = self._sources[part.source].labels
         return Split(
-            data=self,
+            report=self.remember_corrupt,
             part=part,
             store=self._stores[part.source],
             labels=None if labels is None or self.classes is None else labels[part.positions],
         )
-
-
-@dataclass(kw_only=True)
-class Split:
-    """The images of one split by their position in it; knows its dataset in the main process only."""
-
-    data: ImageData | None = field(repr=False)
-    part: Part
-    store: Store
-    labels: np.ndarray | None
-
-    def __len__(self) -> int:
-        return len(self.part)
-
-    def read(self, position: int) -> np.ndarray:
-        """(H, W, C) uint8; DataError where it cannot be read."""
-        return self.store.read(int(self.part.positions[position]))
-
-    def facts(self, position: int) -> dict[str, int]:
-        """The item's `index` and, where known, `label`."""
-        known = {} if self.labels is None else {"label": int(self.labels[position])}
-        return {"index": position, **known}
-
-    def note_corrupt(self, positions: list[int]) -> None:
-        """Tell the dataset, with the reason that a second attempt gives."""
-        assert self.data is not None, "workers report through their batches"
-        reasons = {}
-        for position in positions:
-            try:
-                self.read(position)
-            except DataError as error:
-                reasons[int(self.part.positions[position])] = str(error)
-        self.data.remember_corrupt(self.part.source, reasons)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"data": None}
-
-
-class TrainingImages(Dataset[dict[str, Any]]):
-    """Augmented items: `views`, V arrays (h, w, C) uint8, or `image`, the first of them.
-
-    A position that cannot be read gives the next one that can, augmented as the first would have been, and `corrupt`.
-    """
-
-    def __init__(self, split: Split, *, policy: Policy, seed: int, first_only: bool) -> None:
-        self.split, self.policy, self.seed = split, policy, seed
-        self._first_only = first_only
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, key: Key) -> dict[str, Any]:
-        epoch, asked = key
-        position, image, corrupt = self._readable(asked)
-        where = {"seed": self.seed, "epoch": epoch, "index": asked}
-        item: dict[str, Any] = self.split.facts(position)
-        if self._first_only:
-            item["image"] = self.policy.view(image, 0, **where)
-        else:
-            item["views"] = self.policy.views(image, **where)
-        return item | ({"corrupt": corrupt} if corrupt else {})
-
-    def _readable(self, asked: int) -> tuple[int, np.ndarray, list[int]]:
-        corrupt: list[int] = []
-        while True:
-            position = (asked + len(corrupt)) % len(self)
-            try:
-                return position, self.split.read(position), corrupt
-            except DataError:
-                corrupt.append(position)
-                if len(corrupt) == len(self):
-                    raise
-
-
-class PlainImages(Dataset[dict[str, Any]]):
-    """Items as they are: `image`, the centre crop (side, side, C) uint8; only `corrupt` where it cannot be read."""
-
-    def __init__(self, split: Split, *, side: int) -> None:
-        self.split, self._side = split, side
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, key: Key) -> dict[str, Any]:
-        _, position = key
-        try:
-            image = self.split.read(position)
-        except DataError:
-            return {"corrupt": [position]}
-        return {"image": fit(image, side=self._side), **self.split.facts(position)}
-
-
-def _stack(images: list[np.ndarray]) -> Tensor:
-    """B arrays (H, W, C) as one tensor (B, C, H, W) that is channels-last in memory without a copy more."""
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def _open(config: ImageDatasetConfig, sources: Mapping[str, Source]) -> dict[str, Store]:

@@ -1,0 +1,137 @@
+"""Items of image datasets by their keys, and batches of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sslrun.config.errors import DataError
+from sslrun.data.base import Key
+from sslrun.data.vision.augment import Policy
+from sslrun.data.vision.cache import Store
+from sslrun.data.vision.resize import fit
+from sslrun.data.vision.splits import Part
+
+
+@dataclass(kw_only=True)
+class Split:
+    """The images of one split by their position in it.
+
+    Attributes:
+        report: takes the source and the reasons by position of what cannot be read; None in workers, which report
+            through their batches.
+    """
+
+    report: Callable[[str, dict[int, str]], None] | None
+    part: Part
+    store: Store
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def read(self, position: int) -> np.ndarray:
+        """(H, W, C) uint8; DataError where it cannot be read."""
+        return self.store.read(int(self.part.positions[position]))
+
+    def facts(self, position: int) -> dict[str, int]:
+        """The item's `index` and, where known, `label`."""
+        known = {} if self.labels is None else {"label": int(self.labels[position])}
+        return {"index": position, **known}
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        """Tell the dataset, with the reason that a second attempt gives."""
+        assert self.report is not None, "workers report through their batches"
+        reasons = {}
+        for position in positions:
+            try:
+                self.read(position)
+            except DataError as error:
+                reasons[int(self.part.positions[position])] = str(error)
+        self.report(self.part.source, reasons)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"report": None}
+
+
+class TrainingImages(Dataset[dict[str, Any]]):
+    """Augmented items: `views`, V arrays (h, w, C) uint8, or `image`, the first of them.
+
+    A position that cannot be read gives the next one that can, augmented as the first would have been, and `corrupt`.
+    """
+
+    def __init__(self, split: Split, *, policy: Policy, seed: int, first_only: bool) -> None:
+        self.split, self.policy, self.seed = split, policy, seed
+        self._first_only = first_only
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, asked = key
+        position, image, corrupt = self._readable(asked)
+        where = {"seed": self.seed, "epoch": epoch, "index": asked}
+        item: dict[str, Any] = self.split.facts(position)
+        if self._first_only:
+            item["image"] = self.policy.view(image, 0, **where)
+        else:
+            item["views"] = self.policy.views(image, **where)
+        return item | ({"corrupt": corrupt} if corrupt else {})
+
+    def _readable(self, asked: int) -> tuple[int, np.ndarray, list[int]]:
+        corrupt: list[int] = []
+        while True:
+            position = (asked + len(corrupt)) % len(self)
+            try:
+                return position, self.split.read(position), corrupt
+            except DataError:
+                corrupt.append(position)
+                if len(corrupt) == len(self):
+                    raise
+
+
+class PlainImages(Dataset[dict[str, Any]]):
+    """Items as they are: `image`, the centre crop (side, side, C) uint8; only `corrupt` where it cannot be read."""
+
+    def __init__(self, split: Split, *, side: int) -> None:
+        self.split, self._side = split, side
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        _, position = key
+        try:
+            image = self.split.read(position)
+        except DataError:
+            return {"corrupt": [position]}
+        return {"image": fit(image, side=self._side), **self.split.facts(position)}
+
+
+def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """uint8 `views` or `image` in (B, C, H, W), channels-last in memory, with `index` and, where known, `label`.
+
+    `corrupt` lists positions that could not be read; with nothing but those in it a batch has no other key.
+    """
+    corrupt = [position for item in items for position in item.get("corrupt", ())]
+    batch: dict[str, Any] = {"corrupt": corrupt} if corrupt else {}
+    readable = [item for item in items if "index" in item]
+    if not readable:
+        return batch
+    if "views" in readable[0]:
+        batch["views"] = [_stack(list(views)) for views in zip(*(i["views"] for i in readable), strict=True)]
+    else:
+        batch["image"] = _stack([i["image"] for i in readable])
+    batch["index"] = torch.tensor([i["index"] for i in readable], dtype=torch.int64)  # (B,)
+    if "label" in readable[0]:
+        batch["label"] = torch.tensor([i["label"] for i in readable], dtype=torch.int64)  # (B,)
+    return batch
+
+
+def _stack(images: list[np.ndarray]) -> Tensor:
+    """B arrays (H, W, C) as one tensor (B, C, H, W) that is channels-last in memory without a copy more."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
