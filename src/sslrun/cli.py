@@ -110,8 +110,8 @@ def _run_hydra(command: str, rest: list[str]) -> None:
     import hydra  # here, so that `sslrun --help` stays fast
     from hydra.core.plugins import Plugins
 
-    from sslrun.config.compose import conf_dir
     from sslrun.commands.task import run_task
+    from sslrun.config.compose import conf_dir
     from sslrun.config.registry import load_all
     from sslrun.config.resolvers import register_resolvers
     from sslrun.config.search_path import UserConf

@@ -9,7 +9,7 @@ from sslrun.config.backbone import SmallCNNConfig
 
 
 class SmallCNN(Encoder):
-    """Three 3x3 convolutions with BatchNorm and ReLU, the last two of stride 2; average pooling to 2x2; D = 16 width."""
+    """Three 3x3 convolutions with BatchNorm and ReLU, two of stride 2; average pooling to 2x2; D = 16 width."""
 
     def __init__(self, config: SmallCNNConfig, inputs: dict[str, Any]) -> None:
         super().__init__()

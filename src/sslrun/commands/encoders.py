@@ -13,6 +13,7 @@ from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import group_from_plain, load
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig, DatasetConfig
+from sslrun.methods.restore import restore_encoders
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
 from sslrun.runs.folder import read_manifest
 
@@ -40,6 +41,11 @@ class Subject:
         if self.ref.source is Source.folder:
             assert self.ref.folder is not None
             return load_encoder(self.ref.folder, inputs=inputs)
+        if self.ref.source is Source.checkpoint:
+            assert self.ref.run is not None and self.ref.checkpoint is not None
+            config = load(read_manifest(self.ref.run)["command"], self.ref.run / "config.yaml")
+            encoders, _ = restore_encoders(config, inputs, self.ref.checkpoint)
+            return next(iter(encoders.values()))
         return build_encoder(self.backbone, inputs)
 
     def untrained(self, inputs: dict[str, Any], *, seed: int) -> Encoder:
@@ -59,9 +65,15 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
     ref = parse_encoder(encoder)
     if ref.source is Source.folder:
         assert ref.folder is not None
-        config = read_config(ref.folder)
+        described = read_config(ref.folder)
         chosen = dataset or _dataset_of_run(ref)
-        return Subject(ref, group_from_plain("backbone", config["backbone"]), _read_as(chosen, config["inputs"]))
+        return Subject(ref, group_from_plain("backbone", described["backbone"]), _read_as(chosen, described["inputs"]))
+    if ref.source is Source.checkpoint:
+        assert ref.run is not None
+        manifest = read_manifest(ref.run)
+        config = load(manifest["command"], ref.run / "config.yaml")
+        assert isinstance(config, PretrainConfig)
+        return Subject(ref, config.backbone, _read_as(dataset or config.dataset, manifest["inputs"]))
     if dataset is None:
         raise ConfigError(f"encoder={encoder} has no run that names a dataset; say dataset=…")
     if ref.source is Source.timm:

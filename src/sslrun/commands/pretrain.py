@@ -48,7 +48,7 @@ def run(config: PretrainConfig) -> float | None:
         if session.finished:
             print(f"{session.path} is finished; its report: {session.path / 'report.html'}")
             return session.value("linear", "top1")
-        session.start(resolved=resolved, data=data, total_steps=plan.total_steps)
+        session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=data.encoder_inputs())
         print_resolved(session, config, resolved)
         metrics = MetricsFile(
             session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from sslrun.config.command import PreviewConfig
+from sslrun.config.errors import ConfigError
 from sslrun.core.batch import BATCH_NAMES
 from sslrun.data.build import build_data
+from sslrun.data.vision.images import ImageData
 from sslrun.data.vision.preview import preview
 from sslrun.methods.base import check_fit
 
@@ -15,6 +17,8 @@ def run(config: PreviewConfig) -> None:
     data = build_data(config.dataset)
     views = sum(view.count for view in config.augmentation.views)
     batch_type = check_fit(config.method, data.gives, dataset=data.name, views=views, names=BATCH_NAMES)
+    if not isinstance(data, ImageData):
+        raise ConfigError(f"dataset={data.name} holds no images to show")
     folder = Path(config.run.dir).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "preview.png"

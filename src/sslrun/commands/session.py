@@ -83,10 +83,10 @@ class Session:
         """Seconds of earlier sessions."""
         return float(_manifest(self.path).get("seconds", 0.0))
 
-    def start(self, *, resolved: dict[str, str], data: Data, total_steps: int | None = None) -> None:
-        """Note what was resolved."""
+    def start(self, *, resolved: dict[str, str], data: Data, **fields: Any) -> None:
+        """Note what was resolved; `total_steps` and an encoder's `inputs` among it."""
         if self._run is not None:
-            self._run.update(resolved=resolved, data=describe_data(data), total_steps=total_steps)
+            self._run.update(resolved=resolved, data=describe_data(data), **fields)
 
     def finish(self, rows: list[Row], *, data: Data, **fields: Any) -> None:
         """Write results.json and mark the run finished."""
@@ -94,13 +94,18 @@ class Session:
             self._run.write_rows(rows)
             self._run.end("finished", data=describe_data(data), **fields)
 
-    def value(self, evaluation: str, metric: str) -> float | None:
-        """One number out of results.json; None where it is not there."""
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of results.json; none before the run has finished."""
         try:
-            rows = json.loads((self.path / "results.json").read_text())["rows"]
+            rows: list[dict[str, Any]] = json.loads((self.path / "results.json").read_text())["rows"]
         except FileNotFoundError:
-            return None
-        return next((r["value"] for r in rows if r["evaluation"] == evaluation and r["metric"] == metric), None)
+            return []
+        return rows
+
+    def value(self, evaluation: str, metric: str) -> float | None:
+        """The first number of its kind in results.json, which is the encoder's own; None where there is none."""
+        return next((r["value"] for r in self.rows if r["evaluation"] == evaluation and r["metric"] == metric), None)
 
 
 def describe_data(data: Data) -> dict[str, Any]:

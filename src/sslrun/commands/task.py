@@ -21,9 +21,8 @@ def run_task(command: str, arguments: list[str], config: DictConfig) -> float | 
     Returns:
         What a sweeper optimises: the command's number, where it has one.
     """
-    hydra_config = HydraConfig.instance().cfg
-    assert hydra_config is not None
-    settings = hydra_config.hydra
+    composed: Any = HydraConfig.instance().cfg
+    settings = composed.hydra
     folder = Path(settings.runtime.output_dir)
     try:
         refuse_contradiction(settings)

@@ -17,6 +17,7 @@ from sslrun.config.schema import (
     MethodConfig,
     MonitorConfig,
     OptimizerConfig,
+    Precision,
     RunConfig,
     ScheduleConfig,
     TrainerConfig,
@@ -68,7 +69,7 @@ class ProbeConfig(CommandConfig):
     dataset: DatasetConfig | None = None
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     accelerator: str = "auto"
-    precision: str = "auto"
+    precision: Precision = Precision.auto
     baselines: list[str] = field(default_factory=lambda: ["random", "pixels"])
     labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1])
     draws: int = 5
@@ -90,6 +91,7 @@ class FinetuneConfig(CommandConfig):
     Attributes:
         encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
         labels: `all`, a whole number per class, or a fraction below 1.
+        min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
         patience_epochs: stop when validation top-1 has not risen for so many epochs; null never stops early.
@@ -105,6 +107,7 @@ class FinetuneConfig(CommandConfig):
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     logger: LoggerConfig = MISSING
     labels: Any = "all"
+    min_steps: int = 400
     layer_decay: float = 1.0
     label_smoothing: float = 0.0
     patience_epochs: int | None = None
@@ -112,6 +115,7 @@ class FinetuneConfig(CommandConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_labels(self.labels)
+        check_range("min_steps", self.min_steps, at_least=1)
         check_range("layer_decay", self.layer_decay, above=0, at_most=1)
         check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
         check_range("patience_epochs", self.patience_epochs, at_least=1)

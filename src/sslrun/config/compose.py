@@ -3,10 +3,15 @@
 import dataclasses
 import re
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -14,6 +19,7 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.command import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import entries, find, load_all
+from sslrun.config.resolvers import register_resolvers
 
 C = TypeVar("C", bound=CommandConfig)
 KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
@@ -25,6 +31,22 @@ def conf_dir() -> Path:
     package = Path(__file__).resolve().parents[1]
     packaged = package / "conf"
     return packaged if packaged.is_dir() else package.parents[1] / "conf"
+
+
+def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:
+    """The typed config of `sslrun <command> <overrides>`, for scripts and notebooks.
+
+    Raises:
+        ConfigError: as on the command line.
+    """
+    load_all()
+    register_resolvers()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return typed(command, hydra_compose(command, overrides=list(overrides)))
+    except HydraException as error:
+        raise ConfigError(one_line(error)) from error
 
 
 def typed(command: str, config: DictConfig) -> CommandConfig:
@@ -63,7 +85,7 @@ def _typed_nodes(config: Any, path: str) -> "typing.Iterator[tuple[str, tuple[An
     if dataclasses.is_dataclass(kind):
         yield path, (config, typing.cast(type, kind))
     for key in config:
-        yield from _typed_nodes(config._get_node(key), f"{path}.{key}" if path else str(key))
+        yield from _typed_nodes(config._get_node(key), f"{path}.{key!s}" if path else str(key))
 
 
 def save(config: CommandConfig) -> str:
@@ -73,8 +95,7 @@ def save(config: CommandConfig) -> str:
 
 def plain(config: Any) -> Any:
     """A typed config as nested dicts and lists of numbers and strings."""
-    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    return container
+    return OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
 
 
 def load(command: str, path: Path) -> CommandConfig:

@@ -7,7 +7,6 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-
 STARTED = datetime.now()
 """Of this process: every resolution within it gives the same folder."""
 

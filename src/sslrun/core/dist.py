@@ -30,7 +30,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous()
         dist.all_reduce(gradient)
         return gradient[rank() * ctx.rows : (rank() + 1) * ctx.rows]
@@ -41,4 +41,4 @@ def gather(x: Tensor) -> Tensor:
 
     The gradient of a row is the sum of what all ranks' losses send to it.
     """
-    return x if world_size() == 1 else _Gather.apply(x)  # type: ignore[no-any-return]
+    return x if world_size() == 1 else _Gather.apply(x)

@@ -15,6 +15,20 @@ Key = tuple[int, int]
 """(epoch, position): what the sampler hands to a dataset, so that randomness can follow the epoch in any worker."""
 
 
+class Items(Dataset[dict[str, Any]]):
+    """Items of one split, read by `Key`."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        """One item; `corrupt` lists positions that could not be read, and an item may hold nothing else."""
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        """Called in the main process with what workers could not read; DataError where there are too many."""
+
+
 class Data(ABC):
     """A dataset with its splits; built once per process, before any training.
 
@@ -33,11 +47,11 @@ class Data(ABC):
     corrupt: list[str]
 
     @abstractmethod
-    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> "Dataset[Any]":
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """Augmented training items, read by `Key`; randomness is a function of (seed, epoch, position, view) alone."""
 
     @abstractmethod
-    def evaluation(self, split: str) -> "Dataset[Any]":
+    def evaluation(self, split: str) -> Items:
         """Items of a split as they are, read by `Key`; the epoch is ignored."""
 
     @abstractmethod
@@ -53,12 +67,12 @@ class Data(ABC):
         """A batch of items, still in its compact form (uint8 images)."""
 
     @abstractmethod
-    def note_corrupt(self, positions: list[int]) -> None:
-        """Count unreadable training items met by a worker; DataError where there are too many."""
+    def prepare(self, *, channels_last: bool = True) -> nn.Module:
+        """A module from compact batch to the batch that a method or an encoder reads; runs on the device.
 
-    @abstractmethod
-    def prepare(self) -> nn.Module:
-        """A module from compact batch to the batch that a method or an encoder reads; runs on the device."""
+        Args:
+            channels_last: memory format of images.
+        """
 
     @abstractmethod
     def encoder_inputs(self) -> dict[str, Any]:

@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch.utils.data import Dataset
-
-from sslrun.data.base import Key
+from sslrun.data.base import Items, Key
 
 
-class Subset(Dataset[Any]):
+class Subset(Items):
     """The items at `positions`, read by `Key` like the whole."""
 
-    def __init__(self, dataset: "Dataset[Any]", positions: Sequence[int]) -> None:
+    def __init__(self, dataset: Items, positions: Sequence[int]) -> None:
         self.dataset, self.positions = dataset, [int(p) for p in positions]
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, key: Key) -> Any:
+    def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, position = key
         return self.dataset[epoch, self.positions[position]]
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        """Items tell their positions in the whole."""
+        self.dataset.note_corrupt(positions)

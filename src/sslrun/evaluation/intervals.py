@@ -39,12 +39,16 @@ def percentile_interval(statistics: Tensor) -> tuple[float, float]:
 def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) -> tuple[float, float]:
     """Percentile bootstrap over test items of a mean, such as accuracy.
 
-    It is a point where all items are equal: 100 % of 50 items right says nothing here of the 51st.
+    Where all items are right, or all wrong, resampling sees no variance; then the exact binomial bound is given
+    (Clopper and Pearson 1934): all of n right leaves room down to 0.025^(1/n).
 
     Args:
         per_item: (n,) values, one per test item, such as 1 where the prediction is right.
     """
     values, counts = torch.unique(per_item.double().cpu(), return_counts=True)
+    if len(values) == 1 and values.item() in (0.0, 1.0):
+        bound = TAIL ** (1 / len(per_item))
+        return (bound, 1.0) if values.item() else (0.0, 1 - bound)
     means = [drawn @ values / len(per_item) for drawn in resampled_counts(counts, resamples=resamples, seed=seed)]
     return percentile_interval(torch.cat(means))
 

@@ -23,7 +23,7 @@ def nt_xent(
         offset: row of `all_z1` at which this rank's begin.
 
     Returns:
-        () float32. The mean over all ranks of this value, and of its gradient, equal those of one process with all rows.
+        () float32. Its mean over all ranks, and that of its gradient, equal those of one process with all rows.
     """
     with torch.autocast(z1.device.type, enabled=False):
         z1, z2 = F.normalize(z1.float(), dim=1), F.normalize(z2.float(), dim=1)  # 2 x (B, D)
@@ -31,7 +31,8 @@ def nt_xent(
         a2 = z2 if all_z2 is None else F.normalize(all_z2.float(), dim=1)  # (N, D)
         own = torch.arange(len(z1), device=z1.device) + offset  # (B,)
         is_self = F.one_hot(own, len(a1)).bool()  # (B, N)
-        to_self = lambda z, a: (z @ a.T / temperature).masked_fill(is_self, float("-inf"))  # noqa: E731
-        logits1 = torch.cat([z1 @ a2.T / temperature, to_self(z1, a1)], dim=1)  # (B, 2N)
-        logits2 = torch.cat([z2 @ a1.T / temperature, to_self(z2, a2)], dim=1)  # (B, 2N)
+        same1 = (z1 @ a1.T / temperature).masked_fill(is_self, float("-inf"))  # (B, N)
+        same2 = (z2 @ a2.T / temperature).masked_fill(is_self, float("-inf"))  # (B, N)
+        logits1 = torch.cat([z1 @ a2.T / temperature, same1], dim=1)  # (B, 2N)
+        logits2 = torch.cat([z2 @ a1.T / temperature, same2], dim=1)  # (B, 2N)
         return (F.cross_entropy(logits1, own) + F.cross_entropy(logits2, own)) / 2

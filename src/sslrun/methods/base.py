@@ -30,8 +30,8 @@ class StepOutput:
 class Method(nn.Module):
     """One paper.
 
-    A subclass takes `(config, encoder)` and names the batch it reads. `progress` is optimizer steps done / steps of
-    the run, in [0, 1]: schedules are pure functions of it.
+    A subclass takes `(config, encoder)` and names the batch it reads. `progress` is optimizer steps done before
+    this one / steps of the run, in [0, 1): the same for all hooks of a step; schedules are pure functions of it.
     """
 
     batch_type: type

@@ -7,13 +7,12 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from sslrun.config.errors import TrainingError
 from sslrun.config.schema import MonitorConfig, OnCollapse
 from sslrun.core.rows import Row
-from sslrun.data.base import Data
-from sslrun.data.run_loader import evaluation_loader
+from sslrun.data.base import Data, Items
+from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.classification import classification_rows
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.knn import knn_rows
@@ -42,7 +41,7 @@ class Health(pl.Callback):
         warnings: what was raised as an alarm, for run.json.
     """
 
-    def __init__(self, config: MonitorConfig, data: Data, dataset: "Dataset[Any]", plan: Plan, *, seed: int) -> None:
+    def __init__(self, config: MonitorConfig, data: Data, dataset: Items, plan: Plan, *, seed: int) -> None:
         self.config, self.data, self.dataset, self.plan, self.seed = config, data, dataset, plan, seed
         self.every_steps = max(1, round(config.every_epochs * plan.steps_per_epoch)) if config.every_epochs else 0
         self.bank = self._positions("train")
@@ -114,7 +113,12 @@ class Health(pl.Callback):
         """kNN, and one linear head with fixed settings: a grid chosen on validation would flatter itself here."""
         assert bank.labels is not None and queries.labels is not None and self.data.classes is not None
         sides = (bank.features, bank.labels, queries.features, queries.labels)
-        about = {"encoder": encoder, "dataset": self.data.name, "split": "validation", "seed": self.seed}
+        about: dict[str, Any] = {
+            "encoder": encoder,
+            "dataset": self.data.name,
+            "split": "validation",
+            "seed": self.seed,
+        }
         classes = len(self.data.classes)
         probe = fit_linear(
             *sides, num_classes=classes, seed=self.seed, learning_rates=[3.0], weight_decays=[1e-5], min_steps=300
@@ -136,7 +140,7 @@ class Health(pl.Callback):
         features = self._extract(method, self.dataset, positions)
         return features.features if len(features.features) == len(positions) else None
 
-    def _extract(self, method: Method, dataset: "Dataset[Any]", positions: list[int]) -> Features:
+    def _extract(self, method: Method, dataset: Items, positions: list[int]) -> Features:
         loader = evaluation_loader(
             self.data, dataset, positions=positions, batch_size=min(256, self.plan.batch_size), workers=0
         )

@@ -1,5 +1,7 @@
 """Projection and prediction heads."""
 
+import itertools
+
 from torch import nn
 
 
@@ -13,7 +15,7 @@ def mlp(*dims: int, batch_norm: bool = True, last_batch_norm: bool = False) -> n
     """
     assert len(dims) >= 2
     layers: list[nn.Module] = []
-    for before, after in zip(dims[:-2], dims[1:-1], strict=True):
+    for before, after in itertools.pairwise(dims[:-1]):
         layers += [nn.Linear(before, after, bias=not batch_norm)]
         layers += [nn.BatchNorm1d(after)] if batch_norm else []
         layers += [nn.ReLU(inplace=True)]

@@ -12,6 +12,8 @@ class Source(Enum):
 
     folder = "folder"
     """An `encoder/` folder: safetensors and config.json."""
+    checkpoint = "checkpoint"
+    """A file in a run's `checkpoints/`."""
     random = "random"
     pixels = "pixels"
     timm = "timm"
@@ -25,6 +27,7 @@ class EncoderRef:
         source: where it comes from.
         name: what tables call it.
         folder: of the weights, where source is `folder`.
+        checkpoint: the file, where source is `checkpoint`.
         run: the run folder that made it, where there is one.
     """
 
@@ -32,6 +35,7 @@ class EncoderRef:
     name: str
     folder: Path | None = None
     run: Path | None = None
+    checkpoint: Path | None = None
 
 
 def parse_encoder(text: str) -> EncoderRef:
@@ -54,11 +58,15 @@ def parse_encoder(text: str) -> EncoderRef:
         return EncoderRef(Source.folder, "/".join((run or path).parts[-2:]), path, run)
     if path.suffix == ".ckpt" and path.is_file():
         run = path.parent.parent
+        if (run / "run.json").is_file():
+            name = f"{'/'.join(run.parts[-2:])}/{path.stem}"
+            return EncoderRef(Source.checkpoint, name, run=run, checkpoint=path)
         raise ConfigError(
-            f"encoder={text} is a checkpoint; `sslrun export {run} --checkpoint {path.name}` makes an encoder of it"
+            f"encoder={text} is a checkpoint outside a run folder; its configuration is needed to read it"
         )
     if (path / "run.json").is_file():
         raise ConfigError(f"encoder={text} has no encoder yet: the run has not finished; `sslrun resume {text}`")
     raise ConfigError(
-        f"encoder={text}: no such run or encoder folder; give a run folder, an encoder folder, random, pixels or timm:NAME"
+        f"encoder={text}: no such run or encoder folder; give a run folder, an encoder folder, a checkpoint, random, "
+        "pixels or timm:NAME"
     )

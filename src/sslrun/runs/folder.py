@@ -12,8 +12,8 @@ from sslrun.config.command import CommandConfig
 from sslrun.config.compose import differences, load, plain, save
 from sslrun.config.errors import RunError
 from sslrun.config.schema import OnChange
-from sslrun.core.rows import SCHEMA_VERSION, Row
 from sslrun.core.atomic import write_json, write_text
+from sslrun.core.rows import SCHEMA_VERSION, Row
 from sslrun.runs.manifest import new_manifest, now
 
 MAY_DIFFER = ("run", "logger", "loader.workers", "trainer.max_time", "trainer.checkpoint_minutes")

@@ -19,7 +19,7 @@ LAST = "last.ckpt"
 BEST = "best.ckpt"
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  (asked for, no error)
     """The run was asked to stop, has saved, and can be continued."""
 
 
@@ -94,7 +94,7 @@ class Checkpoints(pl.Callback):
         path = self.folder / name
         try:
             with replacing(path) as temporary:
-                trainer.save_checkpoint(temporary)
+                trainer.save_checkpoint(temporary, weights_only=False)
                 if not trainer.is_global_zero:
                     return
         except OSError as error:
@@ -114,10 +114,10 @@ class Checkpoints(pl.Callback):
 
 def random_state() -> dict[str, Any]:
     """State of every generator of this process, in types that torch.load(weights_only=True) reads."""
-    name, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002  (others may draw from it)
+    name, keys, position, has_gauss, gauss = np.random.get_state()
     state = {
         "torch": torch.get_rng_state(),
-        "numpy": [str(name), np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)],  # type: ignore[call-overload]
+        "numpy": [str(name), np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)],
         "python": random.getstate(),
     }
     return state | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
@@ -127,7 +127,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     """Inverse of `random_state`."""
     torch.set_rng_state(state["torch"])
     name, keys, position, has_gauss, gauss = state["numpy"]
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, gauss))  # noqa: NPY002
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
     random.setstate(state["python"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])

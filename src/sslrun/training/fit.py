@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from sslrun.config.errors import RunError
 from sslrun.config.schema import TrainerConfig
-from sslrun.data.base import Data
-from sslrun.data.run_loader import RunSampler, training_loader
+from sslrun.data.base import Data, Items
+from sslrun.data.loader import ItemLoader, RunSampler
 from sslrun.methods.base import Method
 from sslrun.training.checkpoints import LAST, Checkpoints, parse_max_time
 from sslrun.training.loggers import MetricsFile
@@ -25,7 +25,7 @@ from sslrun.training.progress import Progress
 def fit(
     method: Method,
     data: Data,
-    dataset: "torch.utils.data.Dataset[object]",
+    dataset: Items,
     plan: Plan,
     *,
     trainer_config: TrainerConfig,
@@ -73,7 +73,7 @@ def fit(
         log_every_n_steps=trainer_config.log_steps,
     )
     sampler = RunSampler(
-        len(dataset),  # type: ignore[arg-type]
+        len(dataset),
         batch_size=plan.batch_size,
         total_steps=plan.total_steps,
         start=lambda: trainer.global_step,
@@ -82,8 +82,10 @@ def fit(
         world=plan.world,
         accumulate=plan.accumulate,
     )
-    loader = training_loader(data, dataset, sampler, workers=plan.workers)
-    module = Training(method, data.prepare(), plan)
+    loader = ItemLoader(data, dataset, sampler, workers=plan.workers)
+    layout = torch.channels_last if trainer_config.channels_last else torch.contiguous_format
+    method.to(memory_format=layout)
+    module = Training(method, data.prepare(channels_last=trainer_config.channels_last), plan)
     if trainer_config.compile:
         method.encoder.compile()
     last = checkpoints / LAST

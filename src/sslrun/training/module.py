@@ -86,6 +86,6 @@ class Training(pl.LightningModule):
         norm = gradient_norm(self.method.parameters())
         raise TrainingError(
             f"the loss is {self.latest.loss.item()} at step {self.global_step} (learning rate "
-            f"{self.plan.lr * self.lr_factor():.3g}, gradient norm {norm:.3g}); the last checkpoint is good; try a lower "
-            "optimizer.lr, trainer.clip=1, a longer schedule.warmup_epochs, or trainer.precision=fp32"
+            f"{self.plan.lr * self.lr_factor():.3g}, gradient norm {norm:.3g}); the last checkpoint is good; "
+            "try a lower optimizer.lr, trainer.clip=1, a longer schedule.warmup_epochs, or trainer.precision=fp32"
         )

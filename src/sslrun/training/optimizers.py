@@ -1,7 +1,7 @@
 """Optimizers, their parameter groups, and the learning rate as a pure function of the step."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -53,8 +53,8 @@ def parameter_groups(
     parameters: Iterable[tuple[str, nn.Parameter]],
     *,
     weight_decay: float,
-    special: Groups = (),
-    **options: Any,  # type: ignore[assignment]
+    special: Sequence[dict[str, Any]] = (),
+    **options: Any,
 ) -> Groups:
     """Weights with decay; biases, norms and other vectors without; a method's special groups as it says.
 

@@ -102,7 +102,7 @@ def make_plan(
         total_steps=total_steps,
         warmup_steps=warmup_steps(schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch),
         log_steps=trainer.log_steps,
-        workers=_workers(loader, devices),
+        workers=loader_workers(loader, devices=devices),
     )
 
 
@@ -123,7 +123,7 @@ def describe_plan(plan: Plan) -> dict[str, str]:
     }
 
 
-def _workers(loader: LoaderConfig, devices: int) -> int:
+def loader_workers(loader: LoaderConfig, *, devices: int) -> int:
     """`auto`: the cores shared among the devices, at most 8 each; memory holds what a few workers have ready."""
     return max(1, min(8, usable_cores() // devices)) if loader.workers == "auto" else int(loader.workers)
 

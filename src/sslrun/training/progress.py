@@ -98,7 +98,8 @@ class Progress(pl.Callback):
         left = (now - self._started) / max(1, self._step - self._first_step) * (total - self._step)
         text = "  ".join(f"{k} {v}" for k, v in line.items())
         sys.stderr.write(
-            f"step {self._step}/{total}  epoch {self._step / module.plan.steps_per_epoch:.1f}  {text}  left {left / 60:.1f} min\n"
+            f"step {self._step}/{total}  epoch {self._step / module.plan.steps_per_epoch:.1f}  {text}  "
+            f"left {left / 60:.1f} min\n"
         )
         sys.stderr.flush()
 

@@ -136,9 +136,6 @@ class ImageData(Data):
         mean, std = _measure(self._split("train"), side=config.image_size)
         return list(config.mean or mean), list(config.std or std)
 
-    def note_corrupt(self, positions: list[int]) -> None:
-        self._split("train").note_corrupt(positions)
-
     def remember_corrupt(self, source: str, reasons: dict[int, str]) -> None:
         """Name images of a source, by their position in it, that cannot be read.
 

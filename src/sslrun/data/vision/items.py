@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from sslrun.config.errors import DataError
-from sslrun.data.base import Key
+from sslrun.data.base import Items, Key
 from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import Store
 from sslrun.data.vision.resize import fit
@@ -58,7 +57,7 @@ class Split:
         return self.__dict__ | {"report": None}
 
 
-class TrainingImages(Dataset[dict[str, Any]]):
+class TrainingImages(Items):
     """Augmented items: `views`, V arrays (h, w, C) uint8, or `image`, the first of them.
 
     A position that cannot be read gives the next one that can, augmented as the first would have been, and `corrupt`.
@@ -82,6 +81,9 @@ class TrainingImages(Dataset[dict[str, Any]]):
             item["views"] = self.policy.views(image, **where)
         return item | ({"corrupt": corrupt} if corrupt else {})
 
+    def note_corrupt(self, positions: list[int]) -> None:
+        self.split.note_corrupt(positions)
+
     def _readable(self, asked: int) -> tuple[int, np.ndarray, list[int]]:
         corrupt: list[int] = []
         while True:
@@ -94,7 +96,7 @@ class TrainingImages(Dataset[dict[str, Any]]):
                     raise
 
 
-class PlainImages(Dataset[dict[str, Any]]):
+class PlainImages(Items):
     """Items as they are: `image`, the centre crop (side, side, C) uint8; only `corrupt` where it cannot be read."""
 
     def __init__(self, split: Split, *, side: int) -> None:
@@ -110,6 +112,9 @@ class PlainImages(Dataset[dict[str, Any]]):
         except DataError:
             return {"corrupt": [position]}
         return {"image": fit(image, side=self._side), **self.split.facts(position)}
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        self.split.note_corrupt(positions)
 
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 
 from sslrun.config.errors import DataError
 from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.data.run_loader import RunSampler, training_loader
+from sslrun.data.loader import RunSampler, training_loader
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
-"""The training loader: one pass over the whole run, epoch after epoch, from any step.
+"""Loaders. The training loader is one pass over the whole run, epoch after epoch, from any step.
 
 To Lightning a run is one long epoch. Workers therefore never stop between epochs, and a resume is a start at another
 step: nothing of the loader needs saving.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from sslrun.data.base import Data, Key
+from sslrun.data.base import Data, Items, Key
 
 
 class RunSampler(Sampler[list[Key]]):
@@ -59,52 +59,39 @@ class RunSampler(Sampler[list[Key]]):
         return torch.randperm(self.items, generator=generator)
 
 
-class RunLoader(DataLoader[Any]):
-    """A DataLoader that reports unreadable items to its dataset and leaves the global random state alone."""
+class ItemLoader(DataLoader[Any]):
+    """A DataLoader over `Items` that reports what workers could not read and leaves the global random state alone."""
 
-    def __init__(self, data: Data, dataset: "Dataset[Any]", sampler: RunSampler, *, workers: int, pin: bool) -> None:
+    def __init__(self, data: Data, items: Items, batches: Iterable[list[Key]], *, workers: int) -> None:
         super().__init__(
-            dataset,
-            batch_sampler=sampler,
+            items,
+            batch_sampler=batches,
             num_workers=workers,
             collate_fn=data.collate,
-            pin_memory=pin,
+            pin_memory=torch.cuda.is_available(),
             worker_init_fn=one_thread,
             prefetch_factor=4 if workers else None,
             generator=torch.Generator().manual_seed(0),
         )
-        self.data = data
+        self.items = items
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for batch in super().__iter__():
             if unreadable := batch.pop("corrupt", None):
-                self.data.note_corrupt(unreadable)
-            yield batch
+                self.items.note_corrupt(unreadable)
+            if batch:
+                yield batch
 
 
-def training_loader(data: Data, dataset: "Dataset[Any]", sampler: RunSampler, *, workers: int) -> RunLoader:
-    """The loader of one rank."""
-    return RunLoader(data, dataset, sampler, workers=workers, pin=torch.cuda.is_available())
+def evaluation_loader(
+    data: Data, items: Items, *, positions: Sequence[int] | None = None, batch_size: int, workers: int
+) -> ItemLoader:
+    """Items in the order of `positions` (None: all), none dropped but unreadable ones, in the form of epoch 0."""
+    keys: list[Key] = [(0, int(i)) for i in (range(len(items)) if positions is None else positions)]
+    batches = [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)]
+    return ItemLoader(data, items, batches, workers=workers)
 
 
 def one_thread(_worker: int) -> None:
     """Workers share the cores with training: more threads in each would only get in its way."""
     torch.set_num_threads(1)
-
-
-def evaluation_loader(
-    data: Data, dataset: "Dataset[Any]", *, positions: Sequence[int] | None = None, batch_size: int, workers: int
-) -> "DataLoader[Any]":
-    """Items in the order of `positions` (None: all), none dropped, in the form of epoch 0."""
-    chosen = range(len(dataset)) if positions is None else positions  # type: ignore[arg-type]
-    keys: list[Key] = [(0, int(i)) for i in chosen]
-    batches = [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)]
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=data.collate,
-        pin_memory=torch.cuda.is_available(),
-        worker_init_fn=one_thread,
-        generator=torch.Generator().manual_seed(0),
-    )

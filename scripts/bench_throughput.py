@@ -1,0 +1,112 @@
+"""How near a run comes to the bare limit: images/s of the run, of the bare step, their ratio, and peak memory.
+
+The bare step is the same method's step (all views, heads, target, loss, optimizer) on one batch that is already in
+memory, in the same precision and layout, without Lightning or loader.
+
+    python scripts/bench_throughput.py dataset=parquet dataset.train=train.parquet [--steps 100] [--fp32] [key=value …]
+"""
+
+import argparse
+import csv
+import dataclasses
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from sslrun.backbones.folder import build_encoder
+from sslrun.commands.pretrain import run
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import compose
+from sslrun.config.schema import Precision
+from sslrun.core.batch import ViewsBatch
+from sslrun.data.base import to_device
+from sslrun.data.build import build_data
+from sslrun.methods.base import build_method
+from sslrun.training.optimizers import build_optimizer, parameter_groups
+from sslrun.training.plan import make_plan
+from sslrun.training.precision import autocast_dtype
+
+WARMUP_STEPS = 10
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=100, help="counted steps of each")
+    parser.add_argument("--rounds", type=int, default=3, help="bare and run in turn; the median of the ratios counts")
+    parser.add_argument("--fp32", action="store_true", help="also the same net in fp32 and contiguous layout")
+    parser.add_argument("overrides", nargs="*", help="as for `sslrun pretrain`")
+    options = parser.parse_args()
+    config = compose("pretrain", options.overrides)
+    assert isinstance(config, PretrainConfig)
+    print(f"{config.method.kind}, {config.backbone.name}, batch {config.loader.batch_size}, {options.steps} steps")
+    rows = []
+    for _ in range(options.rounds):
+        bare = bare_rate(config, options.steps)
+        whole = run_rate(config, options.steps)
+        rows.append((whole / bare, whole, bare))
+        print(f"  run {whole:7.0f} images/s   bare {bare:7.0f} images/s   ratio {whole / bare:.3f}", flush=True)
+    ratio, whole, bare = sorted(rows)[len(rows) // 2]
+    print(f"median ratio {ratio:.3f} (run {whole:.0f}, bare {bare:.0f} images/s)")
+    if options.fp32:
+        plain = dataclasses.replace(config.trainer, precision=Precision.fp32, channels_last=False)
+        slow = bare_rate(dataclasses.replace(config, trainer=plain), options.steps)
+        print(f"fp32, contiguous: bare {slow:.0f} images/s; the run is {whole / slow:.2f} times as fast")
+    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB", end="")
+    print(f", of a worker {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB")
+
+
+def bare_rate(config: PretrainConfig, steps: int) -> float:
+    """Images/s of the step alone."""
+    torch.manual_seed(config.seed)
+    data = build_data(config.dataset)
+    dataset = data.training(config.augmentation, batch_type=ViewsBatch, seed=config.seed)
+    method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs())).train()
+    plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=data.size("train"))
+    device = torch.device(plan.accelerator)
+    layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
+    method = method.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    items = [dataset[0, i] for i in range(plan.batch_size)]
+    batch = data.prepare().to(device)(to_device(data.collate(items), device))
+    batch["views"] = [v.contiguous(memory_format=layout) for v in batch["views"]]
+    groups = parameter_groups(method.named_parameters(), weight_decay=config.optimizer.weight_decay)
+    optimizer = build_optimizer(config.optimizer, groups, lr=plan.lr, fused=plan.fused)
+    dtype = autocast_dtype(plan.precision)
+    for step in range(WARMUP_STEPS + steps):
+        if step == WARMUP_STEPS:
+            _wait(device)
+            start = time.perf_counter()
+        method.before_step(0.0)
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            loss = method(batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        method.after_step(0.0)
+    _wait(device)
+    return steps * plan.batch_size / (time.perf_counter() - start)
+
+
+def run_rate(config: PretrainConfig, steps: int) -> float:
+    """Images/s of `sslrun pretrain`, from its own metrics.csv: the seconds between two logged steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = dataclasses.replace(config.trainer, steps=WARMUP_STEPS + steps, log_steps=WARMUP_STEPS)
+        monitor = dataclasses.replace(config.monitor, every_epochs=0)
+        where = dataclasses.replace(config.run, dir=f"{folder}/run")
+        run(dataclasses.replace(config, trainer=trainer, monitor=monitor, run=where))
+        with Path(folder, "run", "metrics.csv").open() as file:
+            seconds = {int(r["step"]): float(r["seconds"]) for r in csv.DictReader(file) if r["name"] == "train/loss"}
+    first, last = min(seconds), max(seconds)
+    return (last - first) * config.loader.batch_size / (seconds[last] - seconds[first])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""`sslrun probe`: a frozen encoder measured by kNN, a linear probe and few labels, beside its baselines."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from sslrun.commands.encoders import Subject, find_subject
+from sslrun.commands.session import Session, print_resolved
+from sslrun.config.backbone import TimmConfig
+from sslrun.config.command import ProbeConfig
+from sslrun.config.errors import DataError
+from sslrun.config.schema import LoaderConfig, Precision
+from sslrun.core.atomic import replacing, write_json
+from sslrun.data.base import Data
+from sslrun.data.build import build_data
+from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.features import Features, extract
+from sslrun.evaluation.pixels import Pixels
+from sslrun.evaluation.plane import plane
+from sslrun.evaluation.table import ProbeResult, probe_rows
+from sslrun.report.html import write_report
+from sslrun.report.tables import results_table
+from sslrun.runs.encoders import Source
+from sslrun.training.plan import loader_workers
+from sslrun.training.precision import accelerator_name, autocast_dtype, resolve_precision
+
+Splits = dict[str, Features]
+
+
+def run(config: ProbeConfig) -> float:
+    """Measure the encoder and its baselines; leaves results.json and report.html in the run folder.
+
+    Returns:
+        Test top-1 of the linear probe.
+    """
+    pl.seed_everything(config.seed, verbose=False)
+    subject = find_subject(config.encoder, config.backbone, config.dataset)
+    data = build_data(subject.dataset)
+    if data.classes is None:
+        raise DataError(f"dataset={data.name} has no labels; probe needs a labelled dataset: dataset=…")
+    device = accelerator_name(config.accelerator)
+    precision = resolve_precision(config.precision, accelerator=device)
+    resolved = {**data.describe(), "encoder": config.encoder, "device": f"{device}, {precision.value}"}
+
+    with Session("probe", config, parent=str(subject.ref.run) if subject.ref.run else None) as session:
+        if session.finished:
+            sys.stdout.write(f"{session.path} is finished; its report: {session.path / 'report.html'}\n")
+        else:
+            print_resolved(session, config, resolved)
+            session.start(resolved=resolved, data=data)
+            rows, chosen, notes = [], {}, []
+            for name, encoder in encoders(config, subject, data):
+                splits = features(encoder, data, config.loader, device=device, precision=precision)
+                result = measure(splits, name, data, config)
+                rows += result.rows
+                chosen[name] = result.chosen
+                notes += [note for note in result.notes if note not in notes]
+                if not chosen.keys() - {name}:
+                    write_pictures(session.path, splits["test"], result, data.classes, seed=config.seed)
+            session.finish(rows, data=data, chosen=chosen, warnings=notes)
+        table = results_table(session.rows)
+    report = write_report(session.path)
+    sys.stdout.write(f"\n{table}\n\nreport   {report}\n")
+    value = session.value("linear", "top1")
+    assert value is not None
+    return value
+
+
+def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module]]:
+    """The encoder asked for and then the baselines, each with its name in tables."""
+    inputs = data.encoder_inputs()
+    source = subject.ref.source
+    named: list[tuple[str, nn.Module]] = []
+    for name in [subject.ref.name, *config.baselines]:
+        if name in [n for n, _ in named] or (name == "random" and subject.backbone is None):
+            continue
+        if name == "pixels":
+            named.append((name, Pixels()))
+        elif name == "random":
+            named.append((name, subject.untrained(inputs, seed=config.seed)))
+        elif name == subject.ref.name and source in (Source.folder, Source.checkpoint, Source.timm):
+            named.append((name, subject.build(inputs)))
+        else:
+            timm = Subject(subject.ref, TimmConfig(name=name.removeprefix("timm:"), pretrained=True), subject.dataset)
+            named.append((name, timm.build(inputs)))
+    return named
+
+
+def features(encoder: nn.Module, data: Data, loader: LoaderConfig, *, device: str, precision: Precision) -> Splits:
+    """Every split through the encoder once."""
+    encoder, prepare = encoder.to(device), data.prepare().to(device)
+    encoder = encoder.to(memory_format=torch.channels_last)
+    return {
+        split: extract(
+            encoder,
+            evaluation_loader(
+                data,
+                data.evaluation(split),
+                batch_size=loader.batch_size,
+                workers=loader_workers(loader, devices=1),
+            ),
+            prepare,
+            device=device,
+            autocast=autocast_dtype(precision),
+        )
+        for split in ("train", "validation", "test")
+    }
+
+
+def measure(splits: Splits, name: str, data: Data, config: ProbeConfig) -> ProbeResult:
+    """All numbers of one encoder."""
+    assert data.classes is not None
+    return probe_rows(
+        splits["train"],
+        splits["validation"],
+        splits["test"],
+        encoder=name,
+        dataset=data.name,
+        num_classes=len(data.classes),
+        seed=config.seed,
+        budgets=config.labels,
+        draws=config.draws,
+    )
+
+
+def write_pictures(folder: Path, test: Features, result: ProbeResult, classes: tuple[str, ...], *, seed: int) -> None:
+    """embedding.csv and confusion.json, which the report draws."""
+    points, chosen = plane(test.features, seed=seed)
+    assert test.labels is not None
+    labels = [classes[int(i)] for i in test.labels[chosen]]
+    write_embedding(folder / "embedding.csv", points, labels)
+    write_json(folder / "confusion.json", {"classes": list(classes), "matrix": result.confusion.tolist()})
+
+
+def write_embedding(path: Path, points: torch.Tensor, labels: list[Any]) -> None:
+    """x, y, label."""
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("x", "y", "label"))
+        writer.writerows((f"{x:.3f}", f"{y:.3f}", label) for (x, y), label in zip(points.tolist(), labels, strict=True))

@@ -1,0 +1,89 @@
+"""The command line as a person meets it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "sslrun", *arguments],
+        cwd=cwd, capture_output=True, text=True, env=os.environ | environment, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pretrian"], "'pretrian' is not a command; did you mean 'pretrain'?"),
+        (["pretrain", "method=boyl"], "method=boyl: no such method; did you mean 'byol'?"),
+        (["pretrain", "trainer.epoch=1"], "trainer.epoch: no such key in TrainerConfig; did you mean 'epochs'?"),
+        (["pretrain", "+method.foo=1"], "method.foo: no such key in SimCLRConfig"),
+        (
+            ["pretrain", "experiment=digits/simclr", "method=byol"],
+            "is a recipe of method=simclr, but method=byol was asked",
+        ),
+        (["probe", "encoder=nowhere"], "encoder=nowhere: no such run or encoder folder"),
+        (["probe"], "encoder is not set; say encoder=…"),
+        (["finetune", "encoder=random", "dataset=digits", "labels=0"], "labels must be 'all', a whole number"),
+        (["resume", "nowhere"], "is not a run folder: it has no run.json"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = sslrun(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sslrun: error: ") and message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = sslrun("pretrain", "method=boyl", "--debug", cwd=tmp_path)
+    assert done.returncode != 0 and "Traceback" in done.stderr
+
+
+def test_help_names_every_command_without_torch(tmp_path: Path) -> None:
+    code = "import sys; sys.argv = ['sslrun', '-h']; from sslrun.cli import main; main(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for command in ("pretrain", "probe", "finetune", "resume", "list", "export", "preview", "doctor"):
+        assert f"\n  {command} " in done.stdout
+    assert done.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sslrun pr", "pretrain probe preview"),
+        ("sslrun pretrain method=", "method=byol"),
+        ("sslrun pretrain method.temp", "method.temperature="),
+    ],
+)
+def test_completion(line: str, expected: str, tmp_path: Path) -> None:
+    done = sslrun("-sc", "query=bash", cwd=tmp_path, COMP_LINE=line, COMP_POINT=str(len(line)))
+    assert set(expected.split()) <= set(done.stdout.split())
+
+
+def test_cfg_job_and_help_work_behind_a_command(tmp_path: Path) -> None:
+    assert "decay_start: 0.996" in sslrun("pretrain", "method=byol", "--cfg", "job", cwd=tmp_path).stdout
+    assert "method: byol, simclr" in sslrun("pretrain", "--help", cwd=tmp_path).stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_users_own_conf_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "optimizer").mkdir(parents=True)
+    (tmp_path / "conf" / "optimizer" / "mine.yaml").write_text("defaults: [sgd, _self_]\nlr: 0.123\n")
+    assert "lr: 0.123" in sslrun("pretrain", "optimizer=mine", "--cfg", "job", cwd=tmp_path).stdout
+
+
+def test_a_sweep_gives_a_folder_each(tmp_path: Path) -> None:
+    done = sslrun(
+        "pretrain", "-m", "method=byol,simclr", "run.dir=sweep", "trainer.steps=2", "loader.workers=0",
+        "monitor.every_epochs=0", "augmentation=digits", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for job, method in enumerate(("byol", "simclr")):
+        assert f"kind: {method}" in (tmp_path / "sweep" / str(job) / "config.yaml").read_text()
+        assert (tmp_path / "sweep" / str(job) / "encoder" / "model.safetensors").is_file()

@@ -1,0 +1,31 @@
+"""Shared by all tiers: one thread, a cache of their own, real data by path."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: 2 threads for each of 2 workers cost tenfold
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["SSLRUN_CACHE"] = os.environ.get("SSLRUN_CACHE") or str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of the real data; the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real data is absent: {SHARED}")
+    return SHARED

@@ -1,0 +1,81 @@
+"""Two ranks equal one process, in loss and in every parameter's gradient."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.compose import compose
+from sslrun.config.registry import entries
+from sslrun.config.schema import BackboneConfig
+from sslrun.core import dist
+from sslrun.methods.base import build_method
+
+ROWS = 8
+
+
+class Linear(Encoder):
+    """No BatchNorm: its statistics are per rank, and SyncBatchNorm does not exist on the CPU."""
+
+    num_features = 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = BackboneConfig(kind="linear", name="linear")
+        self.inputs = {}
+        self.layer = torch.nn.Linear(3 * 4 * 4, 12)
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        return torch.tanh(self.layer(x.flatten(1)))
+
+    def library_state(self) -> dict[str, Tensor]:
+        return self.layer.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        self.layer.load_state_dict(state)
+
+
+def without_batch_norm(module: torch.nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.BatchNorm1d):
+            setattr(module, name, torch.nn.Identity())
+        without_batch_norm(child)
+
+
+def loss_and_gradients(name: str, rows: slice) -> tuple[float, dict[str, Tensor]]:
+    """Loss and gradients of `rows` of the batch, averaged over ranks as DDP does."""
+    config = compose("pretrain", [f"method={name}"])
+    for key, value in (("hidden_dim", 16), ("out_dim", 8)):
+        if hasattr(config.method, key):  # type: ignore[attr-defined]
+            setattr(config.method, key, value)  # type: ignore[attr-defined]
+    torch.manual_seed(0)
+    method = build_method(config.method, Linear())  # type: ignore[attr-defined]
+    without_batch_norm(method)
+    generator = torch.Generator().manual_seed(1)
+    views = [torch.randn(ROWS, 3, 4, 4, generator=generator) for _ in range(2)]
+    loss = method({"views": [v[rows] for v in views], "index": torch.arange(ROWS)[rows]}).loss
+    loss.backward()
+    gradients = {n: p.grad for n, p in method.named_parameters() if p.grad is not None}
+    value = loss.detach()
+    if dist.world_size() > 1:
+        for tensor in (value, *gradients.values()):
+            torch.distributed.all_reduce(tensor)
+            tensor /= dist.world_size()
+    return float(value), gradients
+
+
+def on_rank(name: str) -> tuple[float, dict[str, Tensor]]:
+    rows = ROWS // dist.world_size()
+    return loss_and_gradients(name, slice(dist.rank() * rows, (dist.rank() + 1) * rows))
+
+
+@pytest.mark.parametrize("name", [e.kind for e in entries("method")])
+def test_two_ranks_equal_one_process(pool: Any, name: str) -> None:
+    loss, gradients = loss_and_gradients(name, slice(None))
+    for rank_loss, rank_gradients in pool.run(__file__, "on_rank", name=name):
+        assert rank_loss == pytest.approx(loss, rel=1e-5)
+        assert rank_gradients.keys() == gradients.keys()
+        for key, gradient in gradients.items():
+            torch.testing.assert_close(rank_gradients[key], gradient, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,65 @@
+"""Twenty seeded steps of every method against a checked-in curve: a refactor must not move it.
+
+The curves hold for the locked versions, in fp32, on one thread; other processors round differently, hence 1e-3.
+After a wanted change: SSLRUN_WRITE_GOLDEN=1 pytest tests/golden, and an entry in CHANGELOG.md.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from sslrun.backbones.folder import build_encoder
+from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import compose
+from sslrun.config.registry import entries
+from sslrun.data.build import build_data
+from sslrun.data.loader import RunSampler
+from sslrun.methods.base import build_method
+from sslrun.training.optimizers import build_optimizer, parameter_groups
+
+CURVES = Path(__file__).with_name("curves.json")
+STEPS = 20
+TOLERANCE = 1e-3
+
+
+def curve(name: str) -> list[float]:
+    config = compose("pretrain", [f"method={name}", "augmentation=digits"])
+    assert isinstance(config, PretrainConfig)
+    for key, value in (("hidden_dim", 64), ("out_dim", 32)):
+        if hasattr(config.method, key):
+            setattr(config.method, key, value)
+    torch.manual_seed(0)
+    data = build_data(config.dataset)
+    encoder = build_encoder(SmallCNNConfig(name="small_cnn", width=8), data.encoder_inputs())
+    method = build_method(config.method, encoder)
+    dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=0)
+    sampler = RunSampler(data.size("train"), batch_size=64, total_steps=STEPS, start=lambda: 0, seed=0)
+    optimizer = build_optimizer(
+        config.optimizer, parameter_groups(method.named_parameters(), weight_decay=1e-6), lr=0.05, fused=False
+    )
+    prepare, losses = data.prepare(), []
+    for step, keys in enumerate(sampler):
+        method.before_step(step / STEPS)
+        loss = method(prepare(data.collate([dataset[key] for key in keys]))).loss
+        optimizer.zero_grad()
+        loss.backward()
+        method.after_backward(step / STEPS)
+        optimizer.step()
+        method.after_step(step / STEPS)
+        losses.append(round(loss.item(), 6))
+    return losses
+
+
+@pytest.mark.parametrize("name", [e.kind for e in entries("method")])
+def test_curve(name: str) -> None:
+    losses = curve(name)
+    known = json.loads(CURVES.read_text()) if CURVES.exists() else {}
+    if os.environ.get("SSLRUN_WRITE_GOLDEN"):
+        CURVES.write_text(json.dumps(known | {name: losses}, indent=1, sort_keys=True) + "\n")
+        return
+    assert name in known, f"no golden curve of {name}: SSLRUN_WRITE_GOLDEN=1 pytest tests/golden"
+    assert losses == pytest.approx(known[name], rel=TOLERANCE)

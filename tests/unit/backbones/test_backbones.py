@@ -1,0 +1,125 @@
+"""Encoders: shapes, stems, saving, and loading in their own libraries."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torchvision.models import resnet18, resnet50
+
+import sslrun
+from sslrun.backbones.folder import build_encoder
+from sslrun.config.backbone import ResNetConfig, SmallCNNConfig, Stem, TimmConfig
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import BackboneConfig
+
+INPUTS: dict[str, Any] = {"channels": 3, "image_size": 32, "mean": [0.5] * 3, "std": [0.2] * 3}
+CASES: list[tuple[BackboneConfig, int]] = [
+    (ResNetConfig(name="resnet18"), 512),
+    (ResNetConfig(name="resnet18", stem=Stem.small, width=16), 128),
+    (ResNetConfig(name="resnet50", width=16), 512),
+    (SmallCNNConfig(name="small_cnn", width=8), 128),
+    (TimmConfig(name="vit_tiny_patch16_224", patch_size=8), 192),
+    (TimmConfig(name="convnext_atto"), 320),
+]
+IDS = [f"{c.name}-{features}" for c, features in CASES]
+
+
+@pytest.mark.parametrize(("config", "features"), CASES, ids=IDS)
+def test_one_vector_an_image(config: BackboneConfig, features: int) -> None:
+    encoder = build_encoder(config, INPUTS).eval()
+    assert encoder(torch.randn(2, 3, 32, 32)).shape == (2, features)
+    assert encoder.num_features == features
+
+
+@pytest.mark.parametrize(("config", "features"), CASES, ids=IDS)
+def test_saved_and_loaded_features_are_equal(config: BackboneConfig, features: int, tmp_path: Path) -> None:
+    encoder = build_encoder(config, INPUTS).eval()
+    encoder.save(tmp_path)
+    loaded = sslrun.load_encoder(tmp_path)
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(loaded(x), encoder(x), rtol=0, atol=0)
+    assert loaded.inputs == INPUTS
+
+
+@pytest.mark.parametrize("build", [resnet18, resnet50])
+def test_a_resnet_loads_in_plain_torchvision(build: Any, tmp_path: Path) -> None:
+    encoder = build_encoder(ResNetConfig(name=build.__name__), INPUTS).eval()
+    encoder.save(tmp_path)
+    plain = build(weights=None)
+    missing, unexpected = plain.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=False)
+    assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
+    plain.fc = nn.Identity()
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(plain.eval()(x), encoder(x), rtol=0, atol=0)
+
+
+def test_a_vit_loads_in_plain_timm(tmp_path: Path) -> None:
+    encoder = build_encoder(TimmConfig(name="vit_tiny_patch16_224", patch_size=8), INPUTS).eval()
+    encoder.save(tmp_path)
+    plain = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(plain(x), encoder(x), rtol=0, atol=0)
+
+
+def test_grey_and_many_channels() -> None:
+    for channels in (1, 5):
+        inputs = INPUTS | {"channels": channels}
+        for config, features in CASES:
+            assert build_encoder(config, inputs).eval()(torch.randn(2, channels, 32, 32)).shape == (2, features)
+
+
+def test_width_and_weights_follow_torchvisions_initialisation() -> None:
+    torch.manual_seed(0)
+    ours = build_encoder(ResNetConfig(name="resnet18", width=32), INPUTS)
+    for name, weight in ours.library_state().items():
+        if name.endswith("conv1.weight") and name.startswith("layer"):
+            fan_out = weight.shape[0] * 9
+            assert weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.1), name
+
+
+def test_pretrained_from_a_run_a_folder_and_a_torch_file(tmp_path: Path) -> None:
+    config = SmallCNNConfig(name="small_cnn", width=8)
+    source = build_encoder(config, INPUTS)
+    source.save(tmp_path / "run" / "encoder")
+    torch.save(source.library_state(), tmp_path / "weights.pth")
+    for path in (tmp_path / "run", tmp_path / "run" / "encoder", tmp_path / "weights.pth"):
+        loaded = build_encoder(dataclasses.replace(config, pretrained=str(path)), INPUTS)
+        for a, b in zip(loaded.parameters(), source.parameters(), strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (SmallCNNConfig(name="small_cnn", pretrained="/nope"), "no such weights file"),
+        (TimmConfig(name="vit_tini_patch16_224"), "timm has no such model; did you mean 'vit_tiny_patch16_224'"),
+        (ResNetConfig(name="resnet18", width=32, pretrained=True), "needs width=64, stem=large and 3 channels"),
+    ],
+)
+def test_what_cannot_be_built_says_why(config: BackboneConfig, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_encoder(config, INPUTS)
+
+
+def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
+    build_encoder(SmallCNNConfig(name="small_cnn", width=16), INPUTS).save(tmp_path)
+    with pytest.raises(ConfigError, match="does not fit the backbone"):
+        build_encoder(SmallCNNConfig(name="small_cnn", width=8, pretrained=str(tmp_path)), INPUTS)
+
+
+def test_a_convolutional_net_has_no_tokens() -> None:
+    with pytest.raises(ConfigError, match="backbone=resnet18 has no patch tokens"):
+        build_encoder(ResNetConfig(name="resnet18"), INPUTS).tokens(torch.randn(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize(("config", "features"), CASES, ids=IDS)
+def test_layers_hold_every_parameter_once(config: BackboneConfig, features: int) -> None:
+    encoder = build_encoder(config, INPUTS)
+    counted = [id(p) for layer in encoder.layers() for p in layer]
+    assert len(counted) == len(set(counted))
+    assert set(counted) == {id(p) for p in encoder.parameters()}

@@ -1,0 +1,87 @@
+"""Composing, saving and loading; what each group may override."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import compose, conf_dir, differences, load, plain, save
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import entries
+
+
+def pretrain(*overrides: str) -> PretrainConfig:
+    config = compose("pretrain", overrides)
+    assert isinstance(config, PretrainConfig)
+    return config
+
+
+def test_a_method_brings_its_optimizer_and_augmentation() -> None:
+    byol, simclr = pretrain("method=byol"), pretrain("method=simclr")
+    assert (byol.augmentation.name, simclr.augmentation.name) == ("byol", "simclr")
+    assert (byol.optimizer.lr, simclr.optimizer.lr) == (0.2, 0.3)
+
+
+def test_the_command_line_wins_over_the_method_and_takes_none_of_its_numbers() -> None:
+    config = pretrain("method=byol", "optimizer=adamw", "augmentation=weak")
+    assert (config.optimizer.kind, config.optimizer.lr, config.augmentation.name) == ("adamw", 0.001, "weak")
+
+
+def test_a_dataset_brings_its_backbone_and_the_command_line_wins() -> None:
+    assert pretrain().backbone.kind == "small_cnn"
+    assert pretrain("backbone=resnet18").backbone.name == "resnet18"
+
+
+@pytest.mark.parametrize("command", ["pretrain", "preview"])
+def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
+    config = compose(command, ["method=byol", "seed=3"])
+    (tmp_path / "config.yaml").write_text(save(config))
+    assert load(command, tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.decay_strat=1", "method.decay_strat: no such key in SimCLRConfig"),
+        ("trainer.epoch=3", "trainer.epoch: no such key in TrainerConfig; did you mean 'epochs'?"),
+        ("+method.foo=1", "method.foo: no such key in SimCLRConfig"),
+        ("+foo=1", "foo: no such key in PretrainConfig"),
+        ("method=boyl", "method=boyl: no such method; did you mean 'byol'?; choose from byol, simclr"),
+        ("method.temperature=-1", "method.temperature must be in (0, inf), got -1"),
+        (
+            "method.temperature=hot",
+            "method.temperature=hot: Value 'hot' of type 'str' could not be converted to Float",
+        ),
+        (
+            "trainer.precision=bf17",
+            "trainer.precision=bf17: Invalid value 'bf17', expected one of [auto, fp32, bf16, fp16]",
+        ),
+        ("loader.workers=many", "loader.workers must be 'auto' or a whole number, got 'many'"),
+        ("backbone=timm", "backbone.name is not set; say backbone.name=…"),
+        ("dataset=imagefolder", "dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        pretrain(override)
+    assert str(caught.value).startswith(message)
+
+
+def test_every_kind_has_a_file_and_every_file_composes() -> None:
+    for group, required in (("method", ()), ("backbone", ("backbone.name=resnet18",)), ("optimizer", ())):
+        for path in sorted((conf_dir() / group).glob("*.yaml")):
+            extra = [o for o in required if path.stem == "timm"]
+            composed = getattr(pretrain(f"{group}={path.stem}", *extra), group)
+            assert composed.kind in [e.kind for e in entries(group)]
+
+
+def test_differences_names_what_changed() -> None:
+    old, new = plain(pretrain()), plain(pretrain("seed=1", "run.dir=/x"))
+    assert differences(old, new, ignore=("run",)) == ["seed: 0 -> 1"]
+
+
+def test_configs_are_keyword_only() -> None:
+    for group in ("method", "backbone", "dataset", "optimizer"):
+        for entry in entries(group):
+            assert all(f.kw_only for f in dataclasses.fields(entry.config)), entry.kind

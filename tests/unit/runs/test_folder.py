@@ -1,0 +1,83 @@
+"""The run folder: opened, locked, refused, ended."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sslrun.config.compose import compose
+from sslrun.config.errors import ConfigError, RunError
+from sslrun.core.rows import Row
+from sslrun.runs.encoders import Source, parse_encoder
+from sslrun.runs.folder import open_run, read_manifest
+
+
+def config(folder: Path, *overrides: str):
+    return compose("pretrain", [f"run.dir={folder}", *overrides])
+
+
+def test_a_new_folder_has_config_and_manifest(tmp_path: Path) -> None:
+    run = open_run("pretrain", config(tmp_path / "a"))
+    manifest = read_manifest(tmp_path / "a")
+    assert (manifest["status"], manifest["command"], run.resumed) == ("running", "pretrain", False)
+    assert "method:" in (tmp_path / "a" / "config.yaml").read_text()
+    assert manifest["versions"]["torch"]
+
+
+def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    held = open_run("pretrain", config(tmp_path))
+    with pytest.raises(RunError, match=r"is in use by process \d+ on "):
+        open_run("pretrain", config(tmp_path))
+    held.end("interrupted")
+    assert open_run("pretrain", config(tmp_path)).resumed
+
+
+def test_another_configuration_is_refused_with_its_difference(tmp_path: Path) -> None:
+    open_run("pretrain", config(tmp_path)).end("interrupted")
+    with pytest.raises(RunError, match=r"another configuration \(seed: 0 -> 7\)"):
+        open_run("pretrain", config(tmp_path, "seed=7"))
+    open_run("pretrain", config(tmp_path, "seed=7", "run.on_change=continue_")).end("interrupted")
+    open_run("pretrain", config(tmp_path, "loader.workers=0")).end("interrupted")
+
+
+def test_another_commands_folder_is_refused(tmp_path: Path) -> None:
+    open_run("pretrain", config(tmp_path)).end("finished")
+    with pytest.raises(RunError, match="holds a run of `sslrun pretrain`"):
+        open_run("probe", compose("probe", ["encoder=random", f"run.dir={tmp_path}"]))
+
+
+def test_the_end_is_noted(tmp_path: Path) -> None:
+    run = open_run("pretrain", config(tmp_path))
+    run.write_rows(
+        [Row(encoder="e", dataset="d", split="test", evaluation="knn1", metric="top1", value=0.5, n=2, seed=0)]
+    )
+    run.end("finished")
+    manifest = read_manifest(tmp_path)
+    assert manifest["status"] == "finished" and manifest["sessions"][-1]["stopped"]
+    assert json.loads((tmp_path / "results.json").read_text())["rows"][0]["value"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "source"), [("random", Source.random), ("pixels", Source.pixels), ("timm:resnet18", Source.timm)]
+)
+def test_encoders_by_keyword(text: str, source: Source) -> None:
+    assert parse_encoder(text).source is source
+
+
+def test_encoders_by_path(tmp_path: Path) -> None:
+    run = tmp_path / "byol-digits" / "now"
+    (run / "encoder").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (run / "encoder" / name).write_text("{}")
+    (run / "run.json").write_text("{}")
+    for text in (run, run / "encoder", run / "run.json", run / "encoder" / "model.safetensors"):
+        found = parse_encoder(str(text))
+        assert (found.source, found.run, found.name) == (Source.folder, run, "byol-digits/now")
+
+
+def test_encoders_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such run or encoder folder"):
+        parse_encoder(str(tmp_path / "nope"))
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ConfigError, match="has no encoder yet"):
+        parse_encoder(str(tmp_path))
