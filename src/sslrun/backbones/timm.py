@@ -38,10 +38,8 @@ class TimmEncoder(Encoder):
     @staticmethod
     def _arguments(config: TimmConfig, inputs: dict[str, Any]) -> dict[str, Any]:
         arguments = dict(config.options)
-        takes_size = timm.is_model_in_modules(
-            config.name.split(".")[0], ("vision_transformer", "deit", "swin_transformer", "eva", "beit")
-        )
-        if takes_size:
+        described = timm.get_pretrained_cfg(config.name.split(".")[0])
+        if described is not None and described.fixed_input_size:  # ViTs and their kin have a grid of positions
             arguments.setdefault("img_size", int(inputs["image_size"]))
         if config.patch_size is not None:
             arguments["patch_size"] = config.patch_size
