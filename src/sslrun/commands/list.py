@@ -6,9 +6,7 @@ import importlib.util
 import inspect
 import itertools
 import json
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,9 @@ from typing import Any
 import yaml
 
 from sslrun.config.checks import did_you_mean
-from sslrun.config.compose import conf_dir
 from sslrun.config.errors import ConfigError
-from sslrun.config.registry import Entry, find, load_all
+from sslrun.config.registry import Entry, find
+from sslrun.config.search_path import conf_folders
 
 GROUPS = {
     "methods": "method",
@@ -79,18 +77,10 @@ def choices(group: str) -> list[Choice]:
 def files(group: str) -> dict[str, Path]:
     """YAML file by name; of two with one name, the one that Hydra takes."""
     found: dict[str, Path] = {}
-    for folder in search_path():
+    for folder in conf_folders():
         for path in (folder / group).rglob("*.yaml"):
             found.setdefault(str(path.relative_to(folder / group).with_suffix("")), path)
     return found
-
-
-def search_path() -> Iterator[Path]:
-    """Where Hydra looks, first to last: the order of `config.search_path.UserConf`."""
-    yield Path.cwd() / "conf"
-    yield from (Path(p) for p in os.environ.get("SSLRUN_CONF_PATH", "").split(os.pathsep) if p)
-    yield from reversed(load_all())
-    yield conf_dir()
 
 
 def _choice(group: str, name: str, path: Path) -> Choice:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
@@ -25,7 +24,7 @@ def run_task(command: str, arguments: list[str], config: DictConfig) -> float | 
     settings = composed.hydra
     folder = Path(settings.runtime.output_dir)
     try:
-        refuse_contradiction(settings)
+        refuse_idle_backbone(settings.overrides.task)
         checked = typed(command, config)
         checked.run.dir = str(folder)
         with read_write(settings), open_dict(settings):
@@ -49,30 +48,12 @@ def remove_if_empty(folder: Path) -> None:
             parent.rmdir()
 
 
-def refuse_contradiction(settings: Any) -> None:
-    """`experiment=X method=Y`, where X is another method's recipe, is refused: it would be neither."""
-    choices = settings.runtime.choices
-    experiment = choices.get("experiment")
-    asked = [o.split("=", 1)[1] for o in settings.overrides.task if o.startswith("method=")]
-    if not experiment or not asked:
-        return
-    stated = experiment_method(experiment, settings.runtime.config_sources)
-    if stated is not None and stated != asked[-1]:
-        raise ConfigError(
-            f"experiment={experiment} is a recipe of method={stated}, but method={asked[-1]} was asked; "
-            "leave one of the two away"
-        )
-
-
-def experiment_method(experiment: str, sources: Any) -> str | None:
-    """The `override /method:` of an experiment's YAML, read from the first config source that has it."""
-    for source in sources:
-        path = Path(str(source.path)) / "experiment" / f"{experiment}.yaml"
-        if source.schema == "file" and path.is_file():
-            for item in (yaml.safe_load(path.read_text()) or {}).get("defaults", []):
-                if isinstance(item, dict) and "override /method" in item:
-                    return str(item["override /method"])
-    return None
+def refuse_idle_backbone(overrides: list[str]) -> None:
+    """`backbone=` beside an encoder that brings its own would be ignored; say so instead."""
+    encoder = next((o.split("=", 1)[1] for o in overrides if o.startswith("encoder=")), None)
+    given = next((o for o in overrides if o.startswith("backbone")), None)
+    if encoder not in (None, "random", "pixels") and given is not None:
+        raise ConfigError(f"{given}: encoder={encoder} has its own backbone; it goes with encoder=random only")
 
 
 def config_dirs_of(arguments: list[str]) -> list[str]:

@@ -1,0 +1,49 @@
+"""Every recipe composes; those whose data is here take steps."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import compose, conf_dir
+
+EXPERIMENTS = sorted(
+    str(p.relative_to(conf_dir() / "experiment").with_suffix("")) for p in (conf_dir() / "experiment").rglob("*.yaml")
+)
+DATA = {
+    "imagefolder": ["dataset.root=/nowhere"],
+    "parquet": ["dataset.train=/nowhere.parquet"],
+    "imagenet": ["dataset.root=/nowhere"],
+}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
+    path = conf_dir() / "experiment" / f"{name}.yaml"
+    text = path.read_text()
+    defaults = {k: v for item in yaml.safe_load(text)["defaults"] if isinstance(item, dict) for k, v in item.items()}
+    config = compose("pretrain", [f"experiment={name}", *DATA.get(defaults["override /dataset"], [])])
+    assert isinstance(config, PretrainConfig)
+    assert config.method.kind == defaults["override /method"]
+    header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+    assert f"sslrun pretrain experiment={name}" in header
+    assert "Not run here" in header or "minutes" in header, "say what was measured, or that it was not run"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_it_takes_a_step_on_digits(name: str, tmp_path: Path) -> None:
+    """Its method, optimizer, schedule and augmentation, on images that are always there."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "sslrun", "pretrain", f"experiment={name}", "dataset=digits", "backbone=small_cnn",
+            "backbone.width=8", "loader.batch_size=32", "loader.workers=0",
+            "trainer.steps=2", "trainer.sync_batchnorm=false", "monitor.every_epochs=0", "method.hidden_dim=32",
+            f"run.dir={tmp_path}/run",
+        ],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "encoder" / "model.safetensors").is_file()
