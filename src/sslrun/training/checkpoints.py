@@ -43,8 +43,9 @@ class Checkpoints(pl.Callback):
         self._restore: list[dict[str, Any]] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """From here on Ctrl-C saves."""
+        """From here on Ctrl-C saves; Lightning has put its own handlers in place, under which SIGTERM loses the run."""
         self._seen_step = trainer.global_step
+        signals.install()
         signals.install_interrupt()
 
     def on_train_batch_start(

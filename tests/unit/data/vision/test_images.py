@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 
 from sslrun.config.errors import DataError
 from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.data.loader import RunSampler, training_loader
+from sslrun.data.loader import ItemLoader, RunSampler
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_an_unreadable_image_on_the_fly_gives_the_next_one_and_is_named(dataset,
     item = items[0, 4]
     assert item["corrupt"] == [4] and item["index"] == 5 and item["views"][0][0, 0, 0] == positions[5]
     sampler = RunSampler(len(items), batch_size=30, total_steps=6, start=lambda: 0, seed=0)
-    batches = list(training_loader(data, items, sampler, workers=1))
+    batches = list(ItemLoader(data, items, sampler, workers=1))
     assert len(batches) == 6 and all(len(b["index"]) == 30 and "corrupt" not in b for b in batches)
     assert data.corrupt == [f"d/{positions[4]:03}.png"]
 
@@ -90,7 +90,7 @@ def test_too_many_unreadable_images_on_the_fly_stop_the_run(dataset, policy, fol
     items = data.training(policy("none"), batch_type=ViewsBatch, seed=0)
     sampler = RunSampler(len(items), batch_size=90, total_steps=1, start=lambda: 0, seed=0)
     with pytest.raises(DataError, match=r"3 of 100 images cannot be read \(first: d/\d+.png: .*max_corrupt=0.02"):
-        list(training_loader(data, items, sampler, workers=1))
+        list(ItemLoader(data, items, sampler, workers=1))
 
 
 def test_evaluation_leaves_an_unreadable_image_out(dataset, folder):
