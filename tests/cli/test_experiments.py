@@ -28,6 +28,11 @@ def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
     config = compose("pretrain", [f"experiment={name}", *DATA.get(defaults["override /dataset"], [])])
     assert isinstance(config, PretrainConfig)
     assert config.method.kind == defaults["override /method"]
+    stated = yaml.safe_load(text)
+    for key, value in stated.get("loader", {}).items():
+        assert getattr(config.loader, key) == value
+    for key, value in stated.get("trainer", {}).items():
+        assert getattr(config.trainer, key) == value
     header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
     assert f"sslrun pretrain experiment={name}" in header
     assert "Not run here" in header or "minutes" in header, "say what was measured, or that it was not run"
