@@ -71,6 +71,7 @@ def test_kill_9_in_mid_epoch_then_the_same_command(tmp_path: Path, method: str) 
     kill_after_checkpoint(start(tmp_path / "killed", *overrides), tmp_path / "killed")
     finish(start(tmp_path / "killed", *overrides))
     assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
+    assert "is finished; its report: " in finish(start(tmp_path / "killed", *overrides))
 
 
 def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:

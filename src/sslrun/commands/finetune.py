@@ -63,6 +63,9 @@ def run(config: FinetuneConfig) -> float | None:
     Returns:
         Test top-1.
     """
+    session = Session("finetune", config)
+    if session.tell_finished():
+        return session.value("finetune", "top1")
     pl.seed_everything(config.seed, verbose=False)
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     if subject.ref.source is Source.pixels:
@@ -80,7 +83,7 @@ def run(config: FinetuneConfig) -> float | None:
         layer_decay=config.layer_decay,
         label_smoothing=config.label_smoothing,
     )
-    session = Session("finetune", config, parent=str(subject.ref.run) if subject.ref.run else None)
+    session.parent = subject.ref.run
     plan = plan_of(config, items=len(dataset), total_steps=session.total_steps)
     resolved = {
         **data.describe(),
@@ -89,9 +92,6 @@ def run(config: FinetuneConfig) -> float | None:
         **describe_plan(plan),
     }
     with session:
-        if session.finished:
-            sys.stdout.write(f"{session.path} is finished; its report: {session.path / 'report.html'}\n")
-            return session.value("finetune", "top1")
         session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=encoder.inputs)
         print_resolved(session, config, resolved)
         metrics = MetricsFile(

@@ -26,7 +26,9 @@ def run(config: PretrainConfig) -> float | None:
     Returns:
         Top-1 of the online linear probe on validation, where there are labels; what a sweep optimises.
     """
-    assert config.run.dir is not None
+    session = Session("pretrain", config)
+    if session.tell_finished():
+        return session.value("linear", "top1")
     pl.seed_everything(config.seed, verbose=False)
     data = build_data(config.dataset)
     views = sum(view.count for view in config.augmentation.views)
@@ -34,7 +36,6 @@ def run(config: PretrainConfig) -> float | None:
     dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))
 
-    session = Session("pretrain", config)
     plan = make_plan(
         config.trainer,
         config.loader,
@@ -45,9 +46,6 @@ def run(config: PretrainConfig) -> float | None:
     )
     resolved = {**data.describe(), **describe_plan(plan)}
     with session:
-        if session.finished:
-            print(f"{session.path} is finished; its report: {session.path / 'report.html'}")
-            return session.value("linear", "top1")
         session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=data.encoder_inputs())
         print_resolved(session, config, resolved)
         metrics = MetricsFile(

@@ -32,12 +32,15 @@ from sslrun.training.precision import accelerator_name, autocast_dtype, resolve_
 Splits = dict[str, Features]
 
 
-def run(config: ProbeConfig) -> float:
+def run(config: ProbeConfig) -> float | None:
     """Measure the encoder and its baselines; leaves results.json and report.html in the run folder.
 
     Returns:
         Test top-1 of the linear probe.
     """
+    session = Session("probe", config)
+    if session.tell_finished():
+        return session.value("linear", "top1")
     pl.seed_everything(config.seed, verbose=False)
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     data = build_data(subject.dataset)
@@ -47,28 +50,24 @@ def run(config: ProbeConfig) -> float:
     precision = resolve_precision(config.precision, accelerator=device)
     resolved = {**data.describe(), "encoder": config.encoder, "device": f"{device}, {precision.value}"}
 
-    with Session("probe", config, parent=str(subject.ref.run) if subject.ref.run else None) as session:
-        if session.finished:
-            sys.stdout.write(f"{session.path} is finished; its report: {session.path / 'report.html'}\n")
-        else:
-            print_resolved(session, config, resolved)
-            session.start(resolved=resolved, data=data)
-            rows, chosen, notes = [], {}, []
-            for name, encoder in encoders(config, subject, data):
-                splits = features(encoder, data, config.loader, device=device, precision=precision)
-                result = measure(splits, name, data, config)
-                rows += result.rows
-                chosen[name] = result.chosen
-                notes += [note for note in result.notes if note not in notes]
-                if not chosen.keys() - {name}:
-                    write_pictures(session.path, splits["test"], result, data.classes, seed=config.seed)
-            session.finish(rows, data=data, chosen=chosen, warnings=notes)
-        table = results_table(session.rows)
+    session.parent = subject.ref.run
+    with session:
+        print_resolved(session, config, resolved)
+        session.start(resolved=resolved, data=data)
+        rows, chosen, notes = [], {}, []
+        for name, encoder in encoders(config, subject, data):
+            splits = features(encoder, data, config.loader, device=device, precision=precision)
+            result = measure(splits, name, data, config)
+            rows += result.rows
+            chosen[name] = result.chosen
+            notes += [note for note in result.notes if note not in notes]
+            if len(chosen) == 1:
+                write_pictures(session.path, splits["test"], result, data.classes, seed=config.seed)
+        session.finish(rows, data=data, chosen=chosen, warnings=notes)
+    table = results_table([row for row in session.rows if row["metric"] == "top1"])
     report = write_report(session.path)
     sys.stdout.write(f"\n{table}\n\nreport   {report}\n")
-    value = session.value("linear", "top1")
-    assert value is not None
-    return value
+    return session.value("linear", "top1")
 
 
 def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module]]:

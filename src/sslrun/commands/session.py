@@ -12,7 +12,7 @@ from sslrun.config.errors import SslrunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
 from sslrun.runs import signals
-from sslrun.runs.folder import RunFolder, open_run
+from sslrun.runs.folder import RunFolder, open_run, refuse_changes
 from sslrun.runs.rank import global_rank
 from sslrun.training.checkpoints import Interrupted
 
@@ -23,11 +23,15 @@ EXIT_INTERRUPTED = 3
 class Session:
     """One session of a run, as a context manager; on ranks above 0 it reads and writes nothing.
 
+    Attributes:
+        parent: the run that this one's encoder comes from; set before entering.
+
     Leaving it with an exception notes `interrupted` or `failed` in run.json; the folder stays usable.
     """
 
-    def __init__(self, command: str, config: CommandConfig, *, parent: str | None = None) -> None:
-        self.command, self.config, self.parent = command, config, parent
+    def __init__(self, command: str, config: CommandConfig) -> None:
+        self.command, self.config = command, config
+        self.parent: Path | None = None
         assert config.run.dir is not None
         self.path = Path(config.run.dir).absolute()
         self._run: RunFolder | None = None
@@ -35,7 +39,8 @@ class Session:
     def __enter__(self) -> "Session":
         signals.clear()
         if global_rank() == 0:
-            self._run = open_run(self.command, self.config, parent=self.parent)
+            parent = None if self.parent is None else str(self.parent)
+            self._run = open_run(self.command, self.config, parent=parent)
         return self
 
     def __exit__(
@@ -62,10 +67,19 @@ class Session:
         """What tables call this run."""
         return "/".join(self.path.parts[-2:])
 
-    @property
-    def finished(self) -> bool:
-        """Whether the folder's run has ended as it should, so that nothing is left to do."""
-        return self._run is not None and self._run.finished
+    def tell_finished(self) -> bool:
+        """Whether the folder's run has ended as it should; then says so, before anything is loaded.
+
+        Raises:
+            RunError: the folder holds another configuration, or another command's run.
+        """
+        manifest = _manifest(self.path)
+        if manifest.get("status") != "finished":
+            return False
+        if manifest["command"] == self.command:
+            refuse_changes(self.command, self.config, self.path)
+            print(f"{self.path} is finished; its report: {self.path / 'report.html'}")
+        return bool(manifest["command"] == self.command)
 
     @property
     def resumed(self) -> bool:

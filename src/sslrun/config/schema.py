@@ -265,11 +265,9 @@ class LoggerConfig:
     tags: list[str] = field(default_factory=list)
 
 
-class OnChange(Enum):
-    """What happens where the run folder holds another configuration."""
-
-    refuse = "refuse"
-    continue_ = "continue"
+# by call, because `continue` is a keyword of Python
+OnChange = Enum("OnChange", {"refuse": "refuse", "continue": "continue"})
+"""What happens where the run folder holds another configuration."""
 
 
 @dataclass(kw_only=True)

@@ -36,7 +36,7 @@ def test_another_configuration_is_refused_with_its_difference(tmp_path: Path) ->
     open_run("pretrain", config(tmp_path)).end("interrupted")
     with pytest.raises(RunError, match=r"another configuration \(seed: 0 -> 7\)"):
         open_run("pretrain", config(tmp_path, "seed=7"))
-    open_run("pretrain", config(tmp_path, "seed=7", "run.on_change=continue_")).end("interrupted")
+    open_run("pretrain", config(tmp_path, "seed=7", "run.on_change=continue")).end("interrupted")
     open_run("pretrain", config(tmp_path, "loader.workers=0")).end("interrupted")
 
 
