@@ -8,6 +8,8 @@ import pytest
 from sslrun.commands import pretrain, probe
 from sslrun.config.compose import compose
 
+MARGIN = 0.04
+
 
 def numbers(folder: Path, evaluation: str, labels: int | str = "all") -> dict[str, float]:
     rows = json.loads((folder / "results.json").read_text())["rows"]
@@ -28,24 +30,16 @@ def test_simclr_on_digits_reaches_what_make_demo_promises(tmp_path: Path) -> Non
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "margin"), [("simclr", 0.08), ("byol", 0.03)])
-def test_two_minutes_of_cifar10_beat_the_untrained_net(
-    real_data: Path, tmp_path: Path, method: str, margin: float
-) -> None:
+def test_three_minutes_of_simclr_on_cifar10_beat_the_untrained_net(real_data: Path, tmp_path: Path) -> None:
     data = [f"dataset.{split}={real_data}/cifar10/{split}.parquet" for split in ("train", "test")]
+    overrides = ["dataset.limit=12000", "loader.workers=1", "loader.batch_size=128", "trainer.epochs=4"]
     pretrain.run(
         compose(  # type: ignore[arg-type]
             "pretrain",
-            [f"experiment=cifar10-small/{method}", *data, "dataset.limit=12000", "loader.workers=1",
-             "loader.batch_size=128", "trainer.epochs=2", "monitor.every_epochs=0", f"run.dir={tmp_path}/run"],
+            ["experiment=cifar10-small/simclr", *data, *overrides, "monitor.every_epochs=0", f"run.dir={tmp_path}/run"],
         )
-    )  # fmt: skip
-    probe.run(
-        compose(  # type: ignore[arg-type]
-            "probe",
-            [f"encoder={tmp_path}/run", f"run.dir={tmp_path}/probe", "baselines=[random]", "labels=[10]",
-             "loader.workers=1"],
-        )
-    )  # fmt: skip
+    )
+    where = [f"encoder={tmp_path}/run", f"run.dir={tmp_path}/probe"]
+    probe.run(compose("probe", [*where, "baselines=[random]", "labels=[10]", "loader.workers=1"]))  # type: ignore[arg-type]
     top1 = numbers(tmp_path / "probe", "linear")
-    assert top1["trained"] >= top1["random"] + margin
+    assert top1["trained"] >= top1["random"] + MARGIN
