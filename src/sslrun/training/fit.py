@@ -117,5 +117,6 @@ def quiet() -> None:
         ".*isinstance.treespec.*LeafSpec.*",
         ".*Checkpoint directory .* exists.*",
         ".*No `val_dataloader`.*",
+        ".*smaller than the logging interval.*",
     ):
         warnings.filterwarnings("ignore", message)
