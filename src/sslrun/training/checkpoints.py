@@ -94,10 +94,11 @@ class Checkpoints(pl.Callback):
         self._random = _gather_objects(trainer, random_state())
         path = self.folder / name
         try:
-            with replacing(path) as temporary:
-                trainer.save_checkpoint(temporary, weights_only=False)
-                if not trainer.is_global_zero:
-                    return
+            if trainer.is_global_zero:
+                with replacing(path) as temporary:
+                    trainer.save_checkpoint(temporary, weights_only=False)
+            else:  # takes part in the collectives and writes nothing
+                trainer.save_checkpoint(path, weights_only=False)
         except OSError as error:
             raise ConfigError(
                 f"the checkpoint {path} cannot be written: {error.strerror or error}; the one before is intact"
