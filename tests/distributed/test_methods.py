@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from small import BACKBONES, CLASSES, method_names, needs_tokens, random_batch, small_config
 from sslrun.backbones.base import Encoder
-from sslrun.config.compose import compose
-from sslrun.config.registry import entries
+from sslrun.backbones.folder import build_encoder
 from sslrun.config.schema import BackboneConfig
 from sslrun.core import dist
 from sslrun.methods.base import build_method
 
-ROWS = 8
+ROWS, SIZE = 8, 8
+INPUTS = {"channels": 3, "image_size": SIZE, "mean": None, "std": None, "classes": CLASSES}
 
 
 class Linear(Encoder):
@@ -24,8 +25,8 @@ class Linear(Encoder):
     def __init__(self) -> None:
         super().__init__()
         self.config = BackboneConfig(kind="linear", name="linear")
-        self.inputs = {}
-        self.layer = torch.nn.Linear(3 * 4 * 4, 12)
+        self.inputs = INPUTS
+        self.layer = torch.nn.Linear(3 * SIZE * SIZE, 12)
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         return torch.tanh(self.layer(x.flatten(1)))
@@ -46,16 +47,14 @@ def without_batch_norm(module: torch.nn.Module) -> None:
 
 def loss_and_gradients(name: str, rows: slice) -> tuple[float, dict[str, Tensor]]:
     """Loss and gradients of `rows` of the batch, averaged over ranks as DDP does."""
-    config = compose("pretrain", [f"method={name}"])
-    for key, value in (("hidden_dim", 16), ("out_dim", 8)):
-        if hasattr(config.method, key):  # type: ignore[attr-defined]
-            setattr(config.method, key, value)  # type: ignore[attr-defined]
+    config = small_config(name)
     torch.manual_seed(0)
-    method = build_method(config.method, Linear())  # type: ignore[attr-defined]
+    encoder = build_encoder(BACKBONES["vit"], INPUTS) if needs_tokens(name) else Linear()
+    method = build_method(config.method, encoder)
     without_batch_norm(method)
-    generator = torch.Generator().manual_seed(1)
-    views = [torch.randn(ROWS, 3, 4, 4, generator=generator) for _ in range(2)]
-    loss = method({"views": [v[rows] for v in views], "index": torch.arange(ROWS)[rows]}).loss
+    batch = random_batch(method, rows=ROWS, size=SIZE)
+    mine = {k: [v[rows] for v in value] if k == "views" else value[rows] for k, value in batch.items()}
+    loss = method(mine).loss
     loss.backward()
     gradients = {n: p.grad for n, p in method.named_parameters() if p.grad is not None}
     value = loss.detach()
@@ -71,7 +70,7 @@ def on_rank(name: str) -> tuple[float, dict[str, Tensor]]:
     return loss_and_gradients(name, slice(dist.rank() * rows, (dist.rank() + 1) * rows))
 
 
-@pytest.mark.parametrize("name", [e.kind for e in entries("method")])
+@pytest.mark.parametrize("name", method_names())
 def test_two_ranks_equal_one_process(pool: Any, name: str) -> None:
     loss, gradients = loss_and_gradients(name, slice(None))
     for rank_loss, rank_gradients in pool.run(__file__, "on_rank", name=name):

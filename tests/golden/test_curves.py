@@ -11,11 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from small import BACKBONES, method_names, needs_tokens, small_config
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
-from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose
-from sslrun.config.registry import entries
 from sslrun.data.build import build_data
 from sslrun.data.loader import RunSampler
 from sslrun.methods.base import build_method
@@ -27,14 +24,10 @@ TOLERANCE = 1e-3
 
 
 def curve(name: str) -> list[float]:
-    config = compose("pretrain", [f"method={name}", "augmentation=digits"])
-    assert isinstance(config, PretrainConfig)
-    for key, value in (("hidden_dim", 64), ("out_dim", 32)):
-        if hasattr(config.method, key):
-            setattr(config.method, key, value)
+    config = small_config(name, ["augmentation=digits"])
     torch.manual_seed(0)
     data = build_data(config.dataset)
-    encoder = build_encoder(SmallCNNConfig(name="small_cnn", width=8), data.encoder_inputs())
+    encoder = build_encoder(BACKBONES["vit" if needs_tokens(name) else "cnn"], data.encoder_inputs())
     method = build_method(config.method, encoder)
     dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=0)
     sampler = RunSampler(data.size("train"), batch_size=64, total_steps=STEPS, start=lambda: 0, seed=0)
@@ -54,7 +47,7 @@ def curve(name: str) -> list[float]:
     return losses
 
 
-@pytest.mark.parametrize("name", [e.kind for e in entries("method")])
+@pytest.mark.parametrize("name", method_names())
 def test_curve(name: str) -> None:
     losses = curve(name)
     known = json.loads(CURVES.read_text()) if CURVES.exists() else {}

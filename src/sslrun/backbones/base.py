@@ -17,24 +17,44 @@ class Encoder(nn.Module, ABC):
         num_features: D.
         reads: key of the batch that it encodes: image, input_ids, wave, series.
         config: the configuration that builds it again.
-        inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std.
+        inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
+        has_tokens: whether `tokens` and `pooled_and_tokens` work.
+        patch_size: side of a token's patch in pixels, where there are tokens.
+        grid: rows and columns of tokens at `inputs["image_size"]`, where there are tokens; row by row in `tokens`.
     """
 
     num_features: int
     reads: str = "image"
     config: BackboneConfig
     inputs: dict[str, Any]
+    has_tokens: bool = False
+    patch_size: int
+    grid: tuple[int, int]
 
     @abstractmethod
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, …) -> (B, D), pooled as the backbone's paper does."""
 
     def tokens(self, x: Tensor, keep: Tensor | None = None, **rest: Any) -> Tensor:
-        """(B, …) -> (B, N, D), one vector a token.
+        """(B, …) -> (B, N, D), one vector a token; arguments as for `pooled_and_tokens`."""
+        return self.pooled_and_tokens(x, keep, **rest)[1]
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, …) -> (B, D) as `forward` pools, and (B, N, D), one vector a token.
 
         Args:
             x: the input.
-            keep: (B, K) positions of the visible tokens; None keeps all.
+            keep: (B, K) positions of the visible tokens, the only ones that are encoded; then N = K. None keeps all.
+            is_masked: (B, N) bool; where True, `mask_token` stands for the token's content, its position stays.
+            mask_token: (D,).
             rest: the batch's further keys.
 
         Raises:

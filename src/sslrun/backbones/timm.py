@@ -3,6 +3,8 @@
 from typing import Any
 
 import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, load_state
@@ -34,10 +36,19 @@ class TimmEncoder(Encoder):
         except (OSError, RuntimeError) as error:
             raise ConfigError(f"backbone.pretrained=true: timm's weights cannot be fetched here ({error})") from error
         self.num_features = int(self.network.num_features)
+        self.has_tokens = isinstance(self.network, VisionTransformer)
+        if self.has_tokens:
+            self.patch_size = int(self.network.patch_embed.patch_size[0])
+            self.grid = tuple(self.network.patch_embed.grid_size)
 
     @staticmethod
     def _arguments(config: TimmConfig, inputs: dict[str, Any]) -> dict[str, Any]:
         arguments = dict(config.options)
+        if config.name.split(".")[0] in timm.list_models(module=("vision_transformer", "deit")):
+            arguments.setdefault("dynamic_img_size", True)  # multi-crop: positions are resampled for small views
+        if config.pool is not None:
+            arguments["global_pool"] = config.pool
+            arguments["fc_norm"] = False  # the norm stands before the pooling, where masked methods read tokens
         described = timm.get_pretrained_cfg(config.name.split(".")[0])
         if described is not None and described.fixed_input_size:  # ViTs and their kin have a grid of positions
             arguments.setdefault("img_size", int(inputs["image_size"]))
@@ -50,6 +61,32 @@ class TimmEncoder(Encoder):
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, C, H, W) -> (B, D)."""
         return self.network(x)
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> (B, D) and (B, N, D), normalised; N = K where `keep` is given."""
+        if not self.has_tokens:
+            return super().pooled_and_tokens(x, keep)
+        net = self.network
+        patches = net.patch_embed(x)  # (B, H, W, D), or (B, N, D) without dynamic_img_size
+        if is_masked is not None:
+            assert mask_token is not None
+            at = is_masked.reshape(*patches.shape[:-1], 1)
+            patches = torch.where(at, mask_token.to(patches.dtype), patches)
+        prefix = net.num_prefix_tokens
+        sequence = net._pos_embed(patches)  # (B, P + N, D)
+        if keep is not None:
+            at = keep[..., None].expand(-1, -1, sequence.shape[-1])  # (B, K, D)
+            sequence = torch.cat([sequence[:, :prefix], sequence[:, prefix:].gather(1, at)], dim=1)
+        sequence = net.norm(net.blocks(net.norm_pre(sequence)))
+        return net.forward_head(sequence), sequence[:, prefix:]
 
     def library_state(self) -> dict[str, Tensor]:
         """timm's names."""

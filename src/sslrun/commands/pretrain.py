@@ -10,7 +10,6 @@ from sslrun.backbones.folder import build_encoder
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import plain
-from sslrun.core.batch import BATCH_NAMES
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method, check_fit
 from sslrun.monitors.health import Health
@@ -31,8 +30,13 @@ def run(config: PretrainConfig) -> float | None:
         return session.value("linear", "top1")
     pl.seed_everything(config.seed, verbose=False)
     data = build_data(config.dataset)
-    views = sum(view.count for view in config.augmentation.views)
-    batch_type = check_fit(config.method, data.gives, dataset=data.name, views=views, names=BATCH_NAMES)
+    batch_type = check_fit(
+        config.method,
+        config.augmentation,
+        gives=data.gives,
+        dataset=data.name,
+        labelled=data.classes is not None,
+    )
     dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from sslrun.config.command import PreviewConfig
 from sslrun.config.errors import ConfigError
-from sslrun.core.batch import BATCH_NAMES
 from sslrun.data.build import build_data
 from sslrun.data.vision.images import ImageData
 from sslrun.data.vision.preview import preview
@@ -15,8 +14,13 @@ def run(config: PreviewConfig) -> None:
     """Write preview.png into the run folder."""
     assert config.run.dir is not None
     data = build_data(config.dataset)
-    views = sum(view.count for view in config.augmentation.views)
-    batch_type = check_fit(config.method, data.gives, dataset=data.name, views=views, names=BATCH_NAMES)
+    batch_type = check_fit(
+        config.method,
+        config.augmentation,
+        gives=data.gives,
+        dataset=data.name,
+        labelled=data.classes is not None,
+    )
     if not isinstance(data, ImageData):
         raise ConfigError(f"dataset={data.name} holds no images to show")
     folder = Path(config.run.dir).absolute()

@@ -34,16 +34,25 @@ class ResNetConfig(BackboneConfig):
 @register("backbone", "timm", target="sslrun.backbones.timm:TimmEncoder", paper="Wightman 2019, timm")
 @dataclass(kw_only=True)
 class TimmConfig(BackboneConfig):
-    """Any timm model by name; patch_size: of a ViT; options: further arguments of timm.create_model."""
+    """Any timm model by name.
+
+    Attributes:
+        patch_size: of a ViT, in pixels.
+        pool: of a ViT: `token` (its class token) or `avg` (mean of the patch tokens); null takes the model's own.
+        options: further arguments of timm.create_model.
+    """
 
     kind: str = "timm"
     patch_size: int | None = None
+    pool: str | None = None
     drop_path: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("backbone.patch_size", self.patch_size, at_least=1)
+        if self.pool is not None:
+            check_one_of("backbone.pool", self.pool, ("token", "avg"))
         check_range("backbone.drop_path", self.drop_path, at_least=0, below=1)
 
 

@@ -89,16 +89,19 @@ class OptimizerConfig:
     Attributes:
         lr: base learning rate, before `scaling`.
         weight_decay: on weights of two and more dimensions; biases and norms have none.
+        weight_decay_end: what it becomes by the end of the run, along a cosine; null keeps it.
     """
 
     kind: str = MISSING
     lr: float = MISSING
     weight_decay: float = 0.0
+    weight_decay_end: float | None = None
     scaling: LrScaling = LrScaling.linear
 
     def __post_init__(self) -> None:
         check_range("optimizer.lr", self.lr, above=0)
         check_range("optimizer.weight_decay", self.weight_decay, at_least=0)
+        check_range("optimizer.weight_decay_end", self.weight_decay_end, at_least=0)
 
 
 class ScheduleShape(Enum):

@@ -76,8 +76,8 @@ class Data(ABC):
 
     @abstractmethod
     def encoder_inputs(self) -> dict[str, Any]:
-        """What a backbone must know to be built and an encoder's config.json must tell: for images `channels`,
-        `image_size`, `mean`, `std`."""
+        """What a backbone must know to be built, an encoder's config.json must tell and a method may ask: for images
+        `channels`, `image_size`, `mean`, `std`; `classes`, their number or None."""
 
     @abstractmethod
     def describe(self) -> dict[str, str]:

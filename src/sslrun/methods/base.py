@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from sslrun.backbones.base import Encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import target_of
-from sslrun.config.schema import MethodConfig
+from sslrun.config.schema import AugmentationConfig, MethodConfig
+from sslrun.core.batch import BATCH_NAMES
 
 
 @dataclass
@@ -37,6 +38,9 @@ class Method(nn.Module):
     batch_type: type
     views: int = 1
     """Views it reads at least, where batch_type is ViewsBatch."""
+    needs_labels: bool = False
+    needs_tokens: bool = False
+    """Whether the backbone must give patch tokens (Encoder.has_tokens)."""
     encoder: Encoder
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
@@ -69,23 +73,39 @@ class Method(nn.Module):
 
 
 def build_method(config: MethodConfig, encoder: Encoder) -> Method:
-    """Build the method that `config` configures around an encoder."""
-    method: Method = target_of("method", config)(config, encoder)
-    return method
+    """Build the method that `config` configures around an encoder.
+
+    Raises:
+        ConfigError: the method needs patch tokens and the backbone has none.
+    """
+    cls: type[Method] = target_of("method", config)
+    if cls.needs_tokens and not encoder.has_tokens:
+        raise ConfigError(
+            f"method={config.kind} needs a ViT backbone; {encoder.config.name} has no patch tokens; "
+            "choose e.g. backbone=vit_tiny"
+        )
+    return cls(config, encoder)
 
 
 def check_fit(
-    config: MethodConfig, gives: tuple[type, ...], *, dataset: str, views: int, names: Mapping[type, str]
+    config: MethodConfig, augmentation: AugmentationConfig, *, gives: tuple[type, ...], dataset: str, labelled: bool
 ) -> type:
     """The batch type that method and dataset share.
+
+    Args:
+        gives: batch types of the dataset.
+        labelled: whether its training items have labels.
 
     Raises:
         ConfigError: the dataset does not give what the method reads, or the policy too few views.
     """
     cls: type[Method] = target_of("method", config)
     if cls.batch_type not in gives:
-        given = " or ".join(names[g] for g in gives)
-        raise ConfigError(f"method={config.kind} reads {names[cls.batch_type]}; dataset={dataset} gives {given}")
+        given = " or ".join(BATCH_NAMES[g] for g in gives)
+        raise ConfigError(f"method={config.kind} reads {BATCH_NAMES[cls.batch_type]}; dataset={dataset} gives {given}")
+    if cls.needs_labels and not labelled:
+        raise ConfigError(f"method={config.kind} reads labels; dataset={dataset} has none for training")
+    views = sum(view.count for view in augmentation.views)
     if views < cls.views:
         raise ConfigError(
             f"method={config.kind} reads {cls.views} views; the augmentation gives {views}; "

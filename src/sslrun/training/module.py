@@ -10,7 +10,14 @@ from torch.optim import Optimizer
 
 from sslrun.config.errors import TrainingError
 from sslrun.methods.base import Method, StepOutput
-from sslrun.training.optimizers import build_optimizer, gradient_norm, lr_factor, parameter_groups, set_lr
+from sslrun.training.optimizers import (
+    build_optimizer,
+    gradient_norm,
+    lr_factor,
+    parameter_groups,
+    set_lr,
+    set_weight_decay,
+)
 from sslrun.training.plan import Plan
 
 
@@ -60,6 +67,7 @@ class Training(pl.LightningModule):
     ) -> None:
         """Overridden because, with accumulation, on_train_batch_end comes once per micro-batch."""
         set_lr(optimizer, self.lr_factor())
+        set_weight_decay(optimizer, self.plan.optimizer, progress=self.progress)
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         self.method.after_step(self.progress)
 

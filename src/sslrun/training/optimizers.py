@@ -23,6 +23,7 @@ def build_optimizer(config: OptimizerConfig, groups: Groups, *, lr: float, fused
     optimizer: Optimizer = target_of("optimizer", config)(config, groups, lr=lr, fused=fused)
     for group in optimizer.param_groups:
         group["full_lr"] = lr * group.get("lr_scale", 1.0)
+        group["decays"] = group["weight_decay"] == config.weight_decay and not group.get("exempt", False)
     return optimizer
 
 
@@ -96,6 +97,15 @@ def set_lr(optimizer: Optimizer, factor: float) -> None:
     """Set each group's rate; groups with `constant_lr` (SimSiam's predictor) keep the full one."""
     for group in optimizer.param_groups:
         group["lr"] = group["full_lr"] * (1.0 if group.get("constant_lr") else factor)
+
+
+def set_weight_decay(optimizer: Optimizer, config: OptimizerConfig, *, progress: float) -> None:
+    """Move the groups that have the common decay towards `weight_decay_end` (DINO: arXiv:2104.14294, section 3.2)."""
+    if config.weight_decay_end is None:
+        return
+    for group in optimizer.param_groups:
+        if group["decays"]:
+            group["weight_decay"] = cosine(config.weight_decay, config.weight_decay_end, progress)
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:

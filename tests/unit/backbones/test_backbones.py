@@ -123,3 +123,50 @@ def test_layers_hold_every_parameter_once(config: BackboneConfig, features: int)
     counted = [id(p) for layer in encoder.layers() for p in layer]
     assert len(counted) == len(set(counted))
     assert set(counted) == {id(p) for p in encoder.parameters()}
+
+
+VIT = TimmConfig(name="vit_tiny_patch16_224", patch_size=8, pool="avg", options={"depth": 2})
+
+
+def test_tokens_stand_row_by_row_on_the_grid() -> None:
+    encoder = build_encoder(VIT, INPUTS).eval()
+    assert (encoder.has_tokens, encoder.patch_size, encoder.grid) == (True, 8, (4, 4))
+    x = torch.randn(2, 3, 32, 32)
+    pooled, tokens = encoder.pooled_and_tokens(x)
+    assert tokens.shape == (2, 16, 192)
+    torch.testing.assert_close(pooled, encoder(x))
+    torch.testing.assert_close(tokens.mean(dim=1), pooled)
+
+
+def test_only_kept_tokens_are_seen() -> None:
+    encoder = build_encoder(VIT, INPUTS).eval()
+    x = torch.randn(1, 3, 32, 32)
+    changed = x.clone()
+    changed[:, :, :8, 8:16] = 7.0  # token 1
+    without, with_it = torch.tensor([[0, 5, 9]]), torch.tensor([[0, 1, 9]])
+    assert torch.equal(encoder.tokens(x, without), encoder.tokens(changed, without))
+    assert not torch.equal(encoder.tokens(x, with_it), encoder.tokens(changed, with_it))
+
+
+def test_a_masked_token_hides_its_pixels_and_keeps_its_place() -> None:
+    encoder = build_encoder(VIT, INPUTS).eval()
+    x = torch.randn(1, 3, 32, 32)
+    changed = x.clone()
+    changed[:, :, :8, 8:16] = 7.0
+    is_masked = torch.arange(16)[None] == 1
+    token = torch.randn(192)
+    hidden = encoder.tokens(x, is_masked=is_masked, mask_token=token)
+    assert torch.equal(hidden, encoder.tokens(changed, is_masked=is_masked, mask_token=token))
+    elsewhere = encoder.tokens(x, is_masked=is_masked.roll(1, dims=1), mask_token=token)
+    assert not torch.equal(hidden, elsewhere)
+
+
+def test_a_vit_takes_smaller_views() -> None:
+    encoder = build_encoder(VIT, INPUTS).eval()
+    assert encoder(torch.randn(2, 3, 16, 16)).shape == (2, 192)
+
+
+def test_a_cnn_has_no_tokens() -> None:
+    encoder = build_encoder(ResNetConfig(name="resnet18", width=8), INPUTS)
+    with pytest.raises(ConfigError, match="resnet18 has no patch tokens; choose a ViT"):
+        encoder.tokens(torch.randn(1, 3, 32, 32))

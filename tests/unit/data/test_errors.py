@@ -5,7 +5,7 @@ import pytest
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
-from sslrun.core.batch import BATCH_NAMES, TokensBatch, ViewsBatch
+from sslrun.core.batch import TokensBatch, ViewsBatch
 from sslrun.methods.base import check_fit
 
 
@@ -13,12 +13,14 @@ def test_a_dataset_of_another_modality() -> None:
     config = compose("pretrain", ["method=byol"])
     assert isinstance(config, PretrainConfig)
     with pytest.raises(ConfigError, match=r"^method=byol reads views of images; dataset=stories gives tokens$"):
-        check_fit(config.method, (TokensBatch,), dataset="stories", views=2, names=BATCH_NAMES)
+        check_fit(config.method, config.augmentation, gives=(TokensBatch,), dataset="stories", labelled=False)
 
 
 def test_a_policy_of_one_view_for_a_method_of_two() -> None:
     config = compose("pretrain", ["method=simclr", "augmentation=weak"])
     assert isinstance(config, PretrainConfig)
     with pytest.raises(ConfigError, match="method=simclr reads 2 views; the augmentation gives 1"):
-        check_fit(config.method, (ViewsBatch,), dataset="digits", views=1, names=BATCH_NAMES)
-    assert check_fit(config.method, (ViewsBatch,), dataset="digits", views=2, names=BATCH_NAMES) is ViewsBatch
+        check_fit(config.method, config.augmentation, gives=(ViewsBatch,), dataset="digits", labelled=True)
+    config.augmentation.views[0].count = 2
+    fits = check_fit(config.method, config.augmentation, gives=(ViewsBatch,), dataset="digits", labelled=False)
+    assert fits is ViewsBatch

@@ -14,6 +14,7 @@ from sslrun.training.optimizers import (
     parameter_groups,
     scaled_lr,
     set_lr,
+    set_weight_decay,
     warmup_steps,
 )
 
@@ -104,3 +105,14 @@ def test_lars_adapts_weights_even_without_decay() -> None:
     weight.grad = torch.tensor([[0.6, 0.8]])
     optimizer.step()
     torch.testing.assert_close(weight.data, torch.tensor([[3.0 - 0.06, 4.0 - 0.08]]))
+
+
+def test_weight_decay_moves_along_a_cosine_and_spares_biases() -> None:
+    config = AdamWConfig(lr=0.1, weight_decay=0.04, weight_decay_end=0.4)
+    groups = parameter_groups(nn.Linear(2, 2).named_parameters(), weight_decay=0.04)
+    optimizer = build_optimizer(config, groups, lr=0.1, fused=False)
+    seen = []
+    for progress in (0.0, 0.5, 1.0):
+        set_weight_decay(optimizer, config, progress=progress)
+        seen.append([group["weight_decay"] for group in optimizer.param_groups])
+    assert seen == [[0.04, 0.0], [pytest.approx(0.22), 0.0], [pytest.approx(0.4), 0.0]]

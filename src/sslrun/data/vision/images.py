@@ -95,8 +95,13 @@ class ImageData(Data):
 
     def encoder_inputs(self) -> dict[str, Any]:
         mean, std = self.mean_std
-        config = self.config
-        return {"channels": config.channels, "image_size": config.image_size, "mean": mean, "std": std}
+        return {
+            "channels": self.config.channels,
+            "image_size": self.config.image_size,
+            "mean": mean,
+            "std": std,
+            "classes": len(self.classes) if self.classes else None,
+        }
 
     def describe(self) -> dict[str, str]:
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)

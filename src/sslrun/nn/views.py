@@ -1,0 +1,33 @@
+"""Views of an image through an encoder."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def encode_views(encoder: nn.Module, views: Sequence[Tensor], *, joint: bool = True) -> list[Tensor]:
+    """Encode views, all of one size in one forward pass.
+
+    Args:
+        encoder: (B, C, H, W) -> (B, D).
+        views: V tensors of (B, C, H, W); H and W may differ between views.
+        joint: False encodes each view by itself, where BatchNorm must see one view at a time.
+
+    Returns:
+        V tensors of (B, D), in the order of `views`.
+    """
+    if not joint:
+        return [encoder(view) for view in views]
+    encoded: dict[int, Tensor] = {}
+    for size in dict.fromkeys(view.shape[-2:] for view in views):
+        places = [i for i, view in enumerate(views) if view.shape[-2:] == size]
+        together = encoder(torch.cat([views[i] for i in places]))  # (len(places) * B, D)
+        encoded.update(zip(places, together.chunk(len(places)), strict=True))
+    return [encoded[i] for i in range(len(views))]
+
+
+def large_views(views: Sequence[Tensor]) -> list[Tensor]:
+    """The views of the largest size: the global crops of a multi-crop policy."""
+    largest = max(view.shape[-1] for view in views)
+    return [view for view in views if view.shape[-1] == largest]

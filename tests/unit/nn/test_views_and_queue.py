@@ -1,0 +1,57 @@
+"""Multi-crop forward passes and the first-in-first-out memory."""
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.nn.queue import Queue
+from sslrun.nn.views import encode_views, large_views
+
+
+class Counting(nn.Module):
+    """Mean of each image; remembers the shapes that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.shapes.append(tuple(x.shape))
+        return x.mean(dim=(2, 3))
+
+
+VIEWS = [torch.full((2, 1, side, side), float(i)) for i, side in enumerate((8, 4, 8, 4, 4))]
+
+
+def test_views_of_one_size_share_a_pass_and_keep_their_order() -> None:
+    encoder = Counting()
+    encoded = encode_views(encoder, VIEWS)
+    assert [z[0, 0].item() for z in encoded] == [0, 1, 2, 3, 4]
+    assert encoder.shapes == [(4, 1, 8, 8), (6, 1, 4, 4)]
+
+
+def test_views_one_by_one() -> None:
+    encoder = Counting()
+    assert [z[0, 0].item() for z in encode_views(encoder, VIEWS, joint=False)] == [0, 1, 2, 3, 4]
+    assert len(encoder.shapes) == 5
+
+
+def test_large_views() -> None:
+    assert [v[0, 0, 0, 0].item() for v in large_views(VIEWS)] == [0, 2]
+
+
+def test_the_oldest_rows_leave_first() -> None:
+    queue = Queue(3, 1)
+    queue.push(torch.tensor([[1.0], [2.0]]))
+    queue.push(torch.tensor([[3.0], [4.0]]))
+    assert queue.rows.flatten().tolist() == [4, 2, 3]
+    assert (int(queue.position), int(queue.pushed)) == (1, 4)
+
+
+def test_more_rows_than_fit_leave_the_last() -> None:
+    queue = Queue(2, 1)
+    queue.push(torch.arange(5.0)[:, None])
+    assert sorted(queue.rows.flatten().tolist()) == [3, 4]
+
+
+def test_a_new_queue_has_unit_rows() -> None:
+    torch.testing.assert_close(Queue(5, 4).rows.norm(dim=1), torch.ones(5))
