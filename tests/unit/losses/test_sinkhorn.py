@@ -42,7 +42,7 @@ def test_marginals(scores: torch.Tensor) -> None:
 
 
 def test_by_hand() -> None:
-    """exp(scores) = [[1, 3], [1, 1]]: columns to 1 gives [[1/2, 3/4], [1/2, 1/4]], rows to 1 [[2/5, 3/5], [2/3, 1/3]]."""
+    """[[1, 3], [1, 1]]: columns to 1 give [[1/2, 3/4], [1/2, 1/4]], rows to 1 [[2/5, 3/5], [2/3, 1/3]]."""
     scores = torch.tensor([[1.0, 3], [1, 1]]).log()
     expected = torch.tensor([[2 / 5, 3 / 5], [2 / 3, 1 / 3]])
     torch.testing.assert_close(sinkhorn(scores, epsilon=1.0, iterations=1), expected)
