@@ -4,6 +4,9 @@ The bare step is the same method's step (all views, heads, target, loss, optimiz
 memory, in the same precision and layout, without Lightning or loader.
 
     python scripts/bench_throughput.py dataset=parquet dataset.train=train.parquet [--steps 100] [--fp32] [key=value …]
+    python scripts/bench_throughput.py --methods simclr,mae loader.batch_size=128 dataset.train=train.parquet
+
+With `--methods` (or `--methods all`) it takes the nets of conf/experiment/cifar10-small and ends with one table.
 """
 
 import argparse
@@ -19,9 +22,8 @@ import torch
 from sslrun.backbones.folder import build_encoder
 from sslrun.commands.pretrain import run
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose
+from sslrun.config.compose import compose, conf_dir
 from sslrun.config.schema import Precision
-from sslrun.core.batch import ViewsBatch
 from sslrun.data.base import to_device
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method
@@ -33,14 +35,35 @@ WARMUP_STEPS = 10
 
 
 def main() -> None:
-    """Print one table."""
+    """Print the rates of one configuration, or a table over methods."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=100, help="counted steps of each")
     parser.add_argument("--rounds", type=int, default=3, help="bare and run in turn; the median of the ratios counts")
     parser.add_argument("--fp32", action="store_true", help="also the same net in fp32 and contiguous layout")
+    parser.add_argument("--methods", help="names with commas, or all: a table over conf/experiment/cifar10-small")
     parser.add_argument("overrides", nargs="*", help="as for `sslrun pretrain`")
     options = parser.parse_args()
-    config = compose("pretrain", options.overrides)
+    if options.methods is None:
+        measure(options, options.overrides)
+    else:
+        table(options)
+    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB", end="")
+    print(f", of a worker {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB")
+
+
+def table(options: argparse.Namespace) -> None:
+    """One row a method."""
+    recipes = sorted(path.stem for path in (conf_dir() / "experiment" / "cifar10-small").glob("*.yaml"))
+    names = recipes if options.methods == "all" else options.methods.split(",")
+    rows = [(name, measure(options, [f"experiment=cifar10-small/{name}", *options.overrides])) for name in names]
+    print("\n| method | run, images/s | bare, images/s | ratio |\n|---|---|---|---|")
+    for name, (ratio, whole, bare) in rows:
+        print(f"| {name} | {whole:.0f} | {bare:.0f} | {ratio:.3f} |")
+
+
+def measure(options: argparse.Namespace, overrides: list[str]) -> tuple[float, float, float]:
+    """Ratio, rate of the run and of the bare step in images/s, of the round with the median ratio."""
+    config = compose("pretrain", overrides)
     assert isinstance(config, PretrainConfig)
     print(f"{config.method.kind}, {config.backbone.name}, batch {config.loader.batch_size}, {options.steps} steps")
     rows = []
@@ -55,24 +78,28 @@ def main() -> None:
         plain = dataclasses.replace(config.trainer, precision=Precision.fp32, channels_last=False)
         slow = bare_rate(dataclasses.replace(config, trainer=plain), options.steps)
         print(f"fp32, contiguous: bare {slow:.0f} images/s; the run is {whole / slow:.2f} times as fast")
-    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB", end="")
-    print(f", of a worker {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20:.2f} GiB")
+    return ratio, whole, bare
 
 
 def bare_rate(config: PretrainConfig, steps: int) -> float:
     """Images/s of the step alone."""
     torch.manual_seed(config.seed)
     data = build_data(config.dataset)
-    dataset = data.training(config.augmentation, batch_type=ViewsBatch, seed=config.seed)
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs())).train()
+    dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=config.seed)
     plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=data.size("train"))
     device = torch.device(plan.accelerator)
     layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
     method = method.to(device).to(memory_format=layout)  # type: ignore[call-overload]
     items = [dataset[0, i] for i in range(plan.batch_size)]
     batch = data.prepare().to(device)(to_device(data.collate(items), device))
-    batch["views"] = [v.contiguous(memory_format=layout) for v in batch["views"]]
-    groups = parameter_groups(method.named_parameters(), weight_decay=config.optimizer.weight_decay)
+    if "views" in batch:
+        batch["views"] = [v.contiguous(memory_format=layout) for v in batch["views"]]
+    else:
+        batch["image"] = batch["image"].contiguous(memory_format=layout)
+    groups = parameter_groups(
+        method.named_parameters(), weight_decay=config.optimizer.weight_decay, special=method.param_groups()
+    )
     optimizer = build_optimizer(config.optimizer, groups, lr=plan.lr, fused=plan.fused)
     dtype = autocast_dtype(plan.precision)
     for step in range(WARMUP_STEPS + steps):
@@ -84,6 +111,7 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
             loss = method(batch).loss
         optimizer.zero_grad()
         loss.backward()
+        method.after_backward(0.0)
         optimizer.step()
         method.after_step(0.0)
     _wait(device)
