@@ -25,3 +25,14 @@ def test_rows_come_in_rank_order_and_gradients_are_summed_over_ranks(pool: Any) 
 def test_alone_it_is_the_identity() -> None:
     x = torch.randn(2, 3, requires_grad=True)
     assert dist.gather(x) is x
+
+
+def gather_images() -> torch.Tensor:
+    """Rank r's images count up from 24 r; channels_last, as the loader gives them."""
+    images = torch.arange(24.0).reshape(2, 3, 2, 2) + 24 * dist.rank()
+    return dist.gather(images.to(memory_format=torch.channels_last))
+
+
+def test_images_keep_their_pixels_in_place(pool: Any) -> None:
+    for together in pool.run(__file__, "gather_images"):
+        assert torch.equal(together, torch.arange(48.0).reshape(4, 3, 2, 2))

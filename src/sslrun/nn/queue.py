@@ -8,7 +8,9 @@ from torch import Tensor, nn
 class Queue(nn.Module):
     """The last `size` rows that were pushed, L2-normalised random rows before that.
 
-    Every rank must push the same rows (gather them first), so that all ranks hold the same queue.
+    Every rank must push the same rows (gather them first), so that all ranks hold the same queue. A forward pass
+    `defer`s its rows and after_step pushes them: the micro-batches of one optimizer step then meet the same queue and
+    leave all of their rows, as one large batch would.
 
     Args:
         size: rows kept.
@@ -24,6 +26,7 @@ class Queue(nn.Module):
         self.register_buffer("rows", F.normalize(torch.randn(size, dim), dim=1))  # (size, D)
         self.register_buffer("position", torch.zeros((), dtype=torch.int64))
         self.register_buffer("pushed", torch.zeros((), dtype=torch.int64))
+        self._deferred: list[Tensor] = []  # empty between optimizer steps, hence no state
 
     @torch.no_grad()
     def push(self, rows: Tensor) -> None:
@@ -33,3 +36,20 @@ class Queue(nn.Module):
         self.rows[at] = rows
         self.position.add_(len(rows)).remainder_(len(self.rows))
         self.pushed.add_(len(rows))
+
+    def defer(self, rows: Tensor) -> None:
+        """Keep (N, D) rows for `push_deferred`; outside of training they are dropped."""
+        if self.training:
+            self._deferred.append(rows.detach())
+
+    def push_deferred(self) -> None:
+        """Push what was deferred since the last call, in its order."""
+        if self._deferred:
+            self.push(torch.cat(self._deferred))
+        self._deferred.clear()
+
+    @torch.no_grad()
+    def nearest(self, z: Tensor) -> Tensor:
+        """The row with the largest cosine, for each row of z: (B, D) -> (B, D); any scale of z, unit rows here."""
+        with torch.autocast(z.device.type, enabled=False):
+            return self.rows[(F.normalize(z.float(), dim=1) @ self.rows.T).argmax(dim=1)]

@@ -55,3 +55,31 @@ def test_more_rows_than_fit_leave_the_last() -> None:
 
 def test_a_new_queue_has_unit_rows() -> None:
     torch.testing.assert_close(Queue(5, 4).rows.norm(dim=1), torch.ones(5))
+
+
+def test_deferred_rows_come_in_once_and_in_order() -> None:
+    queue = Queue(4, 1)
+    before = queue.rows.clone()
+    queue.defer(torch.tensor([[1.0], [2.0]]))
+    queue.defer(torch.tensor([[3.0]]))
+    assert torch.equal(queue.rows, before)
+    queue.push_deferred()
+    queue.push_deferred()
+    assert queue.rows[:3].flatten().tolist() == [1, 2, 3]
+    assert int(queue.pushed) == 3
+
+
+def test_outside_of_training_nothing_is_deferred() -> None:
+    queue = Queue(4, 1).eval()
+    queue.defer(torch.ones(2, 1))
+    queue.push_deferred()
+    assert int(queue.pushed) == 0
+
+
+def test_the_nearest_row_is_that_of_the_largest_cosine() -> None:
+    queue = Queue(3, 2)
+    queue.push(torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
+    z = torch.tensor([[0.1, 9.0], [-0.2, 0.1], [5.0, 4.0]], requires_grad=True)
+    nearest = queue.nearest(z)
+    assert nearest.tolist() == [[0, 1], [-1, 0], [1, 0]]
+    assert not nearest.requires_grad
