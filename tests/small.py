@@ -18,7 +18,7 @@ from sslrun.methods.base import Method, build_method
 CLASSES = 3
 SIZES: dict[str, Any] = {
     "hidden_dim": 64, "out_dim": 32, "bottleneck_dim": 16, "prototypes": 24, "queue_size": 32,
-    "decoder_dim": 48, "decoder_depth": 1, "decoder_heads": 3,
+    "mask_patch_size": 4, "decoder_dim": 48, "decoder_depth": 1, "decoder_heads": 3,
     "predictor_dim": 24, "predictor_hidden_dim": 32, "predictor_depth": 1, "predictor_heads": 3,
 }  # fmt: skip
 """Fields of method configurations that are made small wherever a method has them."""
@@ -59,9 +59,11 @@ def small_method(name: str, backbone: str, *, size: int = 16, channels: int = 3)
     return build_method(config.method, encoder)
 
 
-def random_batch(method: Method, *, rows: int = 8, size: int = 16, views: int | None = None) -> dict[str, Any]:
+def random_batch(
+    method: Method, *, rows: int = 8, size: int = 16, views: int | None = None, seed: int = 1
+) -> dict[str, Any]:
     """A seeded batch of the type that the method reads: noisy copies of random images, with labels."""
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(rows, 3, 4, 4, generator=generator)
     image = F.interpolate(coarse, size=(size, size), mode="bilinear")  # (B, 3, H, W), smooth as photographs are
     facts = {"index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}

@@ -1,7 +1,8 @@
 """Range checks for `__post_init__`, and the nearest valid name for a wrong one."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sslrun.config.errors import ConfigError
 
@@ -28,6 +29,23 @@ def check_range(
         low = f"[{at_least:g}" if at_least is not None else f"({above:g}" if above is not None else "(-inf"
         high = f"{at_most:g}]" if at_most is not None else f"{below:g})" if below is not None else "inf)"
         raise ConfigError(f"{key} must be in {low}, {high}, got {value:g}")
+
+
+def check_interval(key: str, values: Sequence[float], **limits: Any) -> None:
+    """Raise ConfigError unless `values` are two numbers, the smaller first, inside the limits of `check_range`."""
+    if len(values) != 2 or values[0] > values[1]:
+        raise ConfigError(f"{key} must be two numbers, the smaller first, got {list(values)}")
+    for value in values:
+        check_range(key, value, **limits)
+
+
+def check_transformer(prefix: str, dim: int, depth: int, heads: int) -> None:
+    """Sizes of a transformer with sine-cosine positions, under the keys `prefix`_dim, _depth and _heads."""
+    check_range(f"{prefix}_dim", dim, at_least=4)
+    check_range(f"{prefix}_depth", depth, at_least=1)
+    check_range(f"{prefix}_heads", heads, at_least=1)
+    if dim % 4 or dim % heads:
+        raise ConfigError(f"{prefix}_dim must be a multiple of 4 and of {prefix}_heads={heads}, got {dim}")
 
 
 def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:

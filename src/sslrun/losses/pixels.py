@@ -1,0 +1,46 @@
+"""Losses of methods that predict hidden pixels."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+EPSILON = 1e-6
+"""Added to the variance of a patch, as in MAE's code: a patch of one colour has none."""
+
+
+def patch_mean_and_std(patches: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each patch (…, P): two times (…, 1) float32; the variance is the unbiased one, as in MAE's code."""
+    variance, mean = torch.var_mean(patches.float(), dim=-1, keepdim=True)
+    return mean, (variance + EPSILON).sqrt()
+
+
+def normalized_patch_mse(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared error to pixels that have mean 0 and variance 1 in each patch, mean over all.
+
+    He et al. 2022, arXiv:2111.06377, section 3, reconstruction target.
+
+    Args:
+        prediction: (B, M, P) for the hidden patches alone.
+        target: (B, M, P) their pixels.
+
+    Returns:
+        () float32.
+    """
+    with torch.autocast(prediction.device.type, enabled=False):
+        mean, std = patch_mean_and_std(target)  # 2 x (B, M, 1)
+        return F.mse_loss(prediction.float(), (target.float() - mean) / std)
+
+
+def masked_l1(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> Tensor:
+    """Absolute error, mean over the values of hidden patches (Xie et al. 2022, arXiv:2111.09886, eq. 1).
+
+    Args:
+        prediction, target: (B, N, P).
+        is_masked: (B, N) bool, one True at least.
+
+    Returns:
+        () float32.
+    """
+    with torch.autocast(prediction.device.type, enabled=False):
+        error = (prediction.float() - target.float()).abs().mean(dim=-1)  # (B, N)
+        return (error * is_masked).sum() / is_masked.sum()

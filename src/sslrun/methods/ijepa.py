@@ -1,0 +1,70 @@
+"""I-JEPA (Assran et al. 2023, arXiv:2301.08243): from one part of an image, predict what a slow copy sees in others.
+
+Targets are the copy's tokens, not pixels, and hidden blocks are large; so what is learned is content, without
+augmentation.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.ijepa import IJEPAConfig
+from sslrun.core.batch import ImageBatch
+from sslrun.core.schedules import linear
+from sslrun.losses.tokens import normalized_smooth_l1
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.ema import ema_update, frozen_copy
+from sslrun.nn.masking import context_and_targets, take
+from sslrun.nn.predictor import TokenPredictor
+
+
+class IJEPA(Method):
+    """Section 3."""
+
+    batch_type = ImageBatch
+    needs_tokens = True
+
+    def __init__(self, config: IJEPAConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.target_encoder = frozen_copy(encoder)
+        self.predictor = TokenPredictor(
+            encoder.num_features,
+            encoder.num_features,
+            grid=encoder.grid,
+            width=config.predictor_dim,
+            depth=config.predictor_depth,
+            heads=config.predictor_heads,
+        )
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Each target block is predicted by itself, from the same context."""
+        x, config = batch["image"], self.config
+        keep, targets = context_and_targets(
+            len(x),
+            self.encoder.grid,
+            targets=config.targets,
+            target_scale=(config.target_scale[0], config.target_scale[1]),
+            target_aspect=(config.target_aspect[0], config.target_aspect[1]),
+            context_scale=(config.context_scale[0], config.context_scale[1]),
+            min_context=config.min_context,
+            device=x.device,
+        )  # (B, K), (B, M, Q)
+        with torch.no_grad():
+            pooled, seen = self.target_encoder.pooled_and_tokens(x)  # (B, D), (B, N, D)
+            target = take(seen, targets.flatten(1)).unflatten(1, targets.shape[1:]).flatten(0, 1)  # (B*M, Q, D)
+        context = self.encoder.tokens(x, keep)  # (B, K, D)
+        context, at = (t.repeat_interleave(config.targets, dim=0) for t in (context, keep))  # B*M rows
+        prediction = self.predictor(context, at=at, ask=targets.flatten(0, 1))  # (B*M, Q, D)
+        return StepOutput(normalized_smooth_l1(prediction, target), embedding=pooled)
+
+    def after_step(self, progress: float) -> None:
+        """The decay rises to 1 along a line, appendix A.1."""
+        ema_update(self.target_encoder, self.encoder, decay=linear(self.config.decay_start, 1.0, progress))
+
+    def encoders(self) -> dict[str, Encoder]:
+        """The target encoder, which the paper evaluates (section 4)."""
+        return {"encoder": self.target_encoder}

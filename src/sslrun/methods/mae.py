@@ -1,0 +1,61 @@
+"""MAE (He et al. 2022, arXiv:2111.06377): encode a quarter of the patches, let a small decoder paint the others.
+
+The encoder sees visible patches alone, which makes it cheap; the decoder is thrown away.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.mae import MAEConfig
+from sslrun.core.batch import ImageBatch
+from sslrun.losses.pixels import normalized_patch_mse, patch_mean_and_std
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.masking import random_tokens, take
+from sslrun.nn.patches import patchify, unpatchify
+from sslrun.nn.predictor import TokenPredictor
+
+
+class MAE(Method):
+    """Section 3. The encoder's own positions stay as its backbone has them (paper: fixed sine-cosine)."""
+
+    batch_type = ImageBatch
+    needs_tokens = True
+
+    def __init__(self, config: MAEConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.decoder = TokenPredictor(
+            encoder.num_features,
+            encoder.patch_size**2 * int(encoder.inputs["channels"]),
+            grid=encoder.grid,
+            width=config.decoder_dim,
+            depth=config.decoder_depth,
+            heads=config.decoder_heads,
+        )
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Loss on hidden patches only."""
+        patches, hidden, prediction, pooled = self._predict(batch["image"])
+        loss = normalized_patch_mse(prediction, take(patches, hidden))
+        return StepOutput(loss, embedding=pooled.detach())
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Mapping[str, Any]) -> Tensor:
+        """(B, C, H, W): the image, its hidden patches as predicted, at the mean and contrast that they really have."""
+        patches, hidden, prediction, _ = self._predict(batch["image"])
+        mean, std = patch_mean_and_std(take(patches, hidden))
+        painted = (prediction.float() * std + mean).to(patches.dtype)  # (B, M, P)
+        patches = patches.scatter(1, hidden[..., None].expand_as(painted), painted)
+        return unpatchify(patches, grid=self.encoder.grid, size=self.encoder.patch_size)
+
+    def _predict(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        patches = patchify(x, size=self.encoder.patch_size)  # (B, N, P)
+        keep, hidden = random_tokens(len(x), patches.shape[1], ratio=self.config.mask_ratio, device=x.device)
+        pooled, tokens = self.encoder.pooled_and_tokens(x, keep)  # (B, D), (B, K, D)
+        prediction = self.decoder(tokens, at=keep, ask=hidden)  # (B, N - K, P)
+        return patches, hidden, prediction, pooled

@@ -1,0 +1,61 @@
+"""SimMIM (Xie et al. 2022, arXiv:2111.09886): hide large random cells, predict their raw pixels by one linear layer.
+
+Hidden patches enter the encoder as a mask token, so that it sees the whole grid.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.errors import ConfigError
+from sslrun.config.method.simmim import SimMIMConfig
+from sslrun.core.batch import ImageBatch
+from sslrun.losses.pixels import masked_l1
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.masking import random_cells
+from sslrun.nn.patches import patchify
+
+
+class SimMIM(Method):
+    """Section 3."""
+
+    batch_type = ImageBatch
+    needs_tokens = True
+
+    def __init__(self, config: SimMIMConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.side = side_in_tokens(config.mask_patch_size, encoder)
+        self.mask_token = nn.Parameter(torch.randn(encoder.num_features) * 0.02)
+        self.head = nn.Linear(encoder.num_features, encoder.patch_size**2 * int(encoder.inputs["channels"]))
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """L1 on the pixels of hidden patches, section 3.4."""
+        x = batch["image"]
+        ratio = self.config.mask_ratio
+        is_masked = random_cells(len(x), self.encoder.grid, side=self.side, ratio=ratio, device=x.device)  # (B, N)
+        pooled, tokens = self.encoder.pooled_and_tokens(x, is_masked=is_masked, mask_token=self.mask_token)
+        prediction = self.head(tokens)  # (B, N, P)
+        loss = masked_l1(prediction, patchify(x, size=self.encoder.patch_size), is_masked=is_masked)
+        return StepOutput(loss, embedding=pooled.detach())
+
+
+def side_in_tokens(mask_patch_size: int, encoder: Encoder) -> int:
+    """Side of a hidden cell in tokens.
+
+    Raises:
+        ConfigError: cells of `mask_patch_size` pixels do not tile the encoder's grid, or there are less than two.
+    """
+    patch, (rows, columns) = encoder.patch_size, encoder.grid
+    sides = [s for s in range(1, max(rows, columns) + 1) if not (rows % s or columns % s) and rows * columns > s * s]
+    if mask_patch_size not in [s * patch for s in sides]:
+        choices = ", ".join(str(s * patch) for s in sides)
+        raise ConfigError(
+            f"method.mask_patch_size must be a multiple of the patch size {patch} that divides images of "
+            f"{rows * patch}x{columns * patch}: one of {choices}; got {mask_patch_size}"
+        )
+    return mask_patch_size // patch
