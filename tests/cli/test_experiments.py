@@ -40,12 +40,17 @@ def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_takes_a_step_on_digits(name: str, tmp_path: Path) -> None:
-    """Its method, optimizer, schedule and augmentation, on images that are always there."""
+    """Its method, optimizer, schedule and augmentation, on images that are always there, in a small net."""
+    config = compose("pretrain", [f"experiment={name}", "dataset=digits"])
+    assert isinstance(config, PretrainConfig)
+    small = ["method.hidden_dim=32"] if hasattr(config.method, "hidden_dim") else []
+    is_cnn = hasattr(config.backbone, "width")
+    small += ["backbone.width=8"] if is_cnn else ["backbone=vit_micro", "backbone.patch_size=2"]
     done = subprocess.run(
         [
-            sys.executable, "-m", "sslrun", "pretrain", f"experiment={name}", "dataset=digits", "backbone.width=8",
+            sys.executable, "-m", "sslrun", "pretrain", f"experiment={name}", "dataset=digits", *small,
             "loader.batch_size=32", "loader.workers=0",
-            "trainer.steps=2", "trainer.sync_batchnorm=false", "monitor.every_epochs=0", "method.hidden_dim=32",
+            "trainer.steps=2", "trainer.sync_batchnorm=false", "monitor.every_epochs=0",
             f"run.dir={tmp_path}/run",
         ],
         capture_output=True, text=True, timeout=300,

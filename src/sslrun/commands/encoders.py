@@ -43,9 +43,12 @@ class Subject:
             return load_encoder(self.ref.folder, inputs=inputs)
         if self.ref.source is Source.checkpoint:
             assert self.ref.run is not None and self.ref.checkpoint is not None
-            config = load(read_manifest(self.ref.run)["command"], self.ref.run / "config.yaml")
-            encoders, _ = restore_encoders(config, inputs, self.ref.checkpoint)
-            return next(iter(encoders.values()))
+            manifest = read_manifest(self.ref.run)
+            config = load(manifest["command"], self.ref.run / "config.yaml")
+            encoders, _ = restore_encoders(config, manifest["inputs"], self.ref.checkpoint)  # heads: the run's classes
+            encoder = next(iter(encoders.values()))
+            encoder.inputs = inputs
+            return encoder
         return build_encoder(self.backbone, inputs)
 
     def untrained(self, inputs: dict[str, Any], *, seed: int) -> Encoder:

@@ -1,4 +1,4 @@
-"""An encoder with a linear classifier: what fine-tuning trains."""
+"""An encoder with a linear classifier: what fine-tuning and supervised pretraining train."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,22 @@ from sslrun.methods.base import Method, StepOutput
 
 
 class Classifier(Method):
-    """Cross-entropy on labels; the rate of each block falls from the head down by `layer_decay` (arXiv:2106.08254)."""
+    """Cross-entropy on labels; the rate of each block falls from the head down by `layer_decay` (arXiv:2106.08254).
+
+    Args:
+        weight_decay: of the blocks' own groups, where `layer_decay` is below 1.
+    """
 
     batch_type = ImageBatch
 
     def __init__(
-        self, encoder: Encoder, *, num_classes: int, weight_decay: float, layer_decay: float, label_smoothing: float
+        self,
+        encoder: Encoder,
+        *,
+        num_classes: int,
+        label_smoothing: float,
+        layer_decay: float = 1.0,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder

@@ -1,0 +1,23 @@
+"""Configuration of supervised pretraining."""
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_range
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+
+
+@register(
+    "method", "supervised", target="sslrun.methods.supervised:Supervised", paper="He et al. 2016, arXiv:1512.03385"
+)
+@dataclass(kw_only=True)
+class SupervisedConfig(MethodConfig):
+    """label_smoothing: share of the target that is spread evenly over all classes."""
+
+    kind: str = "supervised"
+    label_smoothing: float = MISSING
+
+    def __post_init__(self) -> None:
+        check_range("method.label_smoothing", self.label_smoothing, at_least=0, below=1)

@@ -1,0 +1,40 @@
+"""The supervised contrastive loss."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def supcon(
+    z: Tensor,
+    labels: Tensor,
+    *,
+    temperature: float,
+    all_z: Tensor | None = None,
+    all_labels: Tensor | None = None,
+    offset: int = 0,
+) -> Tensor:
+    """L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2), mean over anchors.
+
+    The authors' code multiplies it by the temperature (TensorFlow) or by temperature / 0.07 (PyTorch); eq. 2 does not.
+
+    Args:
+        z: (M, D) projections, the anchors; all views of all samples. Any scale.
+        labels: (M,) int64 classes. An anchor alone in its class adds 0.
+        temperature: tau, above 0.
+        all_z, all_labels: (N, D) and (N,) of all ranks, in rank order; None means this rank is alone.
+        offset: row of `all_z` at which this rank's begin.
+
+    Returns:
+        () float32. Its mean over all ranks, and that of its gradient, equal those of one process with all rows.
+    """
+    with torch.autocast(z.device.type, enabled=False):
+        z = F.normalize(z.float(), dim=1)  # (M, D)
+        others = z if all_z is None else F.normalize(all_z.float(), dim=1)  # (N, D)
+        classes = labels if all_labels is None else all_labels  # (N,)
+        own = torch.arange(len(z), device=z.device) + offset  # (M,)
+        is_self = F.one_hot(own, len(others)).bool()  # (M, N)
+        is_positive = (labels[:, None] == classes) & ~is_self  # (M, N)
+        log_p = F.log_softmax((z @ others.T / temperature).masked_fill(is_self, float("-inf")), dim=1)  # (M, N)
+        of_positives = log_p.masked_fill(~is_positive, 0).sum(dim=1)  # (M,)
+        return -(of_positives / is_positive.sum(dim=1).clamp(min=1)).mean()
