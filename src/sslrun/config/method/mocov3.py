@@ -1,0 +1,42 @@
+"""Configuration of MoCo v3."""
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_range
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+
+
+@register("method", "mocov3", target="sslrun.methods.mocov3:MoCoV3", paper="Chen et al. 2021, arXiv:2104.02057")
+@dataclass(kw_only=True)
+class MoCoV3Config(MethodConfig):
+    """The heads, the momentum encoder, and what keeps a ViT stable.
+
+    Attributes:
+        hidden_dim, out_dim: widths of projector and predictor.
+        projector_layers: linear layers of the projector.
+        predictor_last_batch_norm: BatchNorm after the predictor's output too.
+        temperature: tau of eq. 1; the loss is scaled by 2 tau.
+        decay_start: of the momentum encoder; rises to 1 by a cosine.
+        freeze_patch_embed: a ViT's patch projection stays as it was drawn; CNNs have none.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics.
+    """
+
+    kind: str = "mocov3"
+    hidden_dim: int = MISSING
+    out_dim: int = MISSING
+    projector_layers: int = MISSING
+    predictor_last_batch_norm: bool = True
+    temperature: float = MISSING
+    decay_start: float = MISSING
+    freeze_patch_embed: bool = True
+    joint_views: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
+        check_range("method.out_dim", self.out_dim, at_least=1)
+        check_range("method.projector_layers", self.projector_layers, at_least=1)
+        check_range("method.temperature", self.temperature, above=0)
+        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)

@@ -1,0 +1,89 @@
+"""MoCo v2 (He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297): find one's key among a queue's.
+
+Keys come from a slow copy of the net, so that those of many steps ago can still serve as negatives.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.mocov2 import MoCoV2Config, ShuffledBatchNorm
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.core.schedules import cosine
+from sslrun.losses.info_nce import info_nce
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.ema import ema_update, frozen_copy
+from sslrun.nn.heads import mlp
+from sslrun.nn.queue import Queue
+
+
+class MoCoV2(Method):
+    """Algorithm 1 of arXiv:1911.05722 with the head of arXiv:2003.04297."""
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: MoCoV2Config, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim, batch_norm=False)
+        self.key_encoder = frozen_copy(self.encoder)
+        self.key_projector = frozen_copy(self.projector)
+        self.queue = Queue(config.queue_size, config.out_dim)
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Algorithm 1; `symmetric` adds the same with the views exchanged, and both views' keys to the queue."""
+        x1, x2 = batch["views"][:2]  # 2 x (B, C, H, W)
+        y1 = self._in_groups(self.encoder, x1)  # (B, D)
+        k2 = self._keys(x2)  # (W*B, P)
+        loss = self._contrast(self.projector(y1), k2)
+        if self.config.symmetric:
+            y2, k1 = self._in_groups(self.encoder, x2), self._keys(x1)
+            loss = (loss + self._contrast(self.projector(y2), k1)) / 2
+            self.queue.defer(k1)
+        self.queue.defer(k2)
+        return StepOutput(loss, embedding=y1.detach())
+
+    def after_step(self, progress: float) -> None:
+        """Eq. 2, and the keys of all micro-batches of this step: all from the same key encoder."""
+        decay = cosine(self.config.decay_start, self.config.decay_end, progress)
+        ema_update(self.key_encoder, self.encoder, decay=decay)
+        ema_update(self.key_projector, self.projector, decay=decay)
+        self.queue.push_deferred()
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)
+
+    def _contrast(self, q: Tensor, keys: Tensor) -> Tensor:
+        own = keys[dist.rank() * len(q) :][: len(q)]  # (B, P)
+        return info_nce(q, own, self.queue.rows, temperature=self.config.temperature)
+
+    @torch.no_grad()
+    def _keys(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (W*B, P), unit keys of all ranks' images.
+
+        Shuffled, a key's BatchNorm statistics come from other images than its query's, which could otherwise tell by
+        them which key is its own (section 3.3 of arXiv:1911.05722).
+        """
+        if self.config.batch_norm is ShuffledBatchNorm.none:
+            return dist.gather(self._encode_keys(x))
+        everyone = dist.gather(x)  # (W*B, C, H, W)
+        order = dist.gather(torch.randperm(len(everyone), device=x.device))[: len(everyone)]  # rank 0's, on all ranks
+        share = order.chunk(dist.world_size())[dist.rank()]  # (B,)
+        shuffled = dist.gather(self._encode_keys(everyone[share]))  # (W*B, P)
+        return shuffled[order.argsort()]
+
+    def _encode_keys(self, x: Tensor) -> Tensor:
+        keys = self.key_projector(self._in_groups(self.key_encoder, x))
+        return F.normalize(keys.float(), dim=1)
+
+    def _in_groups(self, encoder: nn.Module, x: Tensor) -> Tensor:
+        """Each of `bn_splits` groups has BatchNorm statistics of its own, as if on a GPU of its own."""
+        return torch.cat([encoder(group) for group in x.tensor_split(self.config.bn_splits)])

@@ -1,0 +1,75 @@
+"""MoCo v3 (Chen et al. 2021, arXiv:2104.02057): MoCo without a queue, for ViTs.
+
+Queries of either view, after a predictor, find the slow copy's key of the other view among those of a large batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.mocov3 import MoCoV3Config
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.core.schedules import cosine
+from sslrun.losses.info_nce import info_nce_in_batch
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.ema import ema_update, frozen_copy
+from sslrun.nn.heads import mlp
+from sslrun.nn.views import encode_views
+
+
+class MoCoV3(Method):
+    """Algorithm 1; each view has its own BatchNorm statistics in the heads."""
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: MoCoV3Config, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        if config.freeze_patch_embed:
+            _freeze_patch_embed(encoder)
+        hidden = [config.hidden_dim] * (config.projector_layers - 1)
+        self.projector = mlp(encoder.num_features, *hidden, config.out_dim, last_batch_norm=True)
+        self.predictor = mlp(
+            config.out_dim, config.hidden_dim, config.out_dim, last_batch_norm=config.predictor_last_batch_norm
+        )
+        self.target_encoder = frozen_copy(self.encoder)
+        self.target_projector = frozen_copy(self.projector)
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Algorithm 1: ctr(q1, k2) + ctr(q2, k1)."""
+        views = batch["views"][:2]  # 2 x (B, C, H, W)
+        y1, y2 = encode_views(self.encoder, views, joint=self.config.joint_views)  # 2 x (B, D)
+        q1, q2 = (self.predictor(self.projector(y)) for y in (y1, y2))  # 2 x (B, P)
+        with torch.no_grad():
+            t1, t2 = encode_views(self.target_encoder, views, joint=self.config.joint_views)  # 2 x (B, D)
+            k1, k2 = (self.target_projector(t) for t in (t1, t2))  # 2 x (B, P)
+        return StepOutput(self._contrast(q1, k2) + self._contrast(q2, k1), embedding=y1.detach())
+
+    def after_step(self, progress: float) -> None:
+        """The decay rises from decay_start to 1 by a cosine."""
+        decay = cosine(self.config.decay_start, 1.0, progress)
+        ema_update(self.target_encoder, self.encoder, decay=decay)
+        ema_update(self.target_projector, self.projector, decay=decay)
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)
+
+    def _contrast(self, q: Tensor, k: Tensor) -> Tensor:
+        """InfoNCE x 2 tau: with it, the learning rate suits every temperature."""
+        tau = self.config.temperature
+        offset = dist.rank() * len(k)
+        return 2 * tau * info_nce_in_batch(q, k, temperature=tau, all_positives=dist.gather(k), offset=offset)
+
+
+def _freeze_patch_embed(encoder: Encoder) -> None:
+    """A ViT's patch projection stays random (section 4.2); a CNN has none, and nothing of it is frozen."""
+    for name, parameter in encoder.named_parameters():
+        if "patch_embed" in name.split("."):
+            parameter.requires_grad_(False)

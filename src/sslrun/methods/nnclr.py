@@ -1,0 +1,64 @@
+"""NNCLR (Dwibedi et al. 2021, arXiv:2104.14548): a view's positive is the other view of its nearest neighbour.
+
+The neighbour is looked up in a queue of past projections; the negatives are the rest of the batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.nnclr import NNCLRConfig
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.losses.info_nce import info_nce_in_batch
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.heads import mlp
+from sslrun.nn.queue import Queue
+from sslrun.nn.views import encode_views
+
+
+class NNCLR(Method):
+    """Algorithm 1; no gradient flows into the neighbours."""
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: NNCLRConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.projector = mlp(
+            encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim, last_batch_norm=True
+        )
+        self.predictor = mlp(config.out_dim, config.predictor_hidden_dim, config.out_dim)
+        self.support = Queue(config.queue_size, config.out_dim)  # Q
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Algorithm 1; the first view's projections go to the support set."""
+        y1, y2 = encode_views(self.encoder, batch["views"][:2], joint=self.config.joint_views)  # 2 x (B, D)
+        z1, z2 = (self.projector(y) for y in (y1, y2))  # 2 x (B, P)
+        p1, p2 = (self.predictor(z) for z in (z1, z2))  # 2 x (B, P)
+        loss = (self._contrast(z1, p2) + self._contrast(z2, p1)) / 2
+        self.support.defer(dist.gather(F.normalize(z1.detach().float(), dim=1)))
+        return StepOutput(loss, embedding=y1.detach())
+
+    def after_step(self, progress: float) -> None:
+        """First in, first out."""
+        self.support.push_deferred()
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)
+
+    def _contrast(self, z: Tensor, p: Tensor) -> Tensor:
+        """NN(z, Q) finds the prediction of its image's other view among all ranks'."""
+        return info_nce_in_batch(
+            self.support.nearest(z),
+            p,
+            temperature=self.config.temperature,
+            all_positives=dist.gather(p),
+            offset=dist.rank() * len(p),
+        )
