@@ -12,12 +12,19 @@ from sslrun.config.schema import MethodConfig
 @register("method", "byol", target="sslrun.methods.byol:BYOL", paper="Grill et al. 2020, arXiv:2006.07733")
 @dataclass(kw_only=True)
 class BYOLConfig(MethodConfig):
-    """hidden_dim, out_dim: widths of projector and predictor; decay_start: tau_base, rises to 1 by a cosine."""
+    """BYOL.
+
+    Attributes:
+        hidden_dim, out_dim: widths of projector and predictor.
+        decay_start: tau_base, rises to 1 by a cosine.
+        output_batch_norm: BatchNorm without affine on the projector's output.
+    """
 
     kind: str = "byol"
     hidden_dim: int = MISSING
     out_dim: int = MISSING
     decay_start: float = MISSING
+    output_batch_norm: bool = False
 
     def __post_init__(self) -> None:
         check_range("method.hidden_dim", self.hidden_dim, at_least=1)
