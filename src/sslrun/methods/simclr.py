@@ -1,4 +1,16 @@
-"""SimCLR (Chen et al. 2020, arXiv:2002.05709): two views of one image agree, against all others in the batch."""
+"""SimCLR (Chen et al. 2020, arXiv:2002.05709): two views of one image agree, against all others in the batch.
+
+A small net, the projector, carries the comparison and is thrown away afterwards.
+
+Formula:
+    loss = mean over i of  -log( exp(z_i . z_j / tau) / sum_{k != i} exp(z_i . z_k / tau) )
+
+    i, k: the 2B views of a batch; j: the other view of i's image; z: unit-length projections (eq. 1).
+
+When to choose it:
+    As the first try: nothing in it can collapse, it has one number to tune, and it learns soon. It wants batches of
+    some hundreds; where memory forbids those, a queue (MoCo) or a method without negatives is the better choice.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,0 +1,92 @@
+"""The page of scripts/cifar10_table.py, from its rows alone."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results" / "cifar10-small.jsonl"
+MEASURES = {"linear": "linear", "knn20": "kNN 20", "few10": "10 labels per class"}
+"""Key of a row, `[value, low, high]` in per cent: title of its column."""
+LABELLED = ("supcon", "supervised")
+REFERENCES = ("random", "pixels")
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows made so far."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def page(rows: list[Row]) -> str:
+    """The markdown."""
+    trained = [row for row in rows if row["method"] not in REFERENCES]
+    seeds = sorted({row["seed"] for row in trained})
+    budgets = sorted({row["budget_minutes"] for row in trained})
+    minutes = ", ".join(f"{budget:g}" for budget in budgets)
+    lines = [
+        "# CIFAR-10 at one CPU budget",
+        "",
+        f"    python scripts/cifar10_table.py --minutes {minutes} --seeds {','.join(map(str, seeds))}",
+        "",
+        f"Every method trains for {minutes} minutes with `conf/experiment/cifar10-small/NAME.yaml`, which says what",
+        "differs from the paper: such runs rank recipes for this budget, not methods. Test top-1 in per cent: the",
+        "mean over seeds, then each seed's 95 % interval. RankMe is of the encoder's output on 2,048 training images.",
+        "Minutes are those of the whole run with its two checks. SupCon and supervised read labels.",
+        "",
+        *(f"Machine: {name}." for name in sorted({row["machine"] for row in trained})),
+        "",
+        *table_lines(rows),
+        "",
+        "Methods with an interval that is not above that of the same net untrained:",
+        "",
+        *(f"- {title}: {', '.join(not_above_untrained(rows, key)) or 'none'}" for key, title in MEASURES.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def table_lines(rows: list[Row]) -> list[str]:
+    """Head and one line for each method and architecture: self-supervised by linear top-1, labelled, references."""
+    columns = ["method", *MEASURES.values(), "RankMe", "epochs", "images/s", "minutes", "net"]
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["seed"]):
+        groups.setdefault((row["method"], row["architecture"]), []).append(row)
+
+    def place(group: list[Row]) -> tuple[int, float]:
+        method = group[0]["method"]
+        kind = 2 if method in REFERENCES else 1 if method in LABELLED else 0
+        return kind, -statistics.mean(row["linear"][0] for row in group)
+
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for group in sorted(groups.values(), key=place):
+        method = {"random": "untrained"}.get(group[0]["method"], group[0]["method"])
+        cells = [method, *(_interval_cell([row[key] for row in group]) for key in MEASURES)]
+        cells += [_mean_cell(group, key, f) for key, f in (("rankme", ".0f"), ("epochs", ".1f"))]
+        cells += [_mean_cell(group, key, f) for key, f in (("images_per_second", ".0f"), ("minutes", ".1f"))]
+        lines.append("| " + " | ".join([*cells, group[0]["architecture"]]) + " |")
+    return lines
+
+
+def _interval_cell(values: list[list[float]]) -> str:
+    mean = statistics.mean(value for value, _, _ in values)
+    return " ".join([f"{mean:.1f}", *(f"[{low:.1f}, {high:.1f}]" for _, low, high in values)])
+
+
+def _mean_cell(group: list[Row], key: str, form: str) -> str:
+    return format(statistics.mean(row[key] for row in group), form) if key in group[0] else ""
+
+
+def not_above_untrained(rows: list[Row], measure: str) -> list[str]:
+    """Methods of which some seed's interval begins at or below the highest end of the untrained net's."""
+    ceiling: dict[str, float] = {}
+    for row in rows:
+        if row["method"] == "random":
+            ceiling[row["architecture"]] = max(row[measure][2], ceiling.get(row["architecture"], 0.0))
+    below = {
+        row["method"]
+        for row in rows
+        if row["method"] not in REFERENCES and row[measure][1] <= ceiling.get(row["architecture"], 100.0)
+    }
+    return sorted(below)

@@ -1,0 +1,185 @@
+"""Every image method on CIFAR-10 at one CPU budget: docs/results/cifar10-small.jsonl, and the table .md made of it.
+
+    python scripts/cifar10_table.py [--minutes 6] [--seeds 1,2] [--methods simclr,byol] [--only-table]
+
+Each method trains with conf/experiment/cifar10-small/NAME.yaml for as many steps as its speed, measured over a few
+steps first, makes of the budget; then it is probed. The same command goes on where it stopped: a row that is there is
+not made again, and a run that is unfinished is continued. Run it alone on the machine: the budget is of wall time.
+`scripts/method_pages.py` then brings the methods' pages up to date.
+"""
+
+import argparse
+import csv
+import dataclasses
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from cifar10_page import REFERENCES, RESULTS, ROOT, Row, page, read_rows
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import conf_dir, load, plain
+from sslrun.config.registry import entries
+from sslrun.config.schema import BackboneConfig
+
+CALIBRATION_STEPS = 30
+INTERRUPTED = 3
+
+
+def main() -> None:
+    """Make the missing rows, then the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=6.0, help="of training, by the speed measured before it")
+    parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--methods", default=",".join(recipes()), help="which, and in which order")
+    parser.add_argument("--train", type=Path, default=ROOT / "../shared/data/cifar10/train.parquet")
+    parser.add_argument("--test", type=Path, default=ROOT / "../shared/data/cifar10/test.parquet")
+    parser.add_argument("--work", type=Path, default=Path("runs/cifar10-table"), help="folder of the runs")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the .jsonl; the .md goes beside it")
+    parser.add_argument("--only-table", action="store_true", help="make the .md of the .jsonl and train nothing")
+    options = parser.parse_args()
+    failed = [] if options.only_table else make_rows(options)
+    rows = read_rows(options.out)
+    options.out.with_suffix(".md").write_text(page(rows))
+    print(f"{options.out.with_suffix('.md')}: {len(rows)} rows; next: python scripts/method_pages.py")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def recipes() -> list[str]:
+    """Registered image methods that have a recipe for this budget."""
+    folder = conf_dir() / "experiment" / "cifar10-small"
+    return [e.kind for e in entries("method") if e.modality == "image" and (folder / f"{e.kind}.yaml").is_file()]
+
+
+def make_rows(options: argparse.Namespace) -> list[str]:
+    """Append the rows that are missing; what failed, by name. The first seed of all methods comes first."""
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for seed in map(int, options.seeds.split(",")):
+        for method in options.methods.split(","):
+            rows = read_rows(options.out)
+            if (method, seed) in {(row["method"], row["seed"]) for row in rows}:
+                continue
+            try:
+                append(options.out, measure(method, seed, rows, options))
+            except subprocess.CalledProcessError as error:
+                if error.returncode == INTERRUPTED:
+                    sys.exit(INTERRUPTED)
+                failed.append(f"{method} with seed {seed}")
+    return failed
+
+
+def measure(method: str, seed: int, known: list[Row], options: argparse.Namespace) -> list[Row]:
+    """Train and probe one method: its row, and those of the baselines that are not known yet for this seed."""
+    data = [f"dataset.train={options.train.resolve()}", f"dataset.test={options.test.resolve()}"]
+    recipe = ["pretrain", f"experiment=cifar10-small/{method}", *data]
+
+    calibration = options.work / "calibration" / method
+    short = [f"trainer.steps={CALIBRATION_STEPS}", "monitor.every_epochs=0", "trainer.log_steps=10"]
+    sslrun(*recipe, *short, f"run.dir={calibration}")
+    config = load("pretrain", calibration / "config.yaml")
+    assert isinstance(config, PretrainConfig)
+    batch = config.loader.batch_size
+    steps = max(2, round(first_to_last_rate(calibration, batch=batch) * 60 * options.minutes / batch))
+    steps_per_epoch = read_json(calibration / "run.json")["data"]["train"] // batch
+
+    run = options.work / f"{method}-{options.minutes:g}min-seed{seed}"
+    halves = f"monitor.every_epochs={math.ceil(steps / 2) / steps_per_epoch}"  # checked half-way and at the end
+    sslrun(*recipe, f"trainer.steps={steps}", halves, "trainer.checkpoint_minutes=2", f"seed={seed}", f"run.dir={run}")
+
+    architecture = describe(config.backbone)
+    there = {(row["method"], row["architecture"], row["seed"]) for row in known}
+    missing = [n for n in REFERENCES if (n, architecture if n == "random" else "", seed) not in there]
+    probe = run.with_name(run.name + "-probe")
+    if not finished(probe):
+        shutil.rmtree(probe, ignore_errors=True)
+        baselines = f"baselines=[{','.join(missing)}]"
+        sslrun("probe", f"encoder={run}", f"seed={seed}", "labels=[10]", "draws=5", baselines, f"run.dir={probe}")
+
+    found = read_json(probe / "results.json")["rows"]
+    own = next(row["encoder"] for row in found)
+    manifest = read_json(run / "run.json")
+    facts = {"seed": seed, "budget_minutes": options.minutes, "machine": machine(manifest)}
+    rows = [
+        {"method": name, "architecture": "" if name == "pixels" else architecture, **numbers(found, name), **facts}
+        for name in dict.fromkeys(row["encoder"] for row in found)
+        if name != own
+    ]
+    trained = {
+        "epochs": steps / steps_per_epoch,
+        "steps": steps,
+        "batch": batch,
+        "minutes": manifest["seconds"] / 60,
+        "images_per_second": statistics.median(logged(run, "train/images_per_second").values()),
+        "rankme": list(logged(run, "health/rankme").values())[-1],
+    }
+    return [{"method": method, "architecture": architecture, **numbers(found, own), **trained, **facts}, *rows]
+
+
+def numbers(found: list[Row], encoder: str) -> Row:
+    """`[value, low, high]` of each measure, as percentages."""
+    keys = {"linear": ("linear", "all"), "knn20": ("knn20", "all"), "few10": ("few_labels", 10)}
+    top1 = {(r["evaluation"], r["labels"]): r for r in found if r["encoder"] == encoder and r["metric"] == "top1"}
+    return {name: [round(100 * top1[key][end], 2) for end in ("value", "low", "high")] for name, key in keys.items()}
+
+
+def describe(backbone: BackboneConfig) -> str:
+    """`resnet18, width 16, stem small`: its name and what differs from the defaults."""
+    values = plain(backbone)
+    plainly = {f.name: f.default for f in dataclasses.fields(backbone)} | {"name": values["name"], "options": {}}
+    changed = {key: value for key, value in values.items() if value != plainly[key]}
+    changed |= changed.pop("options", {})
+    return ", ".join([values["name"], *(f"{key} {value}" for key, value in changed.items())])
+
+
+def machine(manifest: Row) -> str:
+    """Processor, threads, precision, torch."""
+    hardware = manifest["hardware"]
+    device = manifest["resolved"]["device"]
+    return f"{hardware['cores']} cores of {hardware['cpu']}, {device}, torch {manifest['versions']['torch']}"
+
+
+def sslrun(*arguments: str) -> None:
+    """Run a command of sslrun; a finished run says so and ends at once."""
+    print("sslrun", *arguments, flush=True)
+    subprocess.run([sys.executable, "-m", "sslrun", *arguments], check=True)
+
+
+def finished(run: Path) -> bool:
+    """Whether a run folder is there and complete."""
+    return (run / "run.json").is_file() and bool(read_json(run / "run.json")["status"] == "finished")
+
+
+def logged(run: Path, name: str) -> dict[int, float]:
+    """Values of metrics.csv by step."""
+    with (run / "metrics.csv").open() as file:
+        return {int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["name"] == name}
+
+
+def first_to_last_rate(run: Path, *, batch: int) -> float:
+    """Images/s between the first and the last logged step."""
+    with (run / "metrics.csv").open() as file:
+        seconds = {int(r["step"]): float(r["seconds"]) for r in csv.DictReader(file) if r["name"] == "train/loss"}
+    first, last = min(seconds), max(seconds)
+    return (last - first) * batch / (seconds[last] - seconds[first])
+
+
+def read_json(path: Path) -> Row:
+    return json.loads(path.read_text())
+
+
+def append(path: Path, rows: list[Row]) -> None:
+    """All at once, on disk when this returns."""
+    with path.open("a") as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()
