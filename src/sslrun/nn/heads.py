@@ -5,13 +5,14 @@ import itertools
 from torch import nn
 
 
-def mlp(*dims: int, batch_norm: bool = True, last_batch_norm: bool = False) -> nn.Sequential:
+def mlp(*dims: int, batch_norm: bool = True, last_batch_norm: bool = False, last_bias: bool = True) -> nn.Sequential:
     """Linear layers from dims[0] to dims[-1] with BatchNorm and ReLU between them.
 
     Args:
         dims: widths, input first; at least two.
         batch_norm: BatchNorm after every hidden layer, whose linear layer then has no bias.
-        last_batch_norm: BatchNorm without affine after the output as well.
+        last_batch_norm: BatchNorm without affine after the output as well, whose linear layer then has no bias.
+        last_bias: False leaves the output's bias out, where the loss does not see it.
     """
     assert len(dims) >= 2
     layers: list[nn.Module] = []
@@ -19,6 +20,6 @@ def mlp(*dims: int, batch_norm: bool = True, last_batch_norm: bool = False) -> n
         layers += [nn.Linear(before, after, bias=not batch_norm)]
         layers += [nn.BatchNorm1d(after)] if batch_norm else []
         layers += [nn.ReLU(inplace=True)]
-    layers += [nn.Linear(dims[-2], dims[-1], bias=not last_batch_norm)]
+    layers += [nn.Linear(dims[-2], dims[-1], bias=last_bias and not last_batch_norm)]
     layers += [nn.BatchNorm1d(dims[-1], affine=False)] if last_batch_norm else []
     return nn.Sequential(*layers)

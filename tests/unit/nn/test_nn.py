@@ -19,6 +19,11 @@ def test_mlp_without_batch_norm_has_biases() -> None:
     assert not any(isinstance(layer, nn.BatchNorm1d) for layer in head)
 
 
+def test_mlp_without_last_bias_has_none_there() -> None:
+    head = mlp(8, 16, 4, batch_norm=False, last_bias=False)
+    assert [layer.bias is not None for layer in head if isinstance(layer, nn.Linear)] == [True, False]
+
+
 def test_ema_moves_by_one_minus_decay() -> None:
     online = nn.Linear(3, 2)
     target = frozen_copy(online)

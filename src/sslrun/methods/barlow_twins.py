@@ -1,0 +1,54 @@
+"""Barlow Twins (Zbontar et al. 2021, arXiv:2103.03230): each dimension sees the same in two views of one image.
+
+And no two dimensions the same: the cross-correlation of the two embeddings over the batch is drawn to the identity.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.barlow_twins import BarlowTwinsConfig
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.losses.barlow_twins import barlow_twins
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.heads import mlp
+from sslrun.nn.views import encode_views
+
+
+class BarlowTwins(Method):
+    """Algorithm 1; the correlations are over the batch of all ranks.
+
+    Gathering moves 2 x N x D numbers (batch 2048, projector 8192: 128 MB); the D x D matrix that the authors sum
+    over ranks would be 256 MB.
+    """
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: BarlowTwinsConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        dims = (encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
+        self.projector = mlp(*dims, last_bias=False)
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Eq. 1."""
+        h1, h2 = encode_views(self.encoder, batch["views"][:2], joint=self.config.joint_views)  # 2 x (B, D)
+        z1, z2 = self.projector(h1), self.projector(h2)  # 2 x (B, P)
+        loss = barlow_twins(dist.gather(z1), dist.gather(z2), off_diagonal=self.config.off_diagonal)
+        return StepOutput(loss, embedding=h1.detach())
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Biases and norms have a rate of their own: LARS leaves them as steep as this unnormalised loss."""
+        if self.config.bias_lr_scale == 1:
+            return []
+        vectors = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
+        return [{"params": vectors, "lr_scale": self.config.bias_lr_scale, "weight_decay": 0.0, "exempt": True}]
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)

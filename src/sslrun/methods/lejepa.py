@@ -1,0 +1,67 @@
+"""LeJEPA (Balestriero and LeCun 2025, arXiv:2511.08544): every view predicts the mean of the global ones.
+
+What keeps embeddings from collapsing is a test: along random directions they must look standard normal.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.lejepa import LeJEPAConfig
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.losses.sigreg import characteristic_function, epps_pulley, knots, random_directions
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.heads import mlp
+from sslrun.nn.views import encode_views, large_views
+
+
+class LeJEPA(Method):
+    """Algorithm 2; the test is over the batch of all ranks.
+
+    Ranks share their characteristic functions, 2 x directions x knots numbers a view, whatever the batch.
+    """
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: LeJEPAConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.projector = mlp(encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
+        self.seed = 0
+
+    def before_step(self, progress: float) -> None:
+        """New directions each step, the same on all ranks: the seed is a pure function of progress."""
+        self.seed = round(progress * 2**53)
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Eq. 7 and 8 by algorithms 1 and 2."""
+        views = batch["views"]
+        encoded = encode_views(self.encoder, views)  # V x (B, D)
+        z = self.projector(torch.cat(encoded)).float().unflatten(0, (len(views), -1))  # (V, B, P)
+        centre = z[: len(large_views(views))].mean(dim=0)  # (B, P)
+        prediction = (z - centre).square().mean()
+        gaussianity = self.sigreg(z)
+        weight = self.config.sigreg_weight
+        loss = (1 - weight) * prediction + weight * gaussianity
+        logs = {"prediction": prediction.detach(), "sigreg": gaussianity.detach()}
+        return StepOutput(loss, embedding=encoded[0].detach(), logs=logs)
+
+    def sigreg(self, z: Tensor) -> Tensor:
+        """Mean statistic of the views, (V, B, P) -> ()."""
+        config, device = self.config, z.device
+        directions = random_directions(config.directions, config.out_dim, seed=self.seed, device=device)  # (M, P)
+        t = knots(config.knots, domain=config.domain, device=device)  # (T,)
+        functions = torch.stack([characteristic_function(v, directions=directions, t=t) for v in z])  # (V, 2, M, T)
+        functions = dist.gather(functions[None]).mean(dim=0)
+        count = z.shape[1] * dist.world_size()
+        return torch.stack([epps_pulley(f, t=t, count=count) for f in functions]).mean()
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)

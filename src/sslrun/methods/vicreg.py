@@ -1,0 +1,53 @@
+"""VICReg (Bardes et al. 2022, arXiv:2105.04906): two views of one image get the same embedding.
+
+No dimension of it may be constant in the batch, and no two may say the same.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.vicreg import VICRegConfig
+from sslrun.core import dist
+from sslrun.core.batch import ViewsBatch
+from sslrun.losses.vicreg import vicreg
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.heads import mlp
+from sslrun.nn.views import encode_views
+
+
+class VICReg(Method):
+    """Algorithm 1; the statistics are over the batch of all ranks.
+
+    Gathering moves 2 x N x D numbers (batch 2048, expander 8192: 128 MB), less than the two covariance matrices
+    (512 MB) as long as N < D.
+    """
+
+    batch_type = ViewsBatch
+    views = 2
+
+    def __init__(self, config: VICRegConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        dims = (encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
+        self.projector = mlp(*dims, last_bias=False)  # the expander
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Eq. 6."""
+        h1, h2 = encode_views(self.encoder, batch["views"][:2], joint=self.config.joint_views)  # 2 x (B, D)
+        z1, z2 = self.projector(h1), self.projector(h2)  # 2 x (B, P)
+        loss = vicreg(
+            dist.gather(z1),
+            dist.gather(z2),
+            invariance=self.config.invariance,
+            variance=self.config.variance,
+            covariance=self.config.covariance,
+        )
+        return StepOutput(loss, embedding=h1.detach())
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.projector(features)
