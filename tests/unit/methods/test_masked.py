@@ -1,0 +1,228 @@
+"""MAE, SimMIM and I-JEPA: what the encoder sees, what the loss counts, and the errors of their configurations."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from small import random_batch, small_config, small_method
+from sslrun.backbones.base import Encoder
+from sslrun.backbones.folder import build_encoder
+from sslrun.config.backbone import TimmConfig
+from sslrun.config.errors import ConfigError
+from sslrun.config.method.ijepa import IJEPAConfig
+from sslrun.config.method.mae import MAEConfig
+from sslrun.config.method.simmim import SimMIMConfig
+from sslrun.losses.pixels import masked_l1, normalized_patch_mse
+from sslrun.methods.base import Method, build_method
+from sslrun.methods.ijepa import IJEPA
+from sslrun.methods.mae import MAE
+from sslrun.nn.masking import context_and_targets, random_cells, random_tokens, take
+from sslrun.nn.patches import patchify, unpatchify
+
+CPU = torch.device("cpu")
+SEED, GRID, PATCH = 3, (4, 4), 4
+NAMES = ("mae", "simmim", "ijepa")
+
+
+def is_hidden(method: Any, rows: int) -> Tensor:
+    """(B, N): what the method hides from its encoder after `manual_seed(SEED)`."""
+    torch.manual_seed(SEED)
+    c = method.config
+    if isinstance(c, SimMIMConfig):
+        return random_cells(rows, GRID, side=1, ratio=c.mask_ratio, device=CPU)
+    if isinstance(c, MAEConfig):
+        keep, _ = random_tokens(rows, 16, ratio=c.mask_ratio, device=CPU)
+    else:
+        scales: Any = {k: tuple(getattr(c, k)) for k in ("target_scale", "target_aspect", "context_scale")}
+        keep, _ = context_and_targets(rows, GRID, targets=c.targets, **scales, min_context=c.min_context, device=CPU)
+    return torch.ones(rows, 16, dtype=torch.bool).scatter_(1, keep, False)
+
+
+def run(method: Method, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Loss, and the tokens that the trained encoder gives."""
+    seen: list[Tensor] = []
+    inner = method.encoder.pooled_and_tokens
+
+    def spy(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        pooled, tokens = inner(*args, **kwargs)
+        seen.append(tokens)
+        return pooled, tokens
+
+    method.encoder.pooled_and_tokens = spy  # type: ignore[method-assign]
+    torch.manual_seed(SEED)
+    loss = method(batch).loss
+    method.encoder.pooled_and_tokens = inner  # type: ignore[method-assign]
+    return loss, seen[0]
+
+
+def changed(batch: dict[str, Any], where: Tensor) -> dict[str, Any]:
+    """The batch with other pixels in the patches where `where` (B, N) is True."""
+    patches = patchify(batch["image"], size=PATCH)
+    noise = torch.randn(patches.shape, generator=torch.Generator().manual_seed(9))
+    patches = torch.where(where[..., None], noise, patches)
+    return {**batch, "image": unpatchify(patches, grid=GRID, size=PATCH)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hidden_pixels_never_reach_the_encoder_and_visible_ones_do(name: str) -> None:
+    method = small_method(name, "vit")
+    batch = random_batch(method)
+    hidden = is_hidden(method, 8)
+    loss, tokens = run(method, batch)
+    other_loss, other_tokens = run(method, changed(batch, hidden))
+    assert torch.equal(tokens, other_tokens)
+    assert other_loss != loss  # they are what is to be predicted
+    first = torch.zeros_like(hidden).scatter_(1, (~hidden).int().argmax(dim=1, keepdim=True), True)  # one visible patch
+    assert not torch.equal(run(method, changed(batch, first))[1], tokens)
+
+
+@pytest.mark.parametrize("name", ["mae", "simmim"])
+def test_the_loss_counts_hidden_patches_only(name: str) -> None:
+    """A net that predicts 0 everywhere: the loss is a function of the hidden pixels alone."""
+    method: Any = small_method(name, "vit")
+    batch = random_batch(method)
+    hidden = is_hidden(method, 8)
+    head = method.decoder.head if name == "mae" else method.head
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.zeros_(head.bias)
+    patches = patchify(batch["image"], size=PATCH)
+    loss, _ = run(method, batch)
+    zero = torch.zeros_like(patches)
+    if name == "mae":
+        expected = normalized_patch_mse(zero[hidden][None], patches[hidden][None])
+    else:
+        expected = masked_l1(zero, patches, is_masked=hidden)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(run(method, changed(batch, ~hidden))[0], expected)
+
+
+def test_simmim_hides_cells_of_several_patches() -> None:
+    config = small_config("simmim", mask_patch_size=8)
+    inputs = {"channels": 3, "image_size": 16, "mean": None, "std": None, "classes": 3}
+    method: Any = build_method(config.method, build_encoder(vit(), inputs))
+    assert method.side == 2
+
+
+@pytest.mark.parametrize("size", [6, 12, 16, 32])
+def test_simmim_names_the_cells_that_fit(size: int) -> None:
+    config = small_config("simmim", mask_patch_size=size)
+    inputs = {"channels": 3, "image_size": 16, "mean": None, "std": None, "classes": 3}
+    with pytest.raises(ConfigError, match=rf"divides images of 16x16: one of 4, 8; got {size}"):
+        build_method(config.method, build_encoder(vit(), inputs))
+
+
+def vit() -> TimmConfig:
+    return TimmConfig(
+        name="vit_tiny_patch16_224", patch_size=4, pool="avg", options={"depth": 1, "embed_dim": 24, "num_heads": 3}
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_spectrograms_of_one_channel_and_any_shape(name: str) -> None:
+    """Nothing assumes 3 channels or a square."""
+    options = {"depth": 1, "embed_dim": 24, "num_heads": 3, "img_size": (8, 24)}
+    backbone = TimmConfig(name="vit_tiny_patch16_224", patch_size=4, pool="avg", options=options)
+    inputs = {"channels": 1, "image_size": 24, "mean": None, "std": None, "classes": None}
+    encoder: Encoder = build_encoder(backbone, inputs)
+    assert encoder.grid == (2, 6)
+    method = build_method(small_config(name).method, encoder)
+    output = method({"image": torch.randn(4, 1, 8, 24)})
+    output.loss.backward()
+    assert output.loss.isfinite()
+
+
+def test_mae_reconstruction_keeps_what_was_visible() -> None:
+    method = small_method("mae", "vit")
+    assert isinstance(method, MAE)
+    batch = random_batch(method)
+    hidden = is_hidden(method, 8)
+    torch.manual_seed(SEED)
+    painted = method.reconstruct(batch)
+    before, after = (patchify(x, size=PATCH) for x in (batch["image"], painted))
+    assert painted.shape == batch["image"].shape
+    assert torch.equal(after[~hidden], before[~hidden])
+    assert (after[hidden] != before[hidden]).any(dim=1).all()
+
+
+def test_mae_reconstruction_by_hand() -> None:
+    """A decoder that predicts 0 paints the patch's mean."""
+    method = small_method("mae", "vit")
+    assert isinstance(method, MAE)
+    torch.nn.init.zeros_(method.decoder.head.weight)
+    batch = random_batch(method)
+    hidden = is_hidden(method, 8)
+    torch.manual_seed(SEED)
+    before, after = (patchify(x, size=PATCH) for x in (batch["image"], method.reconstruct(batch)))
+    torch.testing.assert_close(after[hidden], before.mean(dim=2, keepdim=True).expand_as(before)[hidden])
+
+
+def test_ijepa_targets_are_the_slow_copys_tokens() -> None:
+    """A predictor that gives 0: the loss is smooth L1 of the layer-normalised target tokens."""
+    method = small_method("ijepa", "vit")
+    assert isinstance(method, IJEPA)
+    torch.nn.init.zeros_(method.predictor.head.weight)
+    with torch.no_grad():
+        for p in method.encoder.parameters():
+            p.add_(0.1)
+    batch = random_batch(method)
+    torch.manual_seed(SEED)
+    c = method.config
+    scales: Any = {k: tuple(getattr(c, k)) for k in ("target_scale", "target_aspect", "context_scale")}
+    _, targets = context_and_targets(8, GRID, targets=4, **scales, min_context=c.min_context, device=CPU)
+    tokens = take(method.target_encoder.tokens(batch["image"]), targets.flatten(1))
+    tokens = torch.nn.functional.layer_norm(tokens, tokens.shape[-1:])
+    expected = torch.nn.functional.smooth_l1_loss(torch.zeros_like(tokens), tokens)
+    torch.testing.assert_close(run(method, batch)[0], expected)
+
+
+@pytest.mark.parametrize(("progress", "decay"), [(0.0, 0.996), (0.5, 0.998), (0.999, 0.999996)])
+def test_ijepa_target_follows_along_a_line(progress: float, decay: float) -> None:
+    method = small_method("ijepa", "vit")
+    assert isinstance(method, IJEPA)
+    with torch.no_grad():
+        for p in method.encoder.parameters():
+            p.add_(1.0)
+    before = [p.clone() for p in method.target_encoder.parameters()]
+    method.after_step(progress)
+    for old, new in zip(before, method.target_encoder.parameters(), strict=True):
+        torch.testing.assert_close(new - old, torch.full_like(old, 1 - decay), rtol=1e-2, atol=1e-6)
+
+
+def test_ijepa_gives_its_target_encoder() -> None:
+    method = small_method("ijepa", "vit")
+    assert isinstance(method, IJEPA)
+    assert method.encoders() == {"encoder": method.target_encoder}
+
+
+MAE_FIELDS: dict[str, Any] = {"mask_ratio": 0.75, "decoder_dim": 64, "decoder_depth": 1, "decoder_heads": 4}
+SIMMIM_FIELDS: dict[str, Any] = {"mask_ratio": 0.6, "mask_patch_size": 8}
+IJEPA_FIELDS: dict[str, Any] = {
+    "targets": 4, "target_scale": [0.15, 0.2], "target_aspect": [0.75, 1.5], "context_scale": [0.85, 1.0],
+    "min_context": 0.04, "predictor_dim": 64, "predictor_depth": 1, "predictor_heads": 4, "decay_start": 0.996,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong", "message"),
+    [
+        (MAEConfig, {"mask_ratio": 1.5}, r"method.mask_ratio must be in \(0, 1\), got 1.5"),
+        (MAEConfig, {"decoder_depth": 0}, r"method.decoder_depth must be in \[1, inf\), got 0"),
+        (MAEConfig, {"decoder_dim": 62}, "method.decoder_dim must be a multiple of 4 and of method.decoder_heads=4"),
+        (SimMIMConfig, {"mask_ratio": 0}, r"method.mask_ratio must be in \(0, 1\), got 0"),
+        (SimMIMConfig, {"mask_patch_size": 0}, r"method.mask_patch_size must be in \[1, inf\), got 0"),
+        (IJEPAConfig, {"targets": 0}, r"method.targets must be in \[1, inf\), got 0"),
+        (IJEPAConfig, {"target_scale": [0.2, 0.15]}, "method.target_scale must be two numbers, the smaller first"),
+        (IJEPAConfig, {"target_aspect": [1.0]}, "method.target_aspect must be two numbers, the smaller first"),
+        (IJEPAConfig, {"context_scale": [0.9, 1.1]}, r"method.context_scale must be in \(0, 1\], got 1.1"),
+        (IJEPAConfig, {"min_context": 1}, r"method.min_context must be in \[0, 1\), got 1"),
+        (IJEPAConfig, {"predictor_heads": 5}, "method.predictor_dim must be a multiple of 4 and of"),
+        (IJEPAConfig, {"decay_start": 1.1}, r"method.decay_start must be in \[0, 1\], got 1.1"),
+    ],
+)
+def test_values_out_of_range(cls: Any, wrong: dict[str, Any], message: str) -> None:
+    fields = {MAEConfig: MAE_FIELDS, SimMIMConfig: SIMMIM_FIELDS, IJEPAConfig: IJEPA_FIELDS}[cls]
+    cls(**fields)
+    with pytest.raises(ConfigError, match=message):
+        cls(**fields | wrong)
