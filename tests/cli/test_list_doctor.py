@@ -1,6 +1,7 @@
 """`sslrun list` and `sslrun doctor`."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sslrun.commands import doctor
 from sslrun.commands import list as listing
 from sslrun.config.errors import ConfigError
+from sslrun.training import precision
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,7 @@ def test_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(counts) == list(listing.GROUPS)
     assert counts["methods"] == len(listed(capsys, "methods")) >= 2
     listing.main([])
-    assert f"methods           {counts['methods']}   sslrun list methods" in capsys.readouterr().out
+    assert re.search(rf"methods +{counts['methods']} +sslrun list methods", capsys.readouterr().out)
 
 
 def test_the_users_own_files(
@@ -137,6 +139,24 @@ def test_small_shared_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch, capsy
 def test_cgroup_limits(monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: float | None) -> None:
     monkeypatch.setattr(doctor, "_read", lambda path: files.get(path, ""))
     assert doctor.cgroup_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("flags", "found", "auto"),
+    [
+        ("avx512_bf16 amx_bf16 amx_tile", "AMX: at most 16 times the peak of fp32", "bf16 on cpu"),
+        ("avx512f avx512_bf16", "AVX512-BF16: at most 2 times the peak of fp32", "bf16 on cpu"),
+        ("avx2 avx512f", "neither AMX nor AVX512-BF16", "fp32 on cpu"),
+    ],
+)
+def test_the_processors_bf16_unit_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: str, found: str, auto: str
+) -> None:
+    monkeypatch.setattr(precision, "cpu_flags", lambda: set(flags.split()))
+    monkeypatch.setattr(precision, "accelerator_name", lambda asked: "cpu")
+    told = report(capsys)
+    assert told["cpu bf16"]["found"] == found
+    assert told["precision=auto"]["found"] == auto
 
 
 def test_gpus_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,7 @@ def _no_gpu(*, built_with_cuda: bool) -> Finding:
 
 
 def _processor() -> Iterator[Finding]:
-    from sslrun.training.precision import cpu_flags
+    from sslrun.training.precision import cpu_bf16_unit
 
     usable, limit = usable_cores(), cgroup_cores()
     cores = f"{os.cpu_count()} cores, {usable} usable" + (f", cgroup limit {limit:g}" if limit else "")
@@ -112,9 +112,9 @@ def _processor() -> Iterator[Finding]:
         f"set OMP_NUM_THREADS={max(int(limit or 1), 1)}: more threads than the limit slow each other" if short else ""
     )
     yield Finding(State.warn if short else State.ok, "cpu", f"{cpu_name()}; {cores}", remedy)
-    native = {"AMX": "amx_bf16", "AVX512-BF16": "avx512_bf16"}
-    have = [name for name, flag in native.items() if flag in cpu_flags()]
-    yield Finding(State.ok if have else State.missing, "cpu bf16", ", ".join(have) or "neither AMX nor AVX512-BF16")
+    unit = cpu_bf16_unit()
+    found = "neither AMX nor AVX512-BF16" if unit is None else f"{unit[0]}: at most {unit[1]} times the peak of fp32"
+    yield Finding(State.missing if unit is None else State.ok, "cpu bf16", found)
     threads = os.environ.get("OMP_NUM_THREADS")
     yield Finding(State.ok, "OMP_NUM_THREADS", threads or "not set: torch takes all cores")
 

@@ -121,12 +121,15 @@ def first_comment(text: str) -> str:
 
 
 def described(entry: Entry) -> str:
-    """First line of the config dataclass's docstring, or of the target's module where the former lists attributes."""
+    """What follows the paper in the first line of a method's module; else the first line of the config's docstring."""
+    of_module = _module_docstring(entry).partition("\n")[0]
+    if after_paper := re.match(
+        r"[^:(]*\([^)]*\): (.*)", of_module
+    ):  # SimCLR (Chen et al. 2020, arXiv:…): …
+        return after_paper[1]
     own = (inspect.getdoc(entry.config) or "").partition("\n")[0]
-    if own and not re.match(r"\w+(, \w+)*: ", own):
-        return re.split(r"; \w+: ", own)[0]
-    # SimCLR (Chen et al. 2020, arXiv:2002.05709): two views of … -> two views of …
-    return re.sub(r"^[^:]*\([^)]*\): ", "", _module_docstring(entry).partition("\n")[0]) or own
+    lists_attributes = re.match(r"\w+(, \w+)*: ", own)
+    return re.split(r"; \w+: ", own)[0] if own and not lists_attributes else of_module or own
 
 
 def _module_docstring(entry: Entry) -> str:

@@ -6,6 +6,8 @@ import torch
 
 from sslrun.config.schema import Precision
 
+BF16_UNITS = {"amx_bf16": ("AMX", 16), "avx512_bf16": ("AVX512-BF16", 2)}
+"""Flag of the processor: its unit, and the peak of bf16 arithmetic relative to fp32 in AVX-512; the fastest first."""
 LIGHTNING_NAMES = {Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"}
 
 
@@ -20,7 +22,13 @@ def native_bf16(accelerator: str) -> bool:
     """Whether bf16 pays on this accelerator (`cpu`, `cuda`, `mps`)."""
     if accelerator == "cuda":
         return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
-    return accelerator == "cpu" and bool({"amx_bf16", "avx512_bf16"} & cpu_flags())
+    return accelerator == "cpu" and cpu_bf16_unit() is not None
+
+
+def cpu_bf16_unit() -> tuple[str, int] | None:
+    """The processor's fastest unit for bf16 and its peak relative to fp32, e.g. ("AMX", 16); None where it has none."""
+    flags = cpu_flags()
+    return next((unit for flag, unit in BF16_UNITS.items() if flag in flags), None)
 
 
 def cpu_flags() -> set[str]:
