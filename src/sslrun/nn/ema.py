@@ -4,6 +4,7 @@ import copy
 from typing import TypeVar
 
 import torch
+from timm.layers import DropPath
 from torch import nn
 
 M = TypeVar("M", bound=nn.Module)
@@ -12,6 +13,16 @@ M = TypeVar("M", bound=nn.Module)
 def frozen_copy(network: M) -> M:
     """A copy that takes no gradient; it stays in train mode, so that its BatchNorm follows its own batches."""
     return copy.deepcopy(network).requires_grad_(False)
+
+
+def drop_nothing(network: M) -> M:
+    """Switch off dropout and stochastic depth for good, where a teacher sees with all of its layers."""
+    for module in network.modules():
+        if isinstance(module, DropPath):
+            module.drop_prob = 0.0
+        elif isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return network
 
 
 @torch.no_grad()

@@ -1,0 +1,119 @@
+"""iBOT (Zhou et al. 2022, arXiv:2111.07832): DINO, and masked patches predict what the teacher sees in their place.
+
+By its options the objective of DINOv2 (arXiv:2304.07193): Sinkhorn-Knopp centring, KoLeo, heads of their own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.method.ibot import Centering, IBOTConfig
+from sslrun.core import dist
+from sslrun.losses.koleo import koleo
+from sslrun.losses.patch_distillation import patch_distillation
+from sslrun.losses.sinkhorn import sinkhorn
+from sslrun.losses.swapped import swapped_prediction
+from sslrun.methods.base import StepOutput
+from sslrun.methods.dino import DINO
+from sslrun.nn.block_masking import BlockMasks
+from sslrun.nn.center import Center
+from sslrun.nn.ema import ema_update, frozen_copy
+from sslrun.nn.views import encode_views, large_views
+
+
+class IBOT(DINO):
+    """Algorithm 1; the teacher sees the large views whole, the student sees them masked."""
+
+    needs_tokens = True
+    config: IBOTConfig
+
+    def __init__(self, config: IBOTConfig, encoder: Encoder) -> None:
+        super().__init__(config, encoder)
+        self.masks = BlockMasks(share=config.mask_share, ratios=(config.mask_ratios[0], config.mask_ratios[1]))
+        self.mask_token = nn.Parameter(torch.zeros(encoder.num_features))
+        self.patch_head = None if config.shared_head else self.new_head()
+        self.teacher_patch_head = None if self.patch_head is None else frozen_copy(self.patch_head)
+        self.patch_center = Center(config.prototypes)
+
+    def before_step(self, progress: float) -> None:
+        """The teacher's temperature; new masks."""
+        super().before_step(progress)
+        self.masks.begin(progress)
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Eq. 3 of DINO on pooled outputs and eq. 2 on masked patches."""
+        config, views = self.config, batch["views"]  # V x (B, C, h, w), the large ones first
+        large = large_views(views)  # G x (B, C, H, W)
+        x = torch.cat(large)  # (GB, C, H, W)
+        is_masked, counts = self.masks.draw(len(large), len(large[0]), self.encoder.grid)  # (GB, N), a number a rank
+        at = is_masked.flatten().nonzero()[:, 0].to(x.device, non_blocking=True)  # (M,)
+        weights = (is_masked / is_masked.sum(dim=1, keepdim=True).clamp(min=1) / len(x))[is_masked].to(x.device)  # (M,)
+
+        pooled, tokens = self.encoder.pooled_and_tokens(
+            x, is_masked=is_masked.to(x.device), mask_token=self.mask_token
+        )  # (GB, D), (GB, N, D)
+        features = torch.cat([pooled, *encode_views(self.encoder, views[len(large) :])])  # (VB, D)
+        outputs = self.head(features).chunk(len(views))  # V x (B, K)
+        patches = (self.patch_head or self.head)(tokens.flatten(0, 1)[at])  # (M, K)
+        with torch.no_grad():
+            pooled_seen, seen = self.teacher_encoder.pooled_and_tokens(x)  # (GB, D), (GB, N, D)
+            targets = self.targets(self.teacher_head(pooled_seen)).chunk(len(large))  # G x (B, K)
+            patch_targets = self.patch_targets(seen, at, counts)  # (M, K)
+
+        tau = config.student_temperature
+        logs = {
+            "view_loss": swapped_prediction(outputs, targets, temperature=tau),
+            "patch_loss": patch_distillation(patches, patch_targets, weights=weights, temperature=tau),
+        }
+        loss = logs["view_loss"] + config.patch_weight * logs["patch_loss"]
+        if config.koleo_weight:
+            logs["koleo"] = self.spread(pooled.chunk(len(large)))
+            loss = loss + config.koleo_weight * logs["koleo"]
+        return StepOutput(loss, embedding=pooled_seen[: len(large[0])], logs={k: v.detach() for k, v in logs.items()})
+
+    def targets(self, outputs: Tensor) -> Tensor:
+        """Teacher outputs (N, K), as many on every rank -> (N, K) that sum to 1 in a row."""
+        if self.config.centering is Centering.softmax:
+            self.center.watch(outputs)
+            return self.sharpen(outputs, self.center)
+        rank, rows = dist.rank(), len(outputs)
+        return self.balance(dist.gather(outputs))[rank * rows : (rank + 1) * rows]
+
+    def patch_targets(self, seen: Tensor, at: Tensor, counts: list[int]) -> Tensor:
+        """Teacher tokens (GB, N, D) -> (M, K) of the patches at `at`; `counts` are M of every rank."""
+        head = self.teacher_patch_head or self.teacher_head
+        if self.config.centering is Centering.softmax:
+            z = head.mlp(seen.flatten(0, 1))  # (GB*N, P)
+            self.patch_center.watch(head.prototypes.mean(z))  # over all patches, as in the authors' code
+            return self.sharpen(head.prototypes(z[at]), self.patch_center)
+        outputs = head(seen.flatten(0, 1)[at])  # (M, K)
+        padded = nn.functional.pad(outputs, (0, 0, 0, max(counts) - len(outputs)))  # as many rows on every rank
+        parts = [part[:m] for part, m in zip(dist.gather(padded).chunk(len(counts)), counts, strict=True)]
+        start = sum(counts[: dist.rank()])
+        return self.balance(torch.cat(parts))[start : start + len(outputs)]
+
+    def balance(self, outputs: Tensor) -> Tensor:
+        """Sinkhorn-Knopp on outputs of all ranks: (N, K) -> (N, K)."""
+        return sinkhorn(outputs, epsilon=self.teacher_temperature, iterations=self.config.sinkhorn_iterations)
+
+    def spread(self, pooled: tuple[Tensor, ...]) -> Tensor:
+        """KoLeo of each large view by itself, so that views of one image do not repel each other; their sum."""
+        offset = dist.rank() * len(pooled[0])
+        return torch.stack([koleo(y, all_x=dist.gather(y), offset=offset) for y in pooled]).sum()
+
+    def after_backward(self, progress: float) -> None:
+        """Prototypes of both heads rest at first."""
+        super().after_backward(progress)
+        if self.patch_head is not None and progress < self.config.frozen:
+            self.patch_head.prototypes.weight.grad = None
+
+    def after_step(self, progress: float) -> None:
+        """The teacher and the centres follow."""
+        super().after_step(progress)
+        if self.patch_head is not None:
+            assert self.teacher_patch_head is not None
+            ema_update(self.teacher_patch_head, self.patch_head, decay=self.decay(progress))
+        self.patch_center.follow(momentum=self.config.center_momentum)

@@ -1,0 +1,100 @@
+"""Block-wise masks of patches (Bao et al. 2022, arXiv:2106.08254, algorithm 1), for all images of a batch at once."""
+
+import math
+import struct
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslrun.core import dist
+
+ROUNDS = 16
+"""Blocks that are tried for an image."""
+SMALLEST = 4
+"""Patches of a block at least, where so many are left to mask."""
+ASPECT = 0.3
+"""A block's height / width lies between this and its inverse."""
+
+
+def block_masks(numbers: Tensor, counts: Tensor, *, grid: tuple[int, int]) -> Tensor:
+    """Rectangles are laid over each other until `counts` patches are masked; what they leave short is filled at random.
+
+    A block that would mask more than is left is passed over. Hence counts are exact.
+
+    Args:
+        numbers: (B, numbers_of(grid)) uniform in [0, 1): all the chance that there is.
+        counts: (B,) int64, patches to mask.
+        grid: rows and columns of patches.
+
+    Returns:
+        (B, N) bool, row by row, True where a patch is masked.
+    """
+    rows, columns = grid
+    draws, order = numbers[:, : 4 * ROUNDS], numbers[:, 4 * ROUNDS :]
+    y, x = torch.arange(rows), torch.arange(columns)
+    is_masked = torch.zeros(len(counts), rows, columns, dtype=torch.bool)  # (B, H, W)
+    left = counts.clone()  # (B,)
+    for for_area, for_aspect, for_top, for_start in draws.reshape(-1, ROUNDS, 4).permute(1, 2, 0):
+        smallest = left.clamp(max=SMALLEST)
+        area = smallest + for_area * (left - smallest)  # (B,)
+        aspect = torch.exp((2 * for_aspect - 1) * math.log(ASPECT))
+        height = (area * aspect).sqrt().round().clamp(1, rows)
+        width = (area / aspect).sqrt().round().clamp(1, columns)
+        top = (for_top * (rows - height + 1)).floor()
+        start = (for_start * (columns - width + 1)).floor()
+        in_rows = (y >= top[:, None]) & (y < (top + height)[:, None])  # (B, H)
+        in_columns = (x >= start[:, None]) & (x < (start + width)[:, None])  # (B, W)
+        block = in_rows[:, :, None] & in_columns[:, None]  # (B, H, W)
+        fits = (block & ~is_masked).sum(dim=(1, 2)) <= left  # (B,)
+        is_masked |= block & fits[:, None, None]
+        left = counts - is_masked.sum(dim=(1, 2))
+    flat = is_masked.flatten(1)  # (B, N)
+    place = order.masked_fill(flat, 2.0).argsort(dim=1).argsort(dim=1)  # (B, N): rank among what is visible
+    return flat | (place < left[:, None])
+
+
+def numbers_of(grid: tuple[int, int]) -> int:
+    """Random numbers that `block_masks` takes for an image."""
+    return 4 * ROUNDS + grid[0] * grid[1]
+
+
+class BlockMasks:
+    """Masks that are a function of step and row alone: a resume draws them again, and nothing needs saving.
+
+    Every rank draws for all ranks, so that it knows how many patches each of them masks, and N ranks mask what one
+    process would. All of it is on the CPU: the sizes of what follows are known without waiting for the device.
+
+    Args:
+        share: of the views that are masked.
+        ratios: least and most of the patches that are masked in such a view; one at least is.
+    """
+
+    def __init__(self, *, share: float, ratios: tuple[float, float]) -> None:
+        self.share, self.ratios = share, ratios
+        self._progress, self._micro_batch = 0.0, 0
+
+    def begin(self, progress: float) -> None:
+        """Call it before each micro-batch; those of one step have equal progress, and masks of their own."""
+        self._micro_batch = self._micro_batch + 1 if progress == self._progress else 0
+        self._progress = progress
+
+    def draw(self, views: int, rows: int, grid: tuple[int, int]) -> tuple[Tensor, list[int]]:
+        """Masks of `views` views of this rank's `rows` images.
+
+        Returns:
+            (V*B, N) bool, view by view; and how many patches each rank masks.
+        """
+        world, patches = dist.world_size(), grid[0] * grid[1]
+        numbers = self._numbers(views, world, rows, 2 + numbers_of(grid))  # (V, W, B, …)
+        low, high = self.ratios
+        ratio = low + (high - low) * numbers[..., 1]
+        counts = (ratio * patches).long().clamp(min=1) * (numbers[..., 0] < self.share)  # (V, W, B)
+        own = dist.rank()
+        is_masked = block_masks(numbers[:, own, :, 2:].flatten(0, 1), counts[:, own].flatten(), grid=grid)
+        return is_masked, counts.sum(dim=(0, 2)).tolist()
+
+    def _numbers(self, *shape: int) -> Tensor:
+        """Uniform in [0, 1)."""
+        bits = struct.unpack("<2I", struct.pack("<d", self._progress))
+        return torch.from_numpy(np.random.default_rng([*bits, self._micro_batch]).random(shape, dtype=np.float32))
