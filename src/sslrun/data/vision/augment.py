@@ -22,6 +22,8 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import asks the package
 import albumentations as A
 
 KEY = "augmentation.views"
+PATCH = 4
+"""Shares of the image's side come to a multiple of it, so that small crops are whole patches of a small ViT."""
 SIZE_ARGUMENTS = ("height", "width", "min_height", "min_width", "max_size")
 """Arguments, beside `size`, that take the view's side where the policy gives none."""
 BLUR_KERNEL = 0.1
@@ -139,7 +141,7 @@ def side_of(view: ViewConfig, *, image_size: int) -> int:
     """A view's side in pixels."""
     if view.size is None:
         return image_size
-    return round(image_size * view.size) if view.size < 1 else round(view.size)
+    return max(1, round(image_size * view.size / PATCH)) * PATCH if view.size < 1 else round(view.size)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig, ViewConfig
 from sslrun.core.batch import ViewsBatch
-from sslrun.data.vision.augment import ImageFacts, Policy
+from sslrun.data.vision.augment import ImageFacts, Policy, side_of
 
 SHIPPED = ("simclr", "simclr_cifar", "byol", "weak", "none", "digits")
 
@@ -77,6 +77,11 @@ def test_the_global_random_states_are_left_alone(policy):
     before = np.random.get_state()[1].copy()
     simclr.views(noise(), seed=0, epoch=0, index=0)
     np.testing.assert_array_equal(before, np.random.get_state()[1])
+
+
+@pytest.mark.parametrize(("image_size", "side"), [(224, 96), (96, 40), (32, 12), (8, 4)])
+def test_shares_of_the_side_are_whole_patches(image_size, side):
+    assert side_of(ViewConfig(size=0.4286), image_size=image_size) == side  # 96 of 224
 
 
 def test_multi_crop_sides_follow_image_size():
