@@ -23,7 +23,7 @@ from sslrun.backbones.folder import build_encoder
 from sslrun.commands.pretrain import run
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose, conf_dir
-from sslrun.config.schema import Precision
+from sslrun.config.trainer import Precision
 from sslrun.data.base import to_device
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method

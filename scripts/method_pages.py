@@ -22,8 +22,8 @@ import yaml
 from cifar10_page import REFERENCES, RESULTS, ROOT, read_rows, table_lines
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose, conf_dir
+from sslrun.config.optimizer import LrScaling
 from sslrun.config.registry import Entry, entries
-from sslrun.config.schema import LrScaling
 from sslrun.core.batch import BATCH_NAMES, ViewsBatch
 
 PAGES = ROOT / "docs" / "methods"

@@ -13,7 +13,7 @@ from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
-from sslrun.config.schema import Precision
+from sslrun.config.trainer import Precision
 from sslrun.runs.manifest import cpu_name
 
 GIB = 1 << 30

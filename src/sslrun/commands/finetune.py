@@ -16,7 +16,8 @@ from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command import FinetuneConfig
 from sslrun.config.compose import plain
 from sslrun.config.errors import ConfigError, DataError
-from sslrun.config.schema import LoaderConfig, TrainerConfig
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.trainer import TrainerConfig
 from sslrun.core.atomic import replacing, write_json
 from sslrun.core.batch import ImageBatch
 from sslrun.core.rows import Row

@@ -14,7 +14,8 @@ from sslrun.commands.session import Session, print_resolved
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import ProbeConfig
 from sslrun.config.errors import DataError
-from sslrun.config.schema import LoaderConfig, Precision
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.trainer import Precision
 from sslrun.core.atomic import replacing, write_json
 from sslrun.data.base import Data
 from sslrun.data.build import build_data

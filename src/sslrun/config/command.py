@@ -8,20 +8,14 @@ from omegaconf import MISSING
 
 from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
-from sslrun.config.schema import (
-    AugmentationConfig,
-    BackboneConfig,
-    DatasetConfig,
-    LoaderConfig,
-    LoggerConfig,
-    MethodConfig,
-    MonitorConfig,
-    OptimizerConfig,
-    Precision,
-    RunConfig,
-    ScheduleConfig,
-    TrainerConfig,
-)
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.logger import LoggerConfig
+from sslrun.config.monitor import MonitorConfig
+from sslrun.config.optimizer import OptimizerConfig
+from sslrun.config.run import RunConfig
+from sslrun.config.schedule import ScheduleConfig
+from sslrun.config.schema import AugmentationConfig, BackboneConfig, DatasetConfig, MethodConfig
+from sslrun.config.trainer import Precision, TrainerConfig
 
 
 @dataclass(kw_only=True)

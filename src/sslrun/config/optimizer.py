@@ -1,11 +1,43 @@
 """Configurations of the optimizers."""
 
 from dataclasses import dataclass, field
+from enum import Enum
+
+from omegaconf import MISSING
 
 from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
-from sslrun.config.schema import OptimizerConfig
+
+
+class LrScaling(Enum):
+    """How the learning rate follows the global batch size B: none, lr x B/256, or lr x sqrt(B/256)."""
+
+    none = "none"
+    linear = "linear"
+    sqrt = "sqrt"
+
+
+@dataclass(kw_only=True)
+class OptimizerConfig:
+    """Base of every optimizer's configuration.
+
+    Attributes:
+        lr: base learning rate, before `scaling`.
+        weight_decay: on weights of two and more dimensions; biases and norms have none.
+        weight_decay_end: what it becomes by the end of the run, along a cosine; null keeps it.
+    """
+
+    kind: str = MISSING
+    lr: float = MISSING
+    weight_decay: float = 0.0
+    weight_decay_end: float | None = None
+    scaling: LrScaling = LrScaling.linear
+
+    def __post_init__(self) -> None:
+        check_range("optimizer.lr", self.lr, above=0)
+        check_range("optimizer.weight_decay", self.weight_decay, at_least=0)
+        check_range("optimizer.weight_decay_end", self.weight_decay_end, at_least=0)
 
 
 @register("optimizer", "sgd", target="sslrun.training.optimizers:build_sgd", modality="any")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sslrun.config.errors import TrainingError
-from sslrun.config.schema import MonitorConfig, OnCollapse
+from sslrun.config.monitor import MonitorConfig, OnCollapse
 from sslrun.core.rows import Row
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import evaluation_loader

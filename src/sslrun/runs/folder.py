@@ -11,7 +11,7 @@ from typing import IO, Any
 from sslrun.config.command import CommandConfig
 from sslrun.config.compose import differences, load, plain, save
 from sslrun.config.errors import RunError
-from sslrun.config.schema import OnChange
+from sslrun.config.run import OnChange
 from sslrun.core.atomic import write_json, write_text
 from sslrun.core.rows import SCHEMA_VERSION, Row
 from sslrun.runs.manifest import new_manifest, now

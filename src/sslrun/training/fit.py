@@ -10,7 +10,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.loggers import Logger
 
 from sslrun.config.errors import RunError
-from sslrun.config.schema import TrainerConfig
+from sslrun.config.trainer import TrainerConfig
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import ItemLoader, RunSampler
 from sslrun.methods.base import Method

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from sslrun.config.errors import ConfigError
-from sslrun.config.schema import LoggerConfig, WandbMode
+from sslrun.config.logger import LoggerConfig, WandbMode
 from sslrun.core.atomic import write_text
 
 COLUMNS = ("step", "epoch", "seconds", "name", "value")

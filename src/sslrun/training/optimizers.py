@@ -9,9 +9,9 @@ from timm.optim import Lars
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from sslrun.config.optimizer import AdamWConfig, LARSConfig, SGDConfig
+from sslrun.config.optimizer import AdamWConfig, LARSConfig, LrScaling, OptimizerConfig, SGDConfig
 from sslrun.config.registry import target_of
-from sslrun.config.schema import LrScaling, OptimizerConfig, ScheduleConfig, ScheduleShape
+from sslrun.config.schedule import ScheduleConfig, ScheduleShape
 from sslrun.core.schedules import cosine
 
 Groups = list[dict[str, Any]]

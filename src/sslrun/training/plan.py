@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from sslrun.config.errors import ConfigError
-from sslrun.config.schema import LoaderConfig, OptimizerConfig, Precision, ScheduleConfig, TrainerConfig
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.optimizer import OptimizerConfig
+from sslrun.config.schedule import ScheduleConfig
+from sslrun.config.trainer import Precision, TrainerConfig
 from sslrun.training.optimizers import scaled_lr, warmup_steps
 from sslrun.training.precision import accelerator_name, resolve_precision
 

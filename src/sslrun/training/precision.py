@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from sslrun.config.schema import Precision
+from sslrun.config.trainer import Precision
 
 BF16_UNITS = {"amx_bf16": ("AMX", 16), "avx512_bf16": ("AVX512-BF16", 2)}
 """Flag of the processor: its unit, and the peak of bf16 arithmetic relative to fp32 in AVX-512; the fastest first."""

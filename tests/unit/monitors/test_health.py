@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from sslrun.backbones.base import Encoder
 from sslrun.config.compose import compose
 from sslrun.config.errors import TrainingError
-from sslrun.config.schema import BackboneConfig, LoaderConfig, MonitorConfig, OnCollapse
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.monitor import MonitorConfig, OnCollapse
+from sslrun.config.schema import BackboneConfig
 from sslrun.core.batch import ViewsBatch
 from sslrun.data.build import build_data
 from sslrun.methods.base import Method, StepOutput

@@ -11,8 +11,10 @@ from sslrun.backbones.folder import build_encoder
 from sslrun.config.backbone import SmallCNNConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import TrainingError
+from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import SGDConfig
-from sslrun.config.schema import LoaderConfig, Precision, ScheduleConfig, TrainerConfig
+from sslrun.config.schedule import ScheduleConfig
+from sslrun.config.trainer import Precision, TrainerConfig
 from sslrun.core.batch import ViewsBatch
 from sslrun.data.base import Data
 from sslrun.data.build import build_data

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sslrun.config.optimizer import AdamWConfig, LARSConfig, SGDConfig
-from sslrun.config.schema import LrScaling, ScheduleConfig, ScheduleShape
+from sslrun.config.optimizer import AdamWConfig, LARSConfig, LrScaling, SGDConfig
+from sslrun.config.schedule import ScheduleConfig, ScheduleShape
 from sslrun.training.optimizers import (
     build_optimizer,
     lr_factor,

@@ -3,8 +3,10 @@
 import pytest
 
 from sslrun.config.errors import ConfigError
+from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import SGDConfig
-from sslrun.config.schema import LoaderConfig, Precision, ScheduleConfig, TrainerConfig
+from sslrun.config.schedule import ScheduleConfig
+from sslrun.config.trainer import Precision, TrainerConfig
 from sslrun.training.checkpoints import parse_max_time
 from sslrun.training.plan import Plan, make_plan
 

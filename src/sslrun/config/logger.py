@@ -1,0 +1,22 @@
+"""Where a run's numbers go besides metrics.csv."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class WandbMode(Enum):
+    """`offline` writes into the run folder and needs no network; `online` needs a key."""
+
+    offline = "offline"
+    online = "online"
+
+
+@dataclass(kw_only=True)
+class LoggerConfig:
+    """Loggers beside metrics.csv, which is always written."""
+
+    tensorboard: bool = False
+    wandb: WandbMode | None = None
+    project: str = "sslrun"
+    entity: str | None = None
+    tags: list[str] = field(default_factory=list)

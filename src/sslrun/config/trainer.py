@@ -1,0 +1,67 @@
+"""How a model is trained, on what."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sslrun.config.checks import check_range
+from sslrun.config.errors import ConfigError
+
+
+class Precision(Enum):
+    """Arithmetic of training; `auto` is bf16-mixed where the hardware has it natively."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+@dataclass(kw_only=True)
+class TrainerConfig:
+    """How a model is trained, on what.
+
+    Attributes:
+        epochs, steps: length of the run; `steps` (optimizer steps) wins where both are given.
+        devices: processes on this node, or `auto`.
+        accumulate: micro-batches per optimizer step; the global batch is divided among them.
+        clip: largest gradient norm; null does not clip.
+        max_time: `DD:HH:MM:SS`, after which the run saves and stops; the same command continues it.
+        compile: torch.compile of the encoder.
+        sync_batchnorm: BatchNorm statistics over all devices; GPUs only.
+        checkpoint_minutes, checkpoint_steps: the shorter interval between two checkpoints wins.
+    """
+
+    epochs: float | None = None
+    steps: int | None = None
+    accelerator: str = "auto"
+    devices: Any = "auto"
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: Precision = Precision.auto
+    deterministic: bool = False
+    channels_last: bool = True
+    accumulate: int = 1
+    clip: float | None = None
+    max_time: str | None = None
+    compile: bool = False
+    sync_batchnorm: bool = False
+    checkpoint_minutes: float | None = 10.0
+    checkpoint_steps: int | None = None
+    log_steps: int = 10
+
+    def __post_init__(self) -> None:
+        if self.epochs is None and self.steps is None:
+            raise ConfigError("trainer.epochs and trainer.steps are both null; set one")
+        check_range("trainer.epochs", self.epochs, above=0)
+        check_range("trainer.steps", self.steps, at_least=1)
+        check_range("trainer.num_nodes", self.num_nodes, at_least=1)
+        check_range("trainer.accumulate", self.accumulate, at_least=1)
+        check_range("trainer.clip", self.clip, above=0)
+        check_range("trainer.checkpoint_minutes", self.checkpoint_minutes, above=0)
+        check_range("trainer.checkpoint_steps", self.checkpoint_steps, at_least=1)
+        check_range("trainer.log_steps", self.log_steps, at_least=1)
+        if self.devices != "auto":
+            if isinstance(self.devices, bool) or not isinstance(self.devices, int):
+                raise ConfigError(f"trainer.devices must be 'auto' or a whole number, got {self.devices!r}")
+            check_range("trainer.devices", self.devices, at_least=1)
