@@ -12,7 +12,7 @@ from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
 from sslrun.data.base import SPLITS, Data
-from sslrun.data.vision.augment import ImageFacts, Policy
+from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import OnTheFly, Store, Wanted, cache_folder, decode_in_memory, open_cache
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.items import PlainImages, Split, TrainingImages, collate
@@ -20,6 +20,7 @@ from sslrun.data.vision.prepare import Normalize
 from sslrun.data.vision.resize import fit, with_margin
 from sslrun.data.vision.source import Source, digest
 from sslrun.data.vision.splits import split
+from sslrun.data.vision.transforms import ImageFacts
 
 MEASURED = 2000
 """Training images of which mean and std are taken."""

@@ -7,7 +7,8 @@ from torch.utils.data import DataLoader
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig, ViewConfig
 from sslrun.core.batch import ViewsBatch
-from sslrun.data.vision.augment import ImageFacts, Policy, side_of
+from sslrun.data.vision.augment import Policy, side_of
+from sslrun.data.vision.transforms import ImageFacts
 
 SHIPPED = ("simclr", "simclr_cifar", "byol", "weak", "none", "digits")
 
