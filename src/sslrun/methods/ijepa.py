@@ -55,11 +55,11 @@ class IJEPA(Method):
         )  # (B, K), (B, M, Q)
         with torch.no_grad():
             pooled, seen = self.target_encoder.pooled_and_tokens(x)  # (B, D), (B, N, D)
-            target = take(seen, targets.flatten(1)).unflatten(1, targets.shape[1:]).flatten(0, 1)  # (B*M, Q, D)
+            target = take(seen, targets.flatten(1))  # (B, M*Q, D)
         context = self.encoder.tokens(x, keep)  # (B, K, D)
         context, at = (t.repeat_interleave(config.targets, dim=0) for t in (context, keep))  # B*M rows
         prediction = self.predictor(context, at=at, ask=targets.flatten(0, 1))  # (B*M, Q, D)
-        return StepOutput(normalized_smooth_l1(prediction, target), embedding=pooled)
+        return StepOutput(normalized_smooth_l1(prediction, target.reshape(prediction.shape)), embedding=pooled)
 
     def after_step(self, progress: float) -> None:
         """The decay rises to 1 along a line, appendix A.1."""

@@ -54,7 +54,7 @@ def random_cells(rows: int, grid: Grid, *, side: int, ratio: float, device: torc
     cells = (grid[0] // side, grid[1] // side)
     _, hidden = random_tokens(rows, cells[0] * cells[1], ratio=ratio, device=device)  # (B, M)
     is_masked = torch.zeros(rows, cells[0] * cells[1], dtype=torch.bool, device=device).scatter_(1, hidden, True)
-    is_masked = is_masked.unflatten(1, cells)  # (B, rows of cells, columns of cells)
+    is_masked = is_masked.reshape(rows, *cells)  # (B, rows of cells, columns of cells)
     return is_masked.repeat_interleave(side, dim=1).repeat_interleave(side, dim=2).flatten(1)  # (B, N)
 
 
