@@ -11,7 +11,7 @@ from sslrun.config.backbone import SmallCNNConfig, TimmConfig
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.registry import entries, find
-from sslrun.config.schema import BackboneConfig
+from sslrun.config.schema import BackboneConfig, MethodConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
 from sslrun.methods.base import Method, build_method
 
@@ -44,10 +44,15 @@ def small_config(name: str, overrides: list[str] | None = None, **sizes: Any) ->
     """The method as `method=NAME` composes it, with small heads, queues and decoders."""
     config = compose("pretrain", [f"method={name}", *(overrides or [])])
     assert isinstance(config, PretrainConfig)
-    for key, value in (SIZES | sizes).items():
-        if hasattr(config.method, key):
-            setattr(config.method, key, value)
+    shrink(config.method, **sizes)
     return config
+
+
+def shrink(config: MethodConfig, **sizes: Any) -> None:
+    """Set `SIZES`, and `sizes` over them, wherever the method has such a field."""
+    for key, value in (SIZES | sizes).items():
+        if hasattr(config, key):
+            setattr(config, key, value)
 
 
 def small_method(name: str, backbone: str, *, size: int = 16, channels: int = 3) -> Method:
