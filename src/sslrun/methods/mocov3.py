@@ -1,6 +1,6 @@
-"""MoCo v3 (Chen et al. 2021, arXiv:2104.02057): MoCo without a queue, for ViTs.
+"""MoCo v3 (Chen et al. 2021, arXiv:2104.02057): MoCo with a predictor, without a queue, for ViTs.
 
-Queries of either view, after a predictor, find the slow copy's key of the other view among those of a large batch.
+Queries of either view find the slow copy's key of the other view among those of a large batch.
 """
 
 from collections.abc import Mapping
