@@ -1,6 +1,15 @@
 """Barlow Twins (Zbontar et al. 2021, arXiv:2103.03230): each dimension sees the same in two views of one image.
 
 And no two dimensions the same: the cross-correlation of the two embeddings over the batch is drawn to the identity.
+
+Formula:
+    loss = sum_i (1 - C_ii)^2 + lambda sum_i sum_{j != i} C_ij^2
+
+    C: (D, D), the correlation over the batch of dimension i in one view with dimension j in the other (eq. 1 and 2).
+
+When to choose it:
+    No negatives, no slow copy, no predictor, and a batch of 256 suffices. It gains from a projector much wider than the
+    features, whose D x D matrix then is what it costs.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,16 @@
 """DINO (Caron et al. 2021, arXiv:2104.14294): small crops predict what a slow copy of the net says of large ones.
 
 The teacher's outputs over learned prototypes are centred, against one winning, and sharpened, against all being equal.
+
+Formula:
+    loss = mean over large views g and other views v of  -sum_k p_g(k) log q_v(k)
+    p_g = softmax((t(g) - c) / tau_t),  q_v = softmax(s(v) / tau_s),  c <- m c + (1 - m) mean t
+
+    s, t: outputs of student and teacher over K prototypes; c: the centre (eq. 2 to 4).
+
+When to choose it:
+    ViTs whose features should work as they are, in kNN, retrieval or segmentation. It needs long schedules and several
+    small crops an image; temperatures and the centre decide whether it collapses, so watch health/rankme.
 """
 
 from collections.abc import Mapping

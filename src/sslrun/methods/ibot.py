@@ -1,6 +1,15 @@
 """iBOT (Zhou et al. 2022, arXiv:2111.07832): DINO, and masked patches predict what the teacher sees in their place.
 
 By its options the objective of DINOv2 (arXiv:2304.07193): Sinkhorn-Knopp centring, KoLeo, heads of their own.
+
+Formula:
+    loss = DINO on pooled outputs + w mean over masked patches i of  -sum_k p_i(k) log q_i(k) [+ koleo]
+
+    p_i: the teacher's target of patch i, which it sees; q_i: the student's, which sees a mask token there (eq. 2, 3).
+
+When to choose it:
+    ViTs for dense tasks as well as for whole images, from enough data and time: it is DINO with a second loss, on
+    patches, costs about as much again in the heads, and needs batches in which many patches are masked.
 """
 
 from collections.abc import Mapping

@@ -2,6 +2,15 @@
 
 Targets are the copy's tokens, not pixels, and hidden blocks are large; so what is learned is content, without
 augmentation.
+
+Formula:
+    loss = mean over blocks b and their patches i of  smooth_l1(g(f(x_context), i), LN(f'(x)_i))
+
+    f: the encoder, of the context's patches alone; f': its slow copy, of all; g: the predictor, told the place i.
+
+When to choose it:
+    ViTs, where augmentations cannot be trusted to keep the meaning (medical or scientific images): it uses none but
+    crops. The encoder sees part of the patches, so a step is cheap; small images leave few blocks to predict.
 """
 
 from collections.abc import Mapping

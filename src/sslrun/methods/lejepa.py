@@ -1,6 +1,15 @@
 """LeJEPA (Balestriero and LeCun 2025, arXiv:2511.08544): every view predicts the mean of the global ones.
 
 What keeps embeddings from collapsing is a test: along random directions they must look standard normal.
+
+Formula:
+    loss = (1 - lambda) mean over views |z_v - mean of global z|^2 + lambda mean over a of EP({z . a})
+
+    a: random directions; EP: the Epps-Pulley distance of a sample from a standard normal (eq. 7, 8, algorithms 1, 2).
+
+When to choose it:
+    One number to set (lambda), no slow copy, no predictor, no schedule of temperatures, and a loss that tells how good
+    the features are. It is young: fewer published comparisons stand behind it than behind the others.
 """
 
 from collections.abc import Mapping

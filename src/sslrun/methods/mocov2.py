@@ -1,6 +1,15 @@
 """MoCo v2 (He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297): find one's key among a queue's.
 
 Keys come from a slow copy of the net, so that those of many steps ago can still serve as negatives.
+
+Formula:
+    loss = -log( exp(q . k / tau) / (exp(q . k / tau) + sum_n exp(q . n / tau)) )
+
+    q: this view's projection; k: the slow copy's of the other view; n: the queue's rows; all of unit length (eq. 1).
+
+When to choose it:
+    Contrastive learning where the batch must be small: negatives come from the queue. On one GPU BatchNorm can give the
+    answer away; shuffled keys (`batch_norm: shuffled`, with `bn_splits`) prevent it.
 """
 
 from collections.abc import Mapping

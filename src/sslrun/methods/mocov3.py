@@ -1,6 +1,16 @@
 """MoCo v3 (Chen et al. 2021, arXiv:2104.02057): MoCo with a predictor, without a queue, for ViTs.
 
 Queries of either view find the slow copy's key of the other view among those of a large batch.
+
+Formula:
+    loss = 2 tau (ce(q_1 . k_2 / tau) + ce(q_2 . k_1 / tau))
+
+    q: predictions of one view; k: the slow copy's projections of the other, of the whole batch; the positive is the
+    row's own (algorithm 1).
+
+When to choose it:
+    ViTs with large batches, where SimCLR is unstable; among the best of the contrastive ones with ResNets too. It costs
+    a second forward pass for the slow copy.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,15 @@
 """NNCLR (Dwibedi et al. 2021, arXiv:2104.14548): a view's positive is the other view of its nearest neighbour.
 
 The neighbour is looked up in a queue of past projections; the negatives are the rest of the batch.
+
+Formula:
+    loss = -log( exp(nn(z_1) . p_2 / tau) / sum_j exp(nn(z_1) . p_2j / tau) ),  and with the views changed about
+
+    nn(z): the queue's row nearest to the projection z; p: predictions; j: the batch (eq. 3, algorithm 1).
+
+When to choose it:
+    Contrastive learning with weaker augmentations: a neighbour is a variation that no augmentation makes. It needs some
+    epochs until neighbours mean something, and a queue that covers the classes.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,15 @@
 """SimMIM (Xie et al. 2022, arXiv:2111.09886): hide large random cells, predict their raw pixels by one linear layer.
 
 Hidden patches enter the encoder as a mask token, so that it sees the whole grid.
+
+Formula:
+    loss = mean over hidden pixels of  |W f(x with mask tokens)_i - x_i|_1
+
+    f: the encoder; W: one linear layer from a token to its patch of pixels (section 3).
+
+When to choose it:
+    As MAE, for encoders that must see the whole grid (windows, pyramids) or where no decoder is wanted. A step costs
+    more than MAE's, since hidden tokens are encoded too; features are best after fine-tuning.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,15 @@
 """SimSiam (Chen and He 2021, arXiv:2011.10566): each view predicts the other's projection, and no slow copy is needed.
 
 That the target takes no gradient is what keeps it from collapse.
+
+Formula:
+    loss = -1/2 (cos(p_1, stop(z_2)) + cos(p_2, stop(z_1)))
+
+    z: projections; p: predictions; stop: no gradient (eq. 1 and 2).
+
+When to choose it:
+    The simplest to run: no negatives, no slow copy, small batches. It is the least forgiving too: without its
+    BatchNorms or with weight decay on a large scale it collapses, so watch health/std.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,15 @@
 """SwAV (Caron et al. 2020, arXiv:2006.09882): each view predicts to which prototypes another view was assigned.
 
 The assignments share each batch out equally over the prototypes, so that no prototype takes all.
+
+Formula:
+    loss = mean over views s, and assigned views t != s, of  -sum_k q_t(k) log softmax(z_s . C / tau)(k)
+
+    C: K prototypes; q_t: Sinkhorn-Knopp's assignment of view t, which fills all prototypes equally (eq. 2 to 6).
+
+When to choose it:
+    Large, roughly balanced sets, and features that group by content. Small crops give much for little compute. With
+    batches below a few hundred it needs the queue; prototypes should be some times as many as the classes.
 """
 
 from collections.abc import Mapping, Sequence
