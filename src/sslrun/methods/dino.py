@@ -51,7 +51,11 @@ class DINO(Method):
         """(B, D) -> (B, K)."""
         c = self.config
         return PrototypeHead(
-            self.encoder.num_features, hidden_dim=c.hidden_dim, bottleneck_dim=c.bottleneck_dim, prototypes=c.prototypes
+            self.encoder.num_features,
+            hidden_dim=c.hidden_dim,
+            bottleneck_dim=c.bottleneck_dim,
+            prototypes=c.prototypes,
+            batch_norm=c.head_batch_norm,
         )
 
     def before_step(self, progress: float) -> None:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sslrun.nn.heads import mlp
+
 
 class Prototypes(nn.Module):
     """Cosines of rows with K directions: a linear layer without bias, weight-normalised with norms fixed at 1."""
@@ -30,21 +32,19 @@ class PrototypeHead(nn.Module):
     Args:
         in_dim, hidden_dim, bottleneck_dim: widths.
         prototypes: K.
+        batch_norm: BatchNorm in the hidden layers.
     """
 
-    def __init__(self, in_dim: int, *, hidden_dim: int, bottleneck_dim: int, prototypes: int) -> None:
+    def __init__(
+        self, in_dim: int, *, hidden_dim: int, bottleneck_dim: int, prototypes: int, batch_norm: bool = False
+    ) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(
-            nn.Linear(in_dim, hidden_dim),
-            nn.GELU(),
-            nn.Linear(hidden_dim, hidden_dim),
-            nn.GELU(),
-            nn.Linear(hidden_dim, bottleneck_dim),
-        )
-        for layer in self.mlp[::2]:
-            assert isinstance(layer, nn.Linear)
-            nn.init.trunc_normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
+        self.mlp = mlp(in_dim, hidden_dim, hidden_dim, bottleneck_dim, batch_norm=batch_norm, activation=nn.GELU)
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
         self.prototypes = Prototypes(bottleneck_dim, prototypes)
 
     def forward(self, x: Tensor) -> Tensor:

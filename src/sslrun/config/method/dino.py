@@ -16,6 +16,7 @@ class DINOConfig(MethodConfig):
 
     Attributes:
         hidden_dim, bottleneck_dim, prototypes: widths of the head: two hidden layers, what meets the prototypes, K.
+        head_batch_norm: BatchNorm in the hidden layers of the head.
         student_temperature: tau_s.
         teacher_temperature: tau_t, after its warm-up.
         teacher_temperature_start: tau_t in the first step.
@@ -29,6 +30,7 @@ class DINOConfig(MethodConfig):
     hidden_dim: int = MISSING
     bottleneck_dim: int = MISSING
     prototypes: int = MISSING
+    head_batch_norm: bool = False
     student_temperature: float = MISSING
     teacher_temperature: float = MISSING
     teacher_temperature_start: float = MISSING
