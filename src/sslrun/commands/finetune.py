@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from sslrun.commands.encoders import find_subject
 from sslrun.commands.probe import write_embedding
-from sslrun.commands.session import Session, print_resolved
+from sslrun.commands.session import Session
+from sslrun.commands.train import train
 from sslrun.config.command import FinetuneConfig
-from sslrun.config.compose import plain
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import TrainerConfig
@@ -33,8 +33,6 @@ from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.runs.encoders import Source
 from sslrun.training.checkpoints import BEST
-from sslrun.training.fit import fit
-from sslrun.training.loggers import MetricsFile, build_loggers
 from sslrun.training.plan import Plan, describe_plan, make_plan
 
 HELD_OUT = 0.2
@@ -93,28 +91,14 @@ def run(config: FinetuneConfig) -> float | None:
         **describe_plan(plan),
     }
     with session:
-        session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=encoder.inputs)
-        print_resolved(session, config, resolved)
-        metrics = MetricsFile(
-            session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
-        )
-        checkpoints = session.path / "checkpoints"
         watch = Validation(data, budget.split, budget.validation, plan, patience_epochs=config.patience_epochs)
-        trainer = fit(
-            method,
-            data,
-            dataset,
-            plan,
-            trainer_config=config.trainer,
-            seed=config.seed,
-            checkpoints=checkpoints,
-            loggers=build_loggers(config.logger, session.path, plain(config), metrics),
-            callbacks=[watch] if budget.validation else [],
-        )
-        if not trainer.is_global_zero:
+        callbacks: list[pl.Callback] = [watch] if budget.validation else []
+        if not train(
+            session, config, method, data, dataset, plan, resolved=resolved, inputs=encoder.inputs, callbacks=callbacks
+        ):
             return None
         if budget.validation:
-            load_best(method, checkpoints / BEST)
+            load_best(method, session.path / "checkpoints" / BEST)
         rows = evaluate(method, data, plan, session.path, encoder=subject.ref.name, config=config)
         method.encoder.save(session.path / "encoder")
         with replacing(session.path / "classifier.safetensors") as temporary:

@@ -123,9 +123,7 @@ def first_comment(text: str) -> str:
 def described(entry: Entry) -> str:
     """What follows the paper in the first line of a method's module; else the first line of the config's docstring."""
     of_module = _module_docstring(entry).partition("\n")[0]
-    if after_paper := re.match(
-        r"[^:(]*\([^)]*\): (.*)", of_module
-    ):  # SimCLR (Chen et al. 2020, arXiv:…): …
+    if after_paper := re.match(r"[^:(]*\([^)]*\): (.*)", of_module):  # SimCLR (Chen et al. 2020, arXiv:…): …
         return after_paper[1]
     own = (inspect.getdoc(entry.config) or "").partition("\n")[0]
     lists_attributes = re.match(r"\w+(, \w+)*: ", own)

@@ -7,15 +7,13 @@ from typing import Any
 import pytorch_lightning as pl
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.commands.session import Session, print_resolved
+from sslrun.commands.session import Session
+from sslrun.commands.train import train
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import plain
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method, check_fit
 from sslrun.monitors.health import Health
 from sslrun.report.html import write_report
-from sslrun.training.fit import fit
-from sslrun.training.loggers import MetricsFile, build_loggers
 from sslrun.training.plan import describe_plan, make_plan
 
 
@@ -50,24 +48,11 @@ def run(config: PretrainConfig) -> float | None:
     )
     resolved = {**data.describe(), **describe_plan(plan)}
     with session:
-        session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=data.encoder_inputs())
-        print_resolved(session, config, resolved)
-        metrics = MetricsFile(
-            session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
-        )
         health = Health(config.monitor, data, dataset, plan, seed=config.seed)
-        trainer = fit(
-            method,
-            data,
-            dataset,
-            plan,
-            trainer_config=config.trainer,
-            seed=config.seed,
-            checkpoints=session.path / "checkpoints",
-            loggers=build_loggers(config.logger, session.path, plain(config), metrics),
-            callbacks=[health],
-        )
-        if not trainer.is_global_zero:
+        inputs = data.encoder_inputs()
+        if not train(
+            session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=[health]
+        ):
             return None
         for name, encoder in method.encoders().items():
             encoder.save(session.path / "encoder" / ("" if name == "encoder" else name))

@@ -53,7 +53,7 @@ def run(config: ProbeConfig) -> float | None:
 
     session.parent = subject.ref.run
     with session:
-        print_resolved(session, config, resolved)
+        print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)
         rows, chosen, notes = [], {}, []
         for name, encoder in encoders(config, subject, data):

@@ -133,7 +133,7 @@ def describe_data(data: Data) -> dict[str, Any]:
     }
 
 
-def print_resolved(session: Session, config: CommandConfig, resolved: dict[str, str]) -> None:
+def print_resolved(session: Session, resolved: dict[str, str]) -> None:
     """The block that says what the configuration comes to here."""
     if global_rank() > 0:
         return

@@ -1,0 +1,54 @@
+"""Training inside a run folder: what `pretrain` and `finetune` share."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from sslrun.commands.session import Session, print_resolved
+from sslrun.config.command import FinetuneConfig, PretrainConfig
+from sslrun.config.compose import plain
+from sslrun.data.base import Data, Items
+from sslrun.methods.base import Method
+from sslrun.training.fit import fit
+from sslrun.training.loggers import MetricsFile, build_loggers
+from sslrun.training.plan import Plan
+
+
+def train(
+    session: Session,
+    config: PretrainConfig | FinetuneConfig,
+    method: Method,
+    data: Data,
+    dataset: Items,
+    plan: Plan,
+    *,
+    resolved: dict[str, str],
+    inputs: dict[str, Any],
+    callbacks: list[pl.Callback],
+) -> bool:
+    """Note and print what was resolved, then train from the folder's last checkpoint where there is one.
+
+    Args:
+        dataset: items of `data` to train on.
+        inputs: of the encoder, for run.json.
+
+    Returns:
+        Whether this process goes on to measure and write; further ranks are done.
+    """
+    session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=inputs)
+    print_resolved(session, resolved)
+    metrics = MetricsFile(
+        session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
+    )
+    trainer = fit(
+        method,
+        data,
+        dataset,
+        plan,
+        trainer_config=config.trainer,
+        seed=config.seed,
+        checkpoints=session.path / "checkpoints",
+        loggers=build_loggers(config.logger, session.path, plain(config), metrics),
+        callbacks=callbacks,
+    )
+    return trainer.is_global_zero
