@@ -39,6 +39,10 @@ class Validation(pl.Callback):
         self.every_steps = max(plan.steps_per_epoch, MIN_STEPS_BETWEEN)
         self._best, self._without_rise, self._checked = (-1.0, 0.0), 0, -1
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was killed between its early stop and its results stops again at once."""
+        trainer.should_stop = trainer.should_stop or self._out_of_patience
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -67,8 +71,11 @@ class Validation(pl.Callback):
         self._without_rise = 0 if improved else self._without_rise + 1
         if improved:
             next(c for c in trainer.callbacks if isinstance(c, Checkpoints)).save(trainer, BEST)  # type: ignore[attr-defined]
-        if self.patience is not None and self._without_rise >= self.patience:
-            trainer.should_stop = True
+        trainer.should_stop = trainer.should_stop or self._out_of_patience
+
+    @property
+    def _out_of_patience(self) -> bool:
+        return self.patience is not None and self._without_rise >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Counts that a resume goes on from."""
