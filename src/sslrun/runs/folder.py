@@ -90,7 +90,11 @@ def open_run(command: str, config: CommandConfig, *, parent: str | None = None) 
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
-        return _open(command, config, path, lock, parent=parent)
+        try:
+            return _open(command, config, path, lock, parent=parent)
+        except BaseException:
+            lock.close()
+            raise
     except OSError as error:
         raise RunError(f"run.dir={path} cannot be written: {error.strerror or error}") from error
 
@@ -144,7 +148,9 @@ def _lock(path: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.seek(0)
-        raise RunError(f"run.dir={path} is in use by {lock.read().strip() or 'another process'}") from error
+        holder = lock.read().strip() or "another process"
+        lock.close()
+        raise RunError(f"run.dir={path} is in use by {holder}") from error
     lock.truncate(0)
     lock.write(f"process {os.getpid()} on {os.uname().nodename}")
     lock.flush()

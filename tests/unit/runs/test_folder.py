@@ -22,6 +22,7 @@ def test_a_new_folder_has_config_and_manifest(tmp_path: Path) -> None:
     assert (manifest["status"], manifest["command"], run.resumed) == ("running", "pretrain", False)
     assert "method:" in (tmp_path / "a" / "config.yaml").read_text()
     assert manifest["versions"]["torch"]
+    run.end("interrupted")
 
 
 def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
@@ -29,7 +30,9 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> No
     with pytest.raises(RunError, match=r"is in use by process \d+ on "):
         open_run("pretrain", config(tmp_path))
     held.end("interrupted")
-    assert open_run("pretrain", config(tmp_path)).resumed
+    again = open_run("pretrain", config(tmp_path))
+    assert again.resumed
+    again.end("interrupted")
 
 
 def test_another_configuration_is_refused_with_its_difference(tmp_path: Path) -> None:
