@@ -128,5 +128,6 @@ def quiet() -> None:
         ".*Checkpoint directory .* exists.*",
         ".*No `val_dataloader`.*",
         ".*smaller than the logging interval.*",
+        ".*ended before the epoch ended.*",  # the loader starts at any step
     ):
         warnings.filterwarnings("ignore", message)

@@ -1,0 +1,65 @@
+"""Every method: stopped between two steps and continued, it ends with the bits of a run that was not stopped.
+
+Queues, centres, prototypes, momentum copies, masks and the micro-batches of an accumulation are in it.
+"""
+
+import itertools
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from small import BACKBONES, method_names, needs_tokens, small_config
+from sslrun.commands.pretrain import run
+from sslrun.config.backbone import TimmConfig
+from sslrun.config.command import PretrainConfig
+from sslrun.runs import signals
+
+STEPS, STOPPED_AT = 6, 3
+
+
+def config_for(name: str, folder: Path) -> PretrainConfig:
+    overrides = [
+        "augmentation=digits", "loader.batch_size=32", "loader.workers=0", f"trainer.steps={STEPS}",
+        "trainer.accumulate=2", "trainer.precision=fp32", "monitor.every_epochs=0", f"run.dir={folder}",
+    ]  # fmt: skip
+    config = small_config(name, overrides, mask_patch_size=4)
+    if needs_tokens(name):
+        config.backbone = TimmConfig(**vars(BACKBONES["vit"]) | {"patch_size": 2})
+    return config
+
+
+def state(folder: Path) -> dict[str, Any]:
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == STEPS
+    return {**saved["state_dict"], **flatten(saved["optimizer_states"])}
+
+
+def flatten(value: Any, path: str = "optimizer") -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {k: v for name, item in value.items() for k, v in flatten(item, f"{path}.{name}").items()}
+    if isinstance(value, list):
+        return flatten(dict(enumerate(value)), path)
+    return {path: value}
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_stopped_and_continued_it_is_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    run(config_for(name, whole))
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        asked = itertools.count(1)  # once a step
+        patch.setattr(signals, "received", lambda: signal.SIGTERM if next(asked) >= STOPPED_AT else None)
+        run(config_for(name, stopped))
+    assert torch.load(stopped / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STOPPED_AT
+    run(config_for(name, stopped))
+    first, second = state(whole), state(stopped)
+    assert first.keys() == second.keys()
+    different = [
+        key
+        for key, value in first.items()
+        if not (torch.equal(value, second[key]) if isinstance(value, torch.Tensor) else value == second[key])
+    ]
+    assert different == []
