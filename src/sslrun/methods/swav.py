@@ -48,7 +48,8 @@ class SwAV(Method):
         super().__init__()
         self.config = config
         self.encoder = encoder
-        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim)
+        dims = (encoder.num_features, config.hidden_dim, config.out_dim)
+        self.projector = mlp(*dims, last_batch_norm=config.output_batch_norm)
         self.prototypes = nn.Parameter(F.normalize(torch.randn(config.prototypes, config.out_dim), dim=1))  # (K, P)
         size = config.queue_size
         self.queue = Queue(size, ASSIGNED * config.out_dim) if size else None  # both projections of an image in a row

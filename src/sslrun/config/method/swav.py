@@ -12,17 +12,23 @@ from sslrun.config.schema import MethodConfig
 @register("method", "swav", target="sslrun.methods.swav:SwAV", paper="Caron et al. 2020, arXiv:2006.09882")
 @dataclass(kw_only=True)
 class SwAVConfig(MethodConfig):
-    """hidden_dim, out_dim: widths of the projector; prototypes: K; temperature: tau of eq. 2.
+    """SwAV.
 
-    epsilon, iterations: of Sinkhorn-Knopp.
-    queue_size: past projections that join the batch in the assignment, 0 for none; queue_start: share of the run
-    before they do.
-    frozen: share of the run in which the prototypes stand still.
+    Attributes:
+        hidden_dim, out_dim: widths of the projector.
+        output_batch_norm: BatchNorm without affine on the projector's output.
+        prototypes: K.
+        temperature: tau of eq. 2.
+        epsilon, iterations: of Sinkhorn-Knopp.
+        queue_size: past projections that join the batch in the assignment; 0 for none.
+        queue_start: share of the run before they do.
+        frozen: share of the run in which the prototypes stand still.
     """
 
     kind: str = "swav"
     hidden_dim: int = MISSING
     out_dim: int = MISSING
+    output_batch_norm: bool = False
     prototypes: int = MISSING
     temperature: float = MISSING
     epsilon: float = MISSING
