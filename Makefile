@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO := runs/demo
-XDIST := -n 2 --dist loadscope
+XDIST := -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 
