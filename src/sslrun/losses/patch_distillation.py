@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def patch_distillation(outputs: Tensor, targets: Tensor, *, weights: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of masked patches with what the teacher sees there (Zhou et al. 2022, arXiv:2111.07832, eq. 2).
+    """Cross-entropy of masked patches with what the teacher sees there (Zhou et al. 2022, arXiv:2111.07832, eq. 3).
 
     Args:
         outputs: (M, K) of the student at masked patches.

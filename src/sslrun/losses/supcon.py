@@ -16,7 +16,7 @@ def supcon(
 ) -> Tensor:
     """L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2), mean over anchors.
 
-    The authors' code multiplies it by the temperature (TensorFlow) or by temperature / 0.07 (PyTorch); eq. 2 does not.
+    In training the authors multiply it by the temperature (section 4.5; by temperature / 0.07 in PyTorch); not here.
 
     Args:
         z: (M, D) projections, the anchors; all views of all samples. Any scale.

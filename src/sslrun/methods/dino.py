@@ -82,7 +82,7 @@ class DINO(Method):
         return ((outputs.float() - center.value) / self.teacher_temperature).softmax(dim=1)
 
     def after_backward(self, progress: float) -> None:
-        """The prototypes rest at first, which keeps the start stable (appendix A)."""
+        """The prototypes rest at first, which keeps the start stable (authors' code)."""
         if progress < self.config.frozen:
             self.head.prototypes.weight.grad = None
 
@@ -98,7 +98,7 @@ class DINO(Method):
         self.center.follow(momentum=self.config.center_momentum)
 
     def encoders(self) -> dict[str, Encoder]:
-        """The teacher, which is better than the student all through training (section 5.2)."""
+        """The teacher, which is better than the student all through training (section 3.1)."""
         return {"encoder": self.teacher_encoder}
 
     def project(self, features: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class IBOT(DINO):
         self.masks.begin(progress)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Eq. 3 of DINO on pooled outputs and eq. 2 on masked patches."""
+        """Eq. 2 on pooled outputs, as in DINO, and eq. 3 on masked patches."""
         config, views = self.config, batch["views"]  # V x (B, C, h, w), the large ones first
         large = large_views(views)  # G x (B, C, H, W)
         x = torch.cat(large)  # (GB, C, H, W)

@@ -75,5 +75,5 @@ class IJEPA(Method):
         ema_update(self.target_encoder, self.encoder, decay=linear(self.config.decay_start, 1.0, progress))
 
     def encoders(self) -> dict[str, Encoder]:
-        """The target encoder, which the paper evaluates (section 4)."""
+        """The target encoder, which the paper evaluates (appendix A.1)."""
         return {"encoder": self.target_encoder}

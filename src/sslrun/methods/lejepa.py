@@ -5,7 +5,8 @@ What keeps embeddings from collapsing is a test: along random directions they mu
 Formula:
     loss = (1 - lambda) mean over views |z_v - mean of global z|^2 + lambda mean over a of EP({z . a})
 
-    a: random directions; EP: the Epps-Pulley distance of a sample from a standard normal (eq. 7, 8, algorithms 1, 2).
+    a: random directions; EP: the Epps-Pulley distance of a sample from a standard normal (section 5.1,
+    algorithms 1 and 2).
 
 When to choose it:
     One number to set (lambda), no slow copy, no predictor, no schedule of temperatures, and a loss that tells how good
@@ -49,7 +50,7 @@ class LeJEPA(Method):
         self.seed = round(progress * 2**53)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Eq. 7 and 8 by algorithms 1 and 2."""
+        """Section 5.1 by algorithms 1 and 2."""
         views = batch["views"]
         encoded = encode_views(self.encoder, views)  # V x (B, D)
         z = self.projector(torch.cat(encoded)).float().unflatten(0, (len(views), -1))  # (V, B, P)

@@ -5,7 +5,8 @@ The neighbour is looked up in a queue of past projections; the negatives are the
 Formula:
     loss = -log( exp(nn(z_1) . p_2 / tau) / sum_j exp(nn(z_1) . p_2j / tau) ),  and with the views changed about
 
-    nn(z): the queue's row nearest to the projection z; p: predictions; j: the batch (eq. 3, algorithm 1).
+    nn(z): the queue's row nearest to the projection z; p: predictions; j: the batch (eq. 3). Section 3.3 also adds
+    the softmax over the neighbours of the batch; not here, nor in solo-learn.
 
 When to choose it:
     Contrastive learning with weaker augmentations: a neighbour is a variation that no augmentation makes. It needs some
@@ -30,7 +31,7 @@ from sslrun.nn.views import encode_views
 
 
 class NNCLR(Method):
-    """Algorithm 1; no gradient flows into the neighbours."""
+    """Section 3; no gradient flows into the neighbours."""
 
     batch_type = ViewsBatch
     views = 2
@@ -46,7 +47,7 @@ class NNCLR(Method):
         self.support = Queue(config.queue_size, config.out_dim)  # Q
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Algorithm 1; the first view's projections go to the support set."""
+        """Eq. 3 both ways; the first view's projections go to the support set."""
         y1, y2 = encode_views(self.encoder, batch["views"][:2], joint=self.config.joint_views)  # 2 x (B, D)
         z1, z2 = (self.projector(y) for y in (y1, y2))  # 2 x (B, P)
         p1, p2 = (self.predictor(z) for z in (z1, z2))  # 2 x (B, P)

@@ -37,7 +37,7 @@ class SimCLR(Method):
         super().__init__()
         self.config = config
         self.encoder = encoder
-        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim)  # g, section 4.2
+        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim)  # g, section 2.3
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Algorithm 1; both views go through the encoder in one batch, as in the authors' code."""

@@ -35,7 +35,7 @@ ASSIGNED = 2
 
 
 class SwAV(Method):
-    """Section 3 and listing A.1; assignments are over the batch of all ranks and the queue.
+    """Section 3 and appendix A.1; assignments are over the batch of all ranks and the queue.
 
     Ranks share the projections of the two assigned views (128 numbers a row) and each computes all scores; the scores
     themselves would be 3000.
@@ -89,7 +89,7 @@ class SwAV(Method):
         ]
 
     def after_backward(self, progress: float) -> None:
-        """Prototypes stand still at first, appendix A."""
+        """Prototypes stand still at first, appendix A.1."""
         if progress < self.config.frozen and self.prototypes.grad is not None:
             self.prototypes.grad.zero_()
 
