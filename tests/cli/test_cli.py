@@ -1,6 +1,7 @@
 """The command line as a person meets it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_completion(line: str, expected: str, tmp_path: Path) -> None:
 
 def test_cfg_job_and_help_work_behind_a_command(tmp_path: Path) -> None:
     assert "decay_start: 0.996" in sslrun("pretrain", "method=byol", "--cfg", "job", cwd=tmp_path).stdout
-    assert "method: byol, simclr" in sslrun("pretrain", "--help", cwd=tmp_path).stdout
+    assert re.search(r"^method: .*\bbyol, .*\bsimclr\b", sslrun("pretrain", "--help", cwd=tmp_path).stdout, re.M)
     assert list(tmp_path.iterdir()) == []
 
 
