@@ -1,13 +1,13 @@
 """Block-wise masks of patches (Bao et al. 2022, arXiv:2106.08254, algorithm 1), for all images of a batch at once."""
 
 import math
-import struct
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sslrun.core import dist
+from sslrun.core.seeds import step_seed
 
 ROUNDS = 16
 """Blocks that are tried for an image."""
@@ -96,5 +96,5 @@ class BlockMasks:
 
     def _numbers(self, *shape: int) -> Tensor:
         """Uniform in [0, 1)."""
-        bits = struct.unpack("<2I", struct.pack("<d", self._progress))
-        return torch.from_numpy(np.random.default_rng([*bits, self._micro_batch]).random(shape, dtype=np.float32))
+        rng = np.random.default_rng(step_seed(self._progress, self._micro_batch))
+        return torch.from_numpy(rng.random(shape, dtype=np.float32))

@@ -8,6 +8,7 @@ import torch
 from small import random_batch, small_method
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.lejepa import LeJEPAConfig
+from sslrun.losses.sigreg import random_directions
 
 GOOD = {
     "hidden_dim": 8, "out_dim": 8, "sigreg_weight": 0.05, "directions": 16, "knots": 17, "domain": 5.0,
@@ -61,3 +62,15 @@ def test_directions_are_new_each_step_and_a_function_of_progress() -> None:
         method.before_step(progress)
         losses.append(method(batch).logs["sigreg"].item())
     assert losses[0] == losses[2] != losses[1]
+
+
+@pytest.mark.parametrize("steps", [1024, 1000])
+def test_no_two_steps_share_their_directions(steps: int) -> None:
+    """Steps whose progress differs in the high bits alone, too: with 1024 of them it is k / 2^10."""
+    method: Any = small_method("lejepa", "vit")
+    drawn = set()
+    for step in range(steps):
+        method.before_step(step / steps)
+        directions = random_directions(1, 4, seed=method.seed, device=torch.device("cpu"))
+        drawn.add(tuple(directions[0].tolist()))
+    assert len(drawn) == steps
