@@ -22,6 +22,20 @@ def test_rows_come_in_rank_order_and_gradients_are_summed_over_ranks(pool: Any) 
         assert gradient.unique().tolist() == [30.0]  # 10 from rank 0's loss and 20 from rank 1's
 
 
+def gather_and_add() -> torch.Tensor:
+    """The gradient of a sum goes to both of its terms as one tensor."""
+    x, other = torch.zeros(2, 3, requires_grad=True), torch.zeros(4, 3, requires_grad=True)
+    beside = 3 * other  # made before the gathered rows: its backward comes after theirs
+    (dist.gather(x) + beside).backward(torch.full((4, 3), 2.0))
+    assert other.grad is not None
+    return other.grad
+
+
+def test_what_is_beside_it_keeps_its_own_gradient(pool: Any) -> None:
+    for gradient in pool.run(__file__, "gather_and_add"):
+        assert gradient.unique().tolist() == [6.0]
+
+
 def test_alone_it_is_the_identity() -> None:
     x = torch.randn(2, 3, requires_grad=True)
     assert dist.gather(x) is x

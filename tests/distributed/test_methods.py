@@ -1,4 +1,4 @@
-"""Two ranks equal one process, in loss and in every parameter's gradient."""
+"""Two ranks equal one process, in loss, in every parameter's gradient, and in queues and centres after the step."""
 
 from typing import Any
 
@@ -9,11 +9,19 @@ from torch import Tensor
 from small import BACKBONES, CLASSES, method_names, needs_tokens, random_batch, small_config
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
+from sslrun.config.method.ibot import Centering
 from sslrun.config.schema import BackboneConfig
 from sslrun.core import dist
 from sslrun.methods.base import build_method
 
 ROWS, SIZE = 8, 8
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in method_names()}
+VARIANTS |= {
+    "dinov2": ("ibot", {"centering": Centering.sinkhorn, "koleo_weight": 0.1, "shared_head": False}),
+    "mocov2 symmetric": ("mocov2", {"symmetric": True}),
+    "swav with queue": ("swav", {"queue_size": ROWS, "queue_start": 0.0}),
+}
+"""Every method as it is, and with options that gather more."""
 INPUTS = {"channels": 3, "image_size": SIZE, "mean": None, "std": None, "classes": CLASSES}
 
 
@@ -45,36 +53,49 @@ def without_batch_norm(module: torch.nn.Module) -> None:
         without_batch_norm(child)
 
 
-def loss_and_gradients(name: str, rows: slice) -> tuple[float, dict[str, Tensor]]:
-    """Loss and gradients of `rows` of the batch, averaged over ranks as DDP does."""
-    config = small_config(name)
+def step(variant: str, rows: slice) -> tuple[float, dict[str, Tensor], dict[str, Tensor]]:
+    """Loss and gradients of `rows` of the batch, averaged over ranks as DDP does, and the buffers after the step.
+
+    It is the second step: what a queue took in the first is read in it.
+    """
+    name, options = VARIANTS[variant]
+    config = small_config(name, **options)
     torch.manual_seed(0)
     encoder = build_encoder(BACKBONES["vit"], INPUTS) if needs_tokens(name) else Linear()
     method = build_method(config.method, encoder)
     without_batch_norm(method)
     batch = random_batch(method, rows=ROWS, size=SIZE)
     mine = {k: [v[rows] for v in value] if k == "views" else value[rows] for k, value in batch.items()}
-    loss = method(mine).loss
-    loss.backward()
+    for progress in (0.25, 0.5):
+        method.zero_grad()
+        method.before_step(progress)
+        loss = method(mine).loss
+        loss.backward()
+        method.after_step(progress)
     gradients = {n: p.grad for n, p in method.named_parameters() if p.grad is not None}
     value = loss.detach()
     if dist.world_size() > 1:
         for tensor in (value, *gradients.values()):
             torch.distributed.all_reduce(tensor)
             tensor /= dist.world_size()
-    return float(value), gradients
+    return float(value), gradients, dict(method.named_buffers())
 
 
-def on_rank(name: str) -> tuple[float, dict[str, Tensor]]:
+def on_rank(variant: str) -> tuple[float, dict[str, Tensor], dict[str, Tensor]]:
     rows = ROWS // dist.world_size()
-    return loss_and_gradients(name, slice(dist.rank() * rows, (dist.rank() + 1) * rows))
+    return step(variant, slice(dist.rank() * rows, (dist.rank() + 1) * rows))
 
 
-@pytest.mark.parametrize("name", method_names())
-def test_two_ranks_equal_one_process(pool: Any, name: str) -> None:
-    loss, gradients = loss_and_gradients(name, slice(None))
-    for rank_loss, rank_gradients in pool.run(__file__, "on_rank", name=name):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_two_ranks_equal_one_process(pool: Any, variant: str) -> None:
+    loss, gradients, buffers = step(variant, slice(None))
+    first, second = pool.run(__file__, "on_rank", variant=variant)
+    for rank_loss, rank_gradients, rank_buffers in (first, second):
         assert rank_loss == pytest.approx(loss, rel=1e-5)
-        assert rank_gradients.keys() == gradients.keys()
+        assert rank_gradients.keys() == gradients.keys() and rank_buffers.keys() == buffers.keys()
         for key, gradient in gradients.items():
             torch.testing.assert_close(rank_gradients[key], gradient, rtol=1e-4, atol=1e-6)
+        for key, buffer in buffers.items():
+            torch.testing.assert_close(rank_buffers[key], buffer, rtol=1e-4, atol=1e-6)
+    for key, buffer in first[2].items():  # DDP sends no buffers: they are the same as they are made
+        assert torch.equal(buffer, second[2][key]), key
