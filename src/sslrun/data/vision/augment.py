@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig, ViewConfig
 from sslrun.data.vision.resize import fit
 from sslrun.data.vision.transforms import Builder, ImageFacts, try_out
@@ -69,7 +70,7 @@ class Policy:
 
     Raises:
         ConfigError: no such transform or argument, a value that the transform refuses, or a transform that fails on
-            images of so many channels.
+            images of so many channels; small views before large ones.
     """
 
     def __init__(self, config: AugmentationConfig, facts: ImageFacts) -> None:
@@ -86,6 +87,10 @@ class Policy:
             view(try_out(view.transforms, side=side, facts=facts))  # each for itself, then in a row
             self._views += [view] * kind.count
         self.left_out = tuple(dict.fromkeys(left_out))
+        if list(self.sides) != sorted(self.sides, reverse=True):
+            raise ConfigError(
+                f"augmentation.views must come largest first, got sides of {', '.join(map(str, self.sides))} pixels"
+            )
 
     def __len__(self) -> int:
         return len(self._views)

@@ -99,6 +99,12 @@ def test_multi_crop_sides_follow_image_size():
     assert [v.shape[0] for v in multi.views(noise(), seed=0, epoch=0, index=0)] == [32, 32, 16, 16, 16, 10]
 
 
+def test_small_views_before_large_ones_are_refused():
+    views = [ViewConfig(size=0.5, transforms=[]), ViewConfig(transforms=[])]
+    with pytest.raises(ConfigError, match=r"augmentation\.views must come largest first, got sides of 16, 32 pixels"):
+        Policy(AugmentationConfig(name="turned", views=views), ImageFacts(image_size=32, channels=3))
+
+
 def test_unsuitable_transforms_are_left_out_and_crops_kept_large(policy):
     facts = ImageFacts(
         image_size=8, channels=1, unsuitable=["HorizontalFlip", "ColorJitter", "ToGray"], min_crop_scale=0.5
