@@ -128,6 +128,7 @@ def quiet() -> None:
         ".*Checkpoint directory .* exists.*",
         ".*No `val_dataloader`.*",
         ".*smaller than the logging interval.*",
+        ".*`broadcast_buffers` is deprecated.*",  # its successor is not in the oldest torch that is allowed
         ".*ended before the epoch ended.*",  # the loader starts at any step
     ):
         warnings.filterwarnings("ignore", message)
