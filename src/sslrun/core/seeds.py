@@ -1,4 +1,4 @@
-"""Seeds of what is drawn anew at each step: functions of progress, so that a resume draws the same and saves nothing."""
+"""Seeds of what is drawn anew at each step: functions of progress, so that a resume draws the same without saving."""
 
 import struct
 
