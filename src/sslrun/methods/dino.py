@@ -26,7 +26,7 @@ from sslrun.core.schedules import cosine, linear
 from sslrun.losses.swapped import swapped_prediction
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.center import Center
-from sslrun.nn.ema import drop_nothing, ema_update, frozen_copy
+from sslrun.nn.ema import ema_update, frozen_copy
 from sslrun.nn.prototypes import PrototypeHead
 from sslrun.nn.views import encode_views, large_views
 
@@ -42,7 +42,7 @@ class DINO(Method):
         self.config = config
         self.encoder = encoder
         self.head = self.new_head()
-        self.teacher_encoder = drop_nothing(frozen_copy(self.encoder))
+        self.teacher_encoder = frozen_copy(self.encoder)
         self.teacher_head = frozen_copy(self.head)
         self.center = Center(config.prototypes)
         self.teacher_temperature = config.teacher_temperature_start

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
+from sslrun.config.errors import ConfigError
 from sslrun.config.method.mocov2 import MoCoV2Config, ShuffledBatchNorm
 from sslrun.core import dist
 from sslrun.core.batch import ViewsBatch
@@ -95,4 +96,9 @@ class MoCoV2(Method):
 
     def _in_groups(self, encoder: nn.Module, x: Tensor) -> Tensor:
         """Each of `bn_splits` groups has BatchNorm statistics of its own, as if on a GPU of its own."""
+        if len(x) < 2 * self.config.bn_splits:
+            raise ConfigError(
+                f"method.bn_splits={self.config.bn_splits} leaves groups of less than 2 of a device's {len(x)} images; "
+                f"choose at most {len(x) // 2}, or a larger loader.batch_size"
+            )
         return torch.cat([encoder(group) for group in x.tensor_split(self.config.bn_splits)])

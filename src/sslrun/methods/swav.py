@@ -90,8 +90,8 @@ class SwAV(Method):
 
     def after_backward(self, progress: float) -> None:
         """Prototypes stand still at first, appendix A.1."""
-        if progress < self.config.frozen and self.prototypes.grad is not None:
-            self.prototypes.grad.zero_()
+        if progress < self.config.frozen:
+            self.prototypes.grad = None
 
     def after_step(self, progress: float) -> None:
         """Prototypes back to the unit sphere; the batch into the queue."""

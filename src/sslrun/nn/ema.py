@@ -11,12 +11,15 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def frozen_copy(network: M) -> M:
-    """A copy that takes no gradient; it stays in train mode, so that its BatchNorm follows its own batches."""
-    return copy.deepcopy(network).requires_grad_(False)
+    """A copy without gradient; it stays in train mode, so that its BatchNorm follows its own batches.
+
+    Without dropout and stochastic depth too, so that it sees with all of its layers.
+    """
+    return drop_nothing(copy.deepcopy(network).requires_grad_(False))
 
 
 def drop_nothing(network: M) -> M:
-    """Switch off dropout and stochastic depth for good, where a teacher sees with all of its layers."""
+    """Switch off dropout and stochastic depth for good."""
     for module in network.modules():
         if isinstance(module, DropPath):
             module.drop_prob = 0.0

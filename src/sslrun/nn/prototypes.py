@@ -23,7 +23,8 @@ class Prototypes(nn.Module):
         return self._cosines(F.normalize(x.float(), dim=-1).mean(dim=0, keepdim=True))
 
     def _cosines(self, x: Tensor) -> Tensor:
-        return F.linear(x, F.normalize(self.weight, dim=1))
+        with torch.autocast(x.device.type, enabled=False):  # a temperature of .04 makes much of bf16's last bits
+            return F.linear(x, F.normalize(self.weight.float(), dim=1))
 
 
 class PrototypeHead(nn.Module):

@@ -89,8 +89,8 @@ def lr_factor(config: ScheduleConfig, *, step: int, total_steps: int, warmup_ste
 
 
 def warmup_steps(config: ScheduleConfig, *, total_steps: int, steps_per_epoch: int) -> int:
-    """Length of the warm-up: `warmup_epochs`, but at most a tenth of the run."""
-    return min(round(config.warmup_epochs * steps_per_epoch), total_steps // 10)
+    """Length of the warm-up: `warmup_epochs`, but at most `warmup_share` of the run."""
+    return min(round(config.warmup_epochs * steps_per_epoch), math.floor(total_steps * config.warmup_share + 1e-9))
 
 
 def set_lr(optimizer: Optimizer, factor: float) -> None:

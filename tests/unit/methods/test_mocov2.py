@@ -104,6 +104,12 @@ def test_groups_have_batch_norm_statistics_of_their_own() -> None:
     assert not torch.allclose(*(method._in_groups(method.encoder, images)[:4] for images in (x, other)))
 
 
+def test_groups_of_one_image_are_refused() -> None:
+    method = small(bn_splits=5)
+    with pytest.raises(ConfigError, match=r"method.bn_splits=5 leaves groups of less than 2 of a device's 8 images"):
+        method(random_batch(method))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

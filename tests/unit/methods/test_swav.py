@@ -58,7 +58,7 @@ def test_prototypes_are_frozen_at_first(method: Any) -> None:
         method.zero_grad()
         method(random_batch(method)).loss.backward()
         method.after_backward(progress)
-        assert bool(method.prototypes.grad.abs().sum() > 0) is moves
+        assert (method.prototypes.grad is not None) is moves
         assert all(p.grad is not None for p in method.projector.parameters())
 
 

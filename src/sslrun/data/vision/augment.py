@@ -12,7 +12,9 @@ from sslrun.data.vision.resize import fit
 from sslrun.data.vision.transforms import Builder, ImageFacts, try_out
 
 PATCH = 4
-"""Shares of the image's side come to a multiple of it, so that small crops are whole patches of a small ViT."""
+"""Shares of a small image's side come to a multiple of it, so that crops are whole patches of a small ViT."""
+SMALL = 64
+"""Below this side; of larger images a policy's share is of its own patches (96 = 6 x 16 or 98 = 7 x 14 of 224)."""
 
 
 class Randomness:
@@ -114,4 +116,7 @@ def side_of(view: ViewConfig, *, image_size: int) -> int:
     """A view's side in pixels."""
     if view.size is None:
         return image_size
-    return max(1, round(image_size * view.size / PATCH)) * PATCH if view.size < 1 else round(view.size)
+    if view.size >= 1:
+        return round(view.size)
+    side = image_size * view.size
+    return max(1, round(side / PATCH)) * PATCH if side < SMALL else round(side)

@@ -85,6 +85,10 @@ def test_shares_of_the_side_are_whole_patches(image_size, side):
     assert side_of(ViewConfig(size=0.4286), image_size=image_size) == side  # 96 of 224
 
 
+def test_patches_of_14_have_their_own_share():
+    assert side_of(ViewConfig(size=0.4375), image_size=224) == 98
+
+
 def test_multi_crop_sides_follow_image_size():
     config = AugmentationConfig(
         name="multi",
