@@ -92,11 +92,18 @@ def _choice(group: str, name: str, path: Path) -> Choice:
         return Choice(name=name, description=problem, paper="", modality="", path=str(path))
     return Choice(
         name=name,
-        description=first_comment(text) or (described(entry) if entry else _values(text)),
+        description=_description(name, text, entry),
         paper=entry.paper if entry else "",
         modality=entry.modality if entry else "",
         path=str(path),
     )
+
+
+def _description(name: str, text: str, entry: Entry | None) -> str:
+    """A method's own file is described by its paper's idea; the comments of such files are notes on numbers."""
+    if entry is not None and entry.group == "method" and entry.kind == name:
+        return described(entry)
+    return first_comment(text) or (described(entry) if entry else _values(text))
 
 
 def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
