@@ -3,9 +3,9 @@
 That the target takes no gradient is what keeps it from collapse.
 
 Formula:
-    loss = -1/2 (cos(p_1, stop(z_2)) + cos(p_2, stop(z_1)))
+    loss = 1 - 1/2 (cos(p_1, stop(z_2)) + cos(p_2, stop(z_1)))
 
-    z: projections; p: predictions; stop: no gradient (eq. 1 and 2).
+    z: projections; p: predictions; stop: no gradient (eq. 4, which leaves the 1 out).
 
 When to choose it:
     The simplest to run: no negatives, no slow copy, small batches. It is the least forgiving too: without its
