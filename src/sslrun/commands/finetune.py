@@ -64,7 +64,7 @@ def run(config: FinetuneConfig) -> float | None:
     """
     session = Session("finetune", config)
     if session.tell_finished():
-        return session.value("finetune", "top1")
+        return session.value
     pl.seed_everything(config.seed, verbose=False)
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     if subject.ref.source is Source.pixels:
@@ -106,7 +106,7 @@ def run(config: FinetuneConfig) -> float | None:
         session.finish(rows, data=data)
     report = write_report(session.path)
     sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")
-    return session.value("finetune", "top1")
+    return session.value
 
 
 def choose_labels(labels: Any, data: Data, *, seed: int) -> Budget:

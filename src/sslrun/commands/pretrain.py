@@ -25,7 +25,7 @@ def run(config: PretrainConfig) -> float | None:
     """
     session = Session("pretrain", config)
     if session.tell_finished():
-        return session.value("linear", "top1")
+        return session.value
     pl.seed_everything(config.seed, verbose=False)
     data = build_data(config.dataset)
     batch_type = check_fit(
@@ -60,7 +60,7 @@ def run(config: PretrainConfig) -> float | None:
         session.finish(rows, data=data, warnings=health.warnings)
     report = write_report(session.path)
     _closing_lines(session.path, report, rows)
-    return session.value("linear", "top1")
+    return session.value
 
 
 def _closing_lines(path: Path, report: Path, rows: list[Any]) -> None:

@@ -41,7 +41,7 @@ def run(config: ProbeConfig) -> float | None:
     """
     session = Session("probe", config)
     if session.tell_finished():
-        return session.value("linear", "top1")
+        return session.value
     pl.seed_everything(config.seed, verbose=False)
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     data = build_data(subject.dataset)
@@ -68,7 +68,7 @@ def run(config: ProbeConfig) -> float | None:
     table = results_table([row for row in session.rows if row["metric"] == "top1"])
     report = write_report(session.path)
     sys.stdout.write(f"\n{table}\n\nreport   {report}\n")
-    return session.value("linear", "top1")
+    return session.value
 
 
 def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module]]:

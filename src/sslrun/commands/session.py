@@ -11,9 +11,11 @@ from sslrun.config.command import CommandConfig
 from sslrun.config.errors import SslrunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
+from sslrun.launch.slurm import requeue
 from sslrun.runs import signals
 from sslrun.runs.folder import RunFolder, open_run, refuse_changes
 from sslrun.runs.rank import global_rank
+from sslrun.runs.results import main_value, read_rows
 from sslrun.training.checkpoints import Interrupted
 
 EXIT_INTERRUPTED = 3
@@ -52,7 +54,8 @@ class Session:
             return
         if isinstance(error, Interrupted):
             self._run.end("interrupted")
-            print(f"\nstopped ({error}) and saved; continue with: sslrun resume {self.path}", file=sys.stderr)
+            again = "it is in the queue again" if requeue(str(error)) else f"continue with: sslrun resume {self.path}"
+            print(f"\nstopped ({error}) and saved; {again}", file=sys.stderr, flush=True)
             sys.exit(EXIT_INTERRUPTED)
         if error is not None:
             last = " ".join(str(error).split()) or type(error).__name__
@@ -111,15 +114,12 @@ class Session:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Rows of results.json; none before the run has finished."""
-        try:
-            rows: list[dict[str, Any]] = json.loads((self.path / "results.json").read_text())["rows"]
-        except FileNotFoundError:
-            return []
-        return rows
+        return read_rows(self.path)
 
-    def value(self, evaluation: str, metric: str) -> float | None:
-        """The first number of its kind in results.json, which is the encoder's own; None where there is none."""
-        return next((r["value"] for r in self.rows if r["evaluation"] == evaluation and r["metric"] == metric), None)
+    @property
+    def value(self) -> float | None:
+        """The command's main number in results.json; None where there is none."""
+        return main_value(self.path, self.command)
 
 
 def describe_data(data: Data) -> dict[str, Any]:

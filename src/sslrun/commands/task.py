@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
+from sslrun.config.command import CommandConfig
 from sslrun.config.compose import typed
 from sslrun.config.errors import ConfigError
+from sslrun.launch.process import visible_gpus
+from sslrun.launch.sweep import backend_of, launch_single, make_job
 
 
 def run_task(command: str, arguments: list[str], config: DictConfig) -> float | None:
@@ -27,6 +31,8 @@ def run_task(command: str, arguments: list[str], config: DictConfig) -> float | 
         refuse_idle_backbone(settings.overrides.task)
         checked = typed(command, config)
         checked.run.dir = str(folder)
+        if outside := _launch_outside(command, checked, settings, folder):
+            return outside[0]
         with read_write(settings), open_dict(settings):
             settings.run.dir = str(folder)
         # in single-run form: what Lightning's DDP launcher executes again for further ranks
@@ -36,6 +42,27 @@ def run_task(command: str, arguments: list[str], config: DictConfig) -> float | 
         return result
     finally:
         remove_if_empty(folder)  # Hydra made it; it stays if something was written
+
+
+def _launch_outside(command: str, checked: CommandConfig, hydra: DictConfig, folder: Path) -> list[float | None]:
+    """Run a single job by `hydra/launcher=process|slurm`: its number in a list; an empty list where it runs here.
+
+    Raises:
+        ConfigError: a sweep over several devices in this one process, where the second run would not start.
+    """
+    single = hydra.mode is not RunMode.MULTIRUN
+    launcher = hydra.runtime.choices["hydra/launcher"]
+    if single and launcher in ("process", "slurm"):
+        job = make_job(command, hydra.overrides.task, checked, hydra, folder=folder)
+        return [launch_single(job, backend_of(hydra))]
+    devices = getattr(getattr(checked, "trainer", None), "devices", 1)
+    several = len(visible_gpus()) > 1 if devices == "auto" else devices > 1
+    if not single and several and launcher == "basic":
+        raise ConfigError(
+            f"trainer.devices={devices} in a sweep: runs on several devices need processes of their own; "
+            "add hydra/launcher=process, or trainer.devices=1"
+        )
+    return []
 
 
 def remove_if_empty(folder: Path) -> None:

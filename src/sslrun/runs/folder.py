@@ -142,6 +142,18 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process works on the folder now."""
+    try:
+        with (path / ".lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _lock(path: Path) -> IO[str]:
     lock = (path / ".lock").open("a+")
     try:

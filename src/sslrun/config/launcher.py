@@ -1,0 +1,84 @@
+"""Where jobs run: `hydra/launcher=process` and `hydra/launcher=slurm`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sslrun.config.checks import check_range
+from sslrun.config.errors import ConfigError
+
+KEY = "hydra.launcher"
+
+
+@dataclass(kw_only=True)
+class ProcessConfig:
+    """Local subprocesses.
+
+    Attributes:
+        jobs: at a time; `auto` is one for each GPU that is visible, else 1. Each gets a GPU of its own where there are
+            several, and its share of the cores.
+    """
+
+    jobs: Any = "auto"
+
+    def __post_init__(self) -> None:
+        if self.jobs != "auto":
+            if isinstance(self.jobs, bool) or not isinstance(self.jobs, int):
+                raise ConfigError(f"{KEY}.jobs must be 'auto' or a whole number, got {self.jobs!r}")
+            check_range(f"{KEY}.jobs", self.jobs, at_least=1)
+
+
+@dataclass(kw_only=True)
+class SlurmConfig:
+    """A SLURM cluster: one array for the jobs of a sweep.
+
+    Attributes:
+        time: minutes, or anything that sbatch takes.
+        nodes: null takes `trainer.num_nodes`; a number sets it.
+        tasks_per_node: null takes `trainer.devices` where that is a number, else `gpus_per_node`, else 1; a number sets
+            `trainer.devices`.
+        signal_seconds: how long before the time limit a run is asked to save; SLURM may ask up to a minute earlier.
+        array_parallelism: jobs of a sweep that may run at a time.
+        wait: false submits and returns.
+        poll_seconds: between two looks at the queue.
+        retries: how often a run that crashed is put into the queue again; one that ends by a user's error never is.
+        sbatch: any other option of sbatch, without its dashes: `{qos: low, gpus: h100:4}`.
+        setup: shell lines before the run: modules, environments.
+        srun: further arguments of srun, as of a container plugin.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    time: Any = 60
+    nodes: int | None = None
+    tasks_per_node: int | None = None
+    gpus_per_node: int | None = None
+    cpus_per_task: int | None = None
+    mem: str | None = None
+    signal_seconds: int = 120
+    array_parallelism: int = 64
+    wait: bool = True
+    poll_seconds: float = 5.0
+    retries: int = 2
+    sbatch: dict[str, Any] = field(default_factory=dict)
+    setup: list[str] = field(default_factory=list)
+    srun: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in (
+            "nodes",
+            "tasks_per_node",
+            "gpus_per_node",
+            "cpus_per_task",
+            "signal_seconds",
+            "array_parallelism",
+        ):
+            check_range(f"{KEY}.{name}", getattr(self, name), at_least=1)
+        check_range(f"{KEY}.poll_seconds", self.poll_seconds, above=0)
+        check_range(f"{KEY}.retries", self.retries, at_least=0)
+        for option in self.sbatch:
+            if option.replace("-", "_") in ("array", "output", "error", "open_mode", "requeue", "signal", "parsable"):
+                raise ConfigError(f"{KEY}.sbatch.{option} cannot be set: restarts and logs depend on it")
+
+
+Launching = ProcessConfig | SlurmConfig
+"""Settings of a launcher that runs jobs outside this process."""

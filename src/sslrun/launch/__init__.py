@@ -1,0 +1,1 @@
+"""Jobs outside this process: plain command lines, run by local subprocesses or by SLURM. No torch."""

@@ -1,0 +1,138 @@
+"""A job: a command line in a run folder, and how it ended."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sslrun.core.atomic import write_json, write_text
+from sslrun.runs.manifest import now
+from sslrun.runs.results import main_value
+
+LOG = "log.txt"
+SCRIPT = "job.sh"
+RECORD = "job.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run, as it will be started.
+
+    Attributes:
+        number: within its sweep.
+        arguments: of `sslrun`, the command first; they name the folder.
+        folder: the run folder, absolute.
+        cwd: where relative paths in the arguments start.
+        nodes, tasks_per_node: processes that it trains in.
+    """
+
+    number: int
+    arguments: tuple[str, ...]
+    folder: Path
+    cwd: Path
+    nodes: int = 1
+    tasks_per_node: int = 1
+
+    @property
+    def log(self) -> Path:
+        """What the run prints."""
+        return self.folder / LOG
+
+    @property
+    def script(self) -> Path:
+        """The shell script that runs it; running it again by hand continues the run."""
+        return self.folder / SCRIPT
+
+    def write_script(self) -> None:
+        """Write `job.sh` into the run folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = shlex.join([sys.executable, "-m", "sslrun", *self.arguments])
+        write_text(self.script, f"#!/bin/bash\ncd {shlex.quote(str(self.cwd))} || exit 2\nexec {command}\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: as in run.json; `failed` where there is none; `submitted` where nobody waited.
+        value: the command's number, where it has one.
+        error: one line, where it failed.
+    """
+
+    job: Job
+    status: str
+    value: float | None = None
+    error: str | None = None
+
+
+def job_arguments(
+    command: str, task: Sequence[str], *, folder: Path, config_dirs: Sequence[str] = (), hydra: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The command line of one run: single, in `folder`, launched by nobody further."""
+    mine = ("run.dir=", "+run.dir=", "++run.dir=")
+    return (
+        command,
+        *(f"--config-dir={path}" for path in config_dirs),
+        *(o for o in task if not o.startswith(mine)),
+        *hydra,
+        f"run.dir={json.dumps(str(folder))}",
+        "hydra/launcher=basic",
+    )
+
+
+def write_record(job: Job, *, launcher: str, identity: str, task: int | None, script: Path | None) -> None:
+    """Write `job.json`: who runs this folder's job."""
+    record = {
+        "launcher": launcher,
+        "job": identity,
+        "task": task,
+        "submitted": now(),
+        "script": None if script is None else str(script),
+    }
+    write_json(job.folder / RECORD, record)
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """`job.json`; None where there is none."""
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
+    return record
+
+
+def outcome(job: Job) -> Outcome:
+    """How a job that does not run any more has ended, told from its folder."""
+    try:
+        manifest = json.loads((job.folder / "run.json").read_text())
+    except (OSError, json.JSONDecodeError):
+        return Outcome(job=job, status="failed", error=f"{last_error(job.log)}; see {job.log}")
+    status = manifest["status"]
+    if status == "finished":
+        return Outcome(job=job, status=status, value=main_value(job.folder, manifest["command"]))
+    if status == "pruned":
+        return Outcome(job=job, status=status)
+    if status == "interrupted":
+        return Outcome(job=job, status=status, error="stopped and saved; the same command continues it")
+    error = manifest.get("last_error") if status == "failed" else None
+    return Outcome(job=job, status="failed", error=f"{error or last_error(job.log)}; see {job.log}")
+
+
+def last_error(log: Path) -> str:
+    """The last line of a log that tells of an error, else its last line."""
+    try:
+        lines = [" ".join(line.split()) for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return "ended before it printed anything"
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["ended before it printed anything"])[-1]
+
+
+def say(line: str) -> None:
+    """Tell the user at once; numbers go to stdout, news to stderr."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
