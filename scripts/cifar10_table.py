@@ -2,9 +2,10 @@
 
     python scripts/cifar10_table.py [--minutes 6] [--seeds 1,2] [--methods simclr,byol] [--only-table]
 
-Each method trains with conf/experiment/cifar10-small/NAME.yaml for as many steps as its speed, measured over a few
-steps first, makes of the budget; then it is probed. The same command goes on where it stopped: a row that is there is
-not made again, and a run that is unfinished is continued. Run it alone on the machine: the budget is of wall time.
+Each method trains with conf/experiment/cifar10-small/NAME.yaml for as many steps as its speed makes of the budget; then
+it is probed. The speeds of all methods are measured first, over a few steps each: the machine must do nothing else
+meanwhile (afterwards other work only makes the minutes more, not the steps fewer). The same command goes on where it
+stopped: a row that is there is not made again, and a run that is unfinished is continued.
 `scripts/method_pages.py` then brings the methods' pages up to date.
 """
 
@@ -15,7 +16,6 @@ import json
 import math
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -60,37 +60,55 @@ def make_rows(options: argparse.Namespace) -> list[str]:
     """Append the rows that are missing; what failed, by name. The first seed of all methods comes first."""
     options.out.parent.mkdir(parents=True, exist_ok=True)
     failed = []
-    for seed in map(int, options.seeds.split(",")):
-        for method in options.methods.split(","):
-            rows = read_rows(options.out)
-            if (method, seed) in {(row["method"], row["seed"]) for row in rows}:
-                continue
-            try:
-                append(options.out, measure(method, seed, rows, options))
-            except subprocess.CalledProcessError as error:
-                if error.returncode == INTERRUPTED:
-                    sys.exit(INTERRUPTED)
-                failed.append(f"{method} with seed {seed}")
+    there = {(row["method"], row["seed"]) for row in read_rows(options.out)}
+    seeds, methods = [int(s) for s in options.seeds.split(",")], options.methods.split(",")
+    missing = [(method, seed) for seed in seeds for method in methods if (method, seed) not in there]
+    for method in dict.fromkeys(method for method, _ in missing):
+        calibrate(method, options)
+    for method, seed in missing:
+        try:
+            append(options.out, measure(method, seed, read_rows(options.out), options))
+        except subprocess.CalledProcessError as error:
+            if error.returncode == INTERRUPTED:
+                sys.exit(INTERRUPTED)
+            failed.append(f"{method} with seed {seed}")
     return failed
+
+
+def recipe(method: str, options: argparse.Namespace) -> list[str]:
+    """The command that trains a method."""
+    data = [f"dataset.train={options.train.resolve()}", f"dataset.test={options.test.resolve()}"]
+    return ["pretrain", f"experiment=cifar10-small/{method}", *data]
+
+
+def calibrate(method: str, options: argparse.Namespace) -> Path:
+    """The run folder of a few steps that tell a method's speed."""
+    folder = options.work / "calibration" / method
+    short = [f"trainer.steps={CALIBRATION_STEPS}", "monitor.every_epochs=0", "trainer.log_steps=10"]
+    sslrun(*recipe(method, options), *short, f"run.dir={folder}")
+    return folder
 
 
 def measure(method: str, seed: int, known: list[Row], options: argparse.Namespace) -> list[Row]:
     """Train and probe one method: its row, and those of the baselines that are not known yet for this seed."""
-    data = [f"dataset.train={options.train.resolve()}", f"dataset.test={options.test.resolve()}"]
-    recipe = ["pretrain", f"experiment=cifar10-small/{method}", *data]
-
-    calibration = options.work / "calibration" / method
-    short = [f"trainer.steps={CALIBRATION_STEPS}", "monitor.every_epochs=0", "trainer.log_steps=10"]
-    sslrun(*recipe, *short, f"run.dir={calibration}")
+    calibration = calibrate(method, options)
     config = load("pretrain", calibration / "config.yaml")
     assert isinstance(config, PretrainConfig)
     batch = config.loader.batch_size
-    steps = max(2, round(first_to_last_rate(calibration, batch=batch) * 60 * options.minutes / batch))
+    rate = first_to_last_rate(calibration, batch=batch)
+    steps = max(2, round(rate * 60 * options.minutes / batch))
     steps_per_epoch = read_json(calibration / "run.json")["data"]["train"] // batch
 
     run = options.work / f"{method}-{options.minutes:g}min-seed{seed}"
     halves = f"monitor.every_epochs={math.ceil(steps / 2) / steps_per_epoch}"  # checked half-way and at the end
-    sslrun(*recipe, f"trainer.steps={steps}", halves, "trainer.checkpoint_minutes=2", f"seed={seed}", f"run.dir={run}")
+    sslrun(
+        *recipe(method, options),
+        f"trainer.steps={steps}",
+        halves,
+        "trainer.checkpoint_minutes=2",
+        f"seed={seed}",
+        f"run.dir={run}",
+    )
 
     architecture = describe(config.backbone)
     there = {(row["method"], row["architecture"], row["seed"]) for row in known}
@@ -115,7 +133,7 @@ def measure(method: str, seed: int, known: list[Row], options: argparse.Namespac
         "steps": steps,
         "batch": batch,
         "minutes": manifest["seconds"] / 60,
-        "images_per_second": statistics.median(logged(run, "train/images_per_second").values()),
+        "images_per_second": rate,
         "rankme": list(logged(run, "health/rankme").values())[-1],
     }
     return [{"method": method, "architecture": architecture, **numbers(found, own), **trained, **facts}, *rows]
