@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO := runs/demo
+SLURM := ../shared/tools
 XDIST := -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
@@ -34,7 +35,7 @@ demo: setup ## pretrain on the embedded digits, probe, print the table and the r
 
 .PHONY: test
 test: setup ## the tests, within 10 minutes on 2 cores
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST) -m "not slow and not real and not recovery"
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST) -m "not slow and not real and not recovery and not slurm and not services"
 
 .PHONY: test-all
 test-all: setup ## all tiers: also real data and recovery
@@ -42,7 +43,16 @@ test-all: setup ## all tiers: also real data and recovery
 
 .PHONY: test-slow
 test-slow: setup ## only the tiers that `make test` leaves out
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST) -m "slow or real or recovery"
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST) -m "slow or real or recovery or services"
+
+.PHONY: test-slurm
+test-slurm: setup ## the tests against a real SLURM, started on this machine for them; needs root
+	@if [ "$$(id -u)" != 0 ] || [ ! -f $(SLURM)/start-slurm.sh ]; then \
+	  echo "skipped: needs root and $(SLURM)/start-slurm.sh"; exit 0; \
+	fi; \
+	bash $(SLURM)/start-slurm.sh && { \
+	  OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/slurm; code=$$?; \
+	  bash $(SLURM)/stop-slurm.sh; exit $$code; }
 
 .PHONY: check
 check: setup ## lint, format, types, import order

@@ -21,9 +21,9 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def finish(process: "subprocess.Popen[str]", *, code: int = 0) -> str:
+def finish(process: "subprocess.Popen[str]", *, code: int = 0, seconds: float = 240) -> str:
     """What it printed; it must end with `code`."""
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=seconds)
     assert process.returncode == code, output
     return output
 

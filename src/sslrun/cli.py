@@ -19,6 +19,7 @@ HYDRA_COMMANDS = {
 }
 PLAIN_COMMANDS = {
     "resume": "continue a run: sslrun resume RUN",
+    "sweep": "a sweep's page, at any time: sslrun sweep FOLDER",
     "export": "an encoder out of a run's checkpoint: sslrun export RUN FOLDER",
     "list": "methods, backbones, datasets, augmentations, optimizers, experiments",
     "doctor": "what this machine has, and how to get what is missing",
@@ -129,6 +130,7 @@ def _run_hydra(command: str, rest: list[str]) -> None:
             _report(error)
 
     task.__module__ = f"sslrun.{command}"  # Hydra names the job after it
+    rest.sort(key=lambda argument: argument not in ("-m", "--multirun"))  # Hydra's parser wants it before the overrides
     program = sys.argv[0]
     sys.argv = [program, *rest]  # what Hydra parses
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(task)()

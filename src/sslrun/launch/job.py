@@ -27,6 +27,7 @@ class Job:
         folder: the run folder, absolute.
         cwd: where relative paths in the arguments start.
         nodes, tasks_per_node: processes that it trains in.
+        done: whether its folder holds this run finished, so that there is nothing to start.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Job:
     cwd: Path
     nodes: int = 1
     tasks_per_node: int = 1
+    done: bool = False
 
     @property
     def log(self) -> Path:

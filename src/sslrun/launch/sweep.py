@@ -10,12 +10,13 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sslrun.config.command import CommandConfig
-from sslrun.config.compose import typed
+from sslrun.config.compose import differences, load, plain, typed
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.launcher import Launching, SlurmConfig
-from sslrun.launch.job import Job, Outcome, job_arguments, say
+from sslrun.launch.job import Job, Outcome, job_arguments, outcome, say
 from sslrun.launch.process import ProcessPool
 from sslrun.launch.slurm import Slurm
+from sslrun.runs.folder import MAY_DIFFER, read_manifest
 
 _composing = threading.Lock()
 """Hydra's composition keeps state in singletons; a sweeper may launch from several threads."""
@@ -80,7 +81,15 @@ def make_job(
     sources = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
     passed = [o for o in hydra.overrides.hydra if not o.lstrip("+~").startswith(_NOT_PASSED)]
     arguments = job_arguments(command, [*task, *shape], folder=folder, config_dirs=sources, hydra=passed)
-    return Job(number=number, arguments=arguments, folder=folder, cwd=Path.cwd(), nodes=nodes, tasks_per_node=tasks)
+    return Job(
+        number=number,
+        arguments=arguments,
+        folder=folder,
+        cwd=Path.cwd(),
+        nodes=nodes,
+        tasks_per_node=tasks,
+        done=_is_done(command, checked, folder),
+    )
 
 
 def launch_sweep(
@@ -90,11 +99,13 @@ def launch_sweep(
     jobs = [sweep_job(context, config, o, number=n) for n, o in enumerate(job_overrides, first)]
     for job, overrides in zip(jobs, job_overrides, strict=True):
         say(f"#{job.number} {' '.join(filter_overrides(overrides))}  {job.folder}")
-    outcomes = backend.run(jobs, folder=Path(config.hydra.sweep.dir).absolute())
-    for outcome in outcomes:
-        if outcome.status != "submitted":
-            say(f"#{outcome.job.number} {tell(outcome)}")
-    return [_job_return(o, list(overrides)) for o, overrides in zip(outcomes, job_overrides, strict=True)]
+    missing = [job for job in jobs if not job.done]
+    ended = backend.run(missing, folder=Path(config.hydra.sweep.dir).absolute()) if missing else []
+    outcomes = {o.job: o for o in [*ended, *(outcome(job) for job in jobs if job.done)]}
+    for job in jobs:
+        if outcomes[job].status != "submitted":
+            say(f"#{job.number} {tell(outcomes[job])}")
+    return [_job_return(outcomes[job], list(overrides)) for job, overrides in zip(jobs, job_overrides, strict=True)]
 
 
 def launch_single(job: Job, backend: Backend) -> float | None:
@@ -106,24 +117,24 @@ def launch_single(job: Job, backend: Backend) -> float | None:
     Raises:
         RunError: it failed, or was stopped.
     """
-    outcome = backend.run([job], folder=job.folder)[0]
-    if outcome.status == "submitted":
+    ended = outcome(job) if job.done else backend.run([job], folder=job.folder)[0]
+    if ended.status == "submitted":
         say(f"submitted; `sslrun runs {job.folder}` and `sslrun logs {job.folder}` tell how it goes")
         return None
-    if outcome.error is not None:
-        raise RunError(f"{job.folder}: {tell(outcome)}")
-    say(f"{job.folder}: {tell(outcome)}")
-    return outcome.value
+    if ended.error is not None:
+        raise RunError(f"{job.folder}: {tell(ended)}")
+    say(f"{job.folder}: {tell(ended)}")
+    return ended.value
 
 
-def tell(outcome: Outcome) -> str:
+def tell(ended: Outcome) -> str:
     """`finished 0.931`, `failed: …`."""
-    value = "" if outcome.value is None else f" {outcome.value:.4g}"
-    return f"{outcome.status}{value}" + ("" if outcome.error is None else f": {outcome.error}")
+    value = "" if ended.value is None else f" {ended.value:.4g}"
+    return f"{ended.status}{value}" + ("" if ended.error is None else f": {ended.error}")
 
 
 def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[str]]:
-    """Nodes, processes on each, and the overrides that say so to the run."""
+    """Nodes, processes on each, and the overrides that say so to the run; `checked` is told too."""
     trainer = getattr(checked, "trainer", None)
     if trainer is None or not isinstance(launcher, SlurmConfig):
         return 1, 1, []
@@ -134,14 +145,22 @@ def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[
         raise ConfigError(
             f"hydra.launcher.tasks_per_node={launcher.tasks_per_node}, but trainer.devices={devices}; leave one away"
         )
+    trainer.num_nodes, trainer.devices = nodes, tasks
     return nodes, tasks, [f"trainer.num_nodes={nodes}", f"trainer.devices={tasks}"]
 
 
-def _job_return(outcome: Outcome, overrides: list[str]) -> JobReturn:
-    result = JobReturn(
-        overrides=overrides, working_dir=str(outcome.job.folder), task_name=outcome.job.arguments[0], cfg=None
-    )
-    failed = outcome.error is not None
+def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
+    """Whether the folder holds this very run, finished; one that is another's is told by the job itself."""
+    if not (folder / "run.json").is_file() or read_manifest(folder)["status"] != "finished":
+        return False
+    old = plain(load(command, folder / "config.yaml"))
+    return not differences(old, plain(checked), ignore=MAY_DIFFER)
+
+
+def _job_return(ended: Outcome, overrides: list[str]) -> JobReturn:
+    job = ended.job
+    result = JobReturn(overrides=overrides, working_dir=str(job.folder), task_name=job.arguments[0], cfg=None)
+    failed = ended.error is not None
     result.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
-    result.return_value = RunError(f"job #{outcome.job.number} {tell(outcome)}") if failed else outcome.value
+    result.return_value = RunError(f"job #{job.number} {tell(ended)}") if failed else ended.value
     return result
