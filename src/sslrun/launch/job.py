@@ -125,13 +125,14 @@ def outcome(job: Job) -> Outcome:
 
 
 def last_error(log: Path) -> str:
-    """The last line of a log that tells of an error, else its last line."""
+    """The last line of a log that tells of an error, the run's own before SLURM's, else its last line."""
     try:
         lines = [" ".join(line.split()) for line in log.read_text(errors="replace").splitlines() if line.strip()]
     except OSError:
         return "ended before it printed anything"
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["ended before it printed anything"])[-1]
+    own = [line for line in errors if "srun: error:" not in line and "slurmstepd: error:" not in line]
+    return (own or errors or lines or ["ended before it printed anything"])[-1]
 
 
 def say(line: str) -> None:
