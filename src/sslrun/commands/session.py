@@ -62,7 +62,7 @@ class Session:
             self._run.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", last_error=last)
             if not isinstance(error, SslrunError | KeyboardInterrupt):
                 (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
-        elif not self._run.finished:
+        elif self._run.manifest["status"] == "running":
             self._run.end("finished")
 
     @property
@@ -77,11 +77,13 @@ class Session:
             RunError: the folder holds another configuration, or another command's run.
         """
         manifest = _manifest(self.path)
-        if manifest.get("status") != "finished":
+        pruned = manifest.get("status") == "pruned" and self.config.run.trial is not None
+        if manifest.get("status") != "finished" and not pruned:
             return False
         if manifest["command"] == self.command:
             refuse_changes(self.command, self.config, self.path)
-            print(f"{self.path} is finished; its report: {self.path / 'report.html'}")
+            ended = "was pruned (run.trial=null goes on with it)" if pruned else "is finished"
+            print(f"{self.path} {ended}; its report: {self.path / 'report.html'}")
         return bool(manifest["command"] == self.command)
 
     @property
@@ -110,6 +112,12 @@ class Session:
         if self._run is not None:
             self._run.write_rows(rows)
             self._run.end("finished", data=describe_data(data), **fields)
+
+    def prune(self, reason: str) -> None:
+        """Mark the run as given up by its study's pruner, which is no failure."""
+        if self._run is not None:
+            self._run.end("pruned", pruned=reason)
+            print(f"pruned: {reason}", file=sys.stderr, flush=True)
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from sslrun.config.command import FinetuneConfig, PretrainConfig
 from sslrun.config.compose import plain
 from sslrun.data.base import Data, Items
 from sslrun.methods.base import Method
+from sslrun.runs.rank import global_rank
 from sslrun.training.fit import fit
 from sslrun.training.loggers import MetricsFile, build_loggers
 from sslrun.training.plan import Plan
+from sslrun.training.pruning import Pruned, pruning
 
 
 def train(
@@ -33,22 +35,27 @@ def train(
         inputs: of the encoder, for run.json.
 
     Returns:
-        Whether this process goes on to measure and write; further ranks are done.
+        Whether this process goes on to measure and write; further ranks and pruned runs are done.
     """
     session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=inputs)
     print_resolved(session, resolved)
     metrics = MetricsFile(
         session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
     )
-    trainer = fit(
-        method,
-        data,
-        dataset,
-        plan,
-        trainer_config=config.trainer,
-        seed=config.seed,
-        checkpoints=session.path / "checkpoints",
-        loggers=build_loggers(config.logger, session.path, plain(config), metrics),
-        callbacks=callbacks,
-    )
+    reporting, ending = pruning(config.run.trial, is_rank_zero=global_rank() == 0)
+    try:
+        trainer = fit(
+            method,
+            data,
+            dataset,
+            plan,
+            trainer_config=config.trainer,
+            seed=config.seed,
+            checkpoints=session.path / "checkpoints",
+            loggers=[*build_loggers(config.logger, session.path, plain(config), metrics), *reporting],
+            callbacks=[*callbacks, *ending],
+        )
+    except Pruned as pruned:
+        session.prune(str(pruned))
+        return False
     return trainer.is_global_zero

@@ -21,8 +21,10 @@ def _run_dir(given: str | None, command: str, *, _root_: Any) -> str:
     return given or f"runs/{command}/{run_name(_root_)}/{STARTED:%Y%m%d-%H%M%S}"
 
 
-def _sweep_dir(given: str | None, command: str) -> str:
-    return given or f"runs/{command}/sweep/{STARTED:%Y%m%d-%H%M%S}"
+def _sweep_dir(given: str | None, command: str, *, _root_: Any) -> str:
+    """A study that has a name is found again by it."""
+    study = OmegaConf.select(_root_, "hydra.sweeper.study_name", default=None)
+    return given or f"runs/{command}/sweep/{study or f'{STARTED:%Y%m%d-%H%M%S}'}"
 
 
 def run_name(config: Any) -> str:

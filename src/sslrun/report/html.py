@@ -43,11 +43,10 @@ def write_report(run: Path) -> Path:
 
 def render(run: Contents) -> str:
     """The page."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8"))
     first, further = headline(run)
     common, own = panels(run.curves)
-    return template.render(
+    return page(
+        "report.html.j2",
         title=_title(run),
         headline=first,
         further=further,
@@ -70,6 +69,14 @@ def render(run: Contents) -> str:
         budget_text=budget_text,
         is_share=is_share,
     )
+
+
+def page(template: str, **values: Any) -> str:
+    """A template of this folder, filled; all pages share page.css."""
+    room = resources.files(__package__)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    filled = environment.from_string(room.joinpath(template).read_text("utf-8"))
+    return filled.render(style=Markup(room.joinpath("page.css").read_text("utf-8")), **values)
 
 
 def _settings(rows: list[Row]) -> list[dict[str, Any]]:

@@ -1,0 +1,137 @@
+"""How a sweep is searched: `hydra/sweeper=optuna` and `hydra/sweeper=wandb`."""
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.errors import ConfigError
+
+KEY = "hydra.sweeper"
+DIRECTIONS = ("maximize", "minimize")
+
+
+class SamplerName(Enum):
+    """How parameters are proposed."""
+
+    tpe = "tpe"
+    random = "random"
+    cmaes = "cmaes"
+    gp = "gp"
+    nsgaii = "nsgaii"
+
+
+class PrunerName(Enum):
+    """How trials are ended early; `halving` is asynchronous successive halving."""
+
+    none = "none"
+    median = "median"
+    halving = "halving"
+    hyperband = "hyperband"
+
+
+class WandbMethod(Enum):
+    """How wandb proposes parameters."""
+
+    grid = "grid"
+    random = "random"
+    bayes = "bayes"
+
+
+@dataclass(kw_only=True)
+class OptunaConfig:
+    """A study on Optuna.
+
+    Attributes:
+        study_name: null is the name of the sweep's folder.
+        storage: a path is a journal file, null one in the sweep's folder; a database URL is shared by many nodes.
+        direction: maximize or minimize; a list has one for each metric.
+        metric: a logged name (`probe/linear`, `health/rankme`) or a row of results.json (`linear/top1`); a list makes
+            the search multi-objective; null is the command's own number.
+        n_trials: finished trials that the study shall have, those of earlier sessions included.
+        n_jobs: trials at a time.
+        sampler_options, pruner_options: arguments of Optuna's class, by their names there.
+        seed: of the sampler; null is random.
+        max_failures: failed trials tolerated in one session.
+        params: search space in the words of the command line: `{optimizer.lr: tag(log, interval(1e-3, 1))}`.
+    """
+
+    study_name: str | None = None
+    storage: str | None = None
+    direction: Any = "maximize"
+    metric: Any = None
+    n_trials: int = 20
+    n_jobs: int = 1
+    sampler: SamplerName = SamplerName.tpe
+    sampler_options: dict[str, Any] = field(default_factory=dict)
+    pruner: PrunerName = PrunerName.none
+    pruner_options: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    max_failures: int = 3
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_range(f"{KEY}.n_trials", self.n_trials, at_least=1)
+        check_range(f"{KEY}.n_jobs", self.n_jobs, at_least=1)
+        check_range(f"{KEY}.max_failures", self.max_failures, at_least=0)
+        check_range(f"{KEY}.seed", self.seed, at_least=0, below=2**31)
+        for direction in self.directions:
+            check_one_of(f"{KEY}.direction", direction, DIRECTIONS)
+        if len(self.directions) != len(self.metrics):
+            raise ConfigError(
+                f"{KEY}.direction has {len(self.directions)}, {KEY}.metric {len(self.metrics)}; name one direction "
+                "for each metric"
+            )
+        if len(self.metrics) > 1:
+            if None in self.metrics:
+                raise ConfigError(f"{KEY}.metric={self.metrics}: name each of several metrics")
+            if self.pruner is not PrunerName.none:
+                raise ConfigError(f"{KEY}.pruner={self.pruner.value}: a search for several metrics cannot prune")
+            if self.sampler is SamplerName.cmaes:
+                raise ConfigError(f"{KEY}.sampler=cmaes searches one metric; take tpe, nsgaii, gp or random")
+        if self.storage is not None and "://" in self.storage:
+            if re.search(r"://[^/@:]*:[^/@]+@", self.storage):
+                raise ConfigError(
+                    f"{KEY}.storage holds a password, which would stand in every run folder; put it into ~/.pgpass "
+                    "or $PGPASSWORD"
+                )
+            if self.study_name is None:
+                raise ConfigError(f"{KEY}.study_name is not set; a study in a database needs a name")
+
+    @property
+    def directions(self) -> list[str]:
+        """One for each metric."""
+        return [self.direction] if isinstance(self.direction, str) else list(self.direction)
+
+    @property
+    def metrics(self) -> list[str | None]:
+        """Names; None is the command's own number."""
+        return [self.metric] if self.metric is None or isinstance(self.metric, str) else list(self.metric)
+
+
+@dataclass(kw_only=True)
+class WandbSweepConfig:
+    """A sweep file for wandb.
+
+    Attributes:
+        method: grid, random or bayes.
+        metric: a logged name.
+        goal: maximize or minimize.
+        name, project, entity: of the sweep at wandb.
+        run_cap: runs that wandb starts at most.
+        params: as for Optuna.
+    """
+
+    method: WandbMethod = WandbMethod.bayes
+    metric: str = "probe/linear"
+    goal: str = "maximize"
+    name: str | None = None
+    project: str | None = None
+    entity: str | None = None
+    run_cap: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_one_of(f"{KEY}.goal", self.goal, DIRECTIONS)
+        check_range(f"{KEY}.run_cap", self.run_cap, at_least=1)

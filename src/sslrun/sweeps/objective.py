@@ -1,0 +1,60 @@
+"""What a finished run scored, read from its folder: the same whoever launched it."""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from sslrun.config.checks import did_you_mean
+from sslrun.config.errors import ConfigError, RunError
+from sslrun.runs.results import MAIN, read_rows
+
+LOGGED_BESIDE = {"linear/top1": "probe/linear", "finetune/top1": "probe/top1"}
+"""Rows of results.json that are also logged while a run trains."""
+
+
+def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) -> list[float]:
+    """The last logged value of each name, else its row of results.json, `evaluation/metric`.
+
+    Raises:
+        RunError: no such name, naming those that exist; a value that is not finite.
+    """
+    values = logged_values(folder) | {}
+    rows: dict[str, float] = {}
+    for row in read_rows(folder):  # the first of its kind is the encoder's own
+        rows.setdefault(f"{row['evaluation']}/{row['metric']}", math.nan if row["value"] is None else row["value"])
+    found = []
+    for metric in metrics:
+        name = metric or "/".join(MAIN.get(command, ("no number",)))
+        value = rows.get(name) if metric is None else values.get(name, rows.get(name))
+        if value is None:
+            names = [*values, *rows]
+            raise RunError(
+                f"hydra.sweeper.metric={name}: {folder} has no such number{did_you_mean(name, names)}; it has "
+                f"{', '.join(sorted(set(names))) or 'none'}"
+            )
+        if not math.isfinite(value):
+            raise RunError(f"{name} of {folder} is {value}")
+        found.append(value)
+    return found
+
+
+def logged_values(folder: Path) -> dict[str, float]:
+    """Last value of every name in metrics.csv."""
+    try:
+        with (folder / "metrics.csv").open(newline="") as file:
+            return {row["name"]: float(row["value"]) for row in csv.DictReader(file) if row["value"]}
+    except FileNotFoundError:
+        return {}
+
+
+def watched_metric(metric: str | None, *, command: str) -> str:
+    """The logged name by which a pruner judges a run.
+
+    Raises:
+        ConfigError: the command logs no such thing while it works.
+    """
+    name = metric or "/".join(MAIN.get(command, ("its number",)))
+    if command not in ("pretrain", "finetune"):
+        raise ConfigError(f"hydra.sweeper.pruner: `sslrun {command}` does not train, so there is nothing to prune")
+    return LOGGED_BESIDE.get(name, name)

@@ -1,0 +1,118 @@
+"""sweep.json: what a sweep's folder says of itself, so that it can be continued and shown."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sslrun.config.errors import RunError
+from sslrun.core.atomic import write_json
+
+NAME = "sweep.json"
+SCHEMA_VERSION = 1
+MAY_DIFFER = ("run.", "logger", "hydra", "loader.workers", "trainer.max_time", "trainer.checkpoint_minutes")
+"""Overrides that may change between two sessions of one sweep: its trials stay comparable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRecord:
+    """One sweep.
+
+    Attributes:
+        command: `pretrain`, ….
+        overrides: that every trial has.
+        metrics: names; null is the command's own number.
+        directions: `maximize` or `minimize` for each metric.
+        study, storage: where Optuna keeps it.
+    """
+
+    command: str
+    overrides: list[str]
+    metrics: list[str | None]
+    directions: list[str]
+    study: str
+    storage: str
+    sampler: str
+    pruner: str
+    n_trials: int
+
+    @property
+    def passed(self) -> list[str]:
+        """Overrides that make the numbers: what the command of a single run needs."""
+        return [o for o in self.overrides if not o.lstrip("+~").startswith(("run.", "hydra"))]
+
+    def write(self, folder: Path) -> None:
+        """Write sweep.json.
+
+        Raises:
+            RunError: the folder holds a sweep of another configuration.
+        """
+        before = read_record(folder)
+        if before is not None:
+            old, new = (_essence(record) for record in (before, self))
+            if old != new:
+                key = next(k for k in new if new[k] != old[k])
+                raise RunError(
+                    f"run.dir={folder} holds a sweep with {key} {old[key]}, not {new[key]}: trials that cannot be "
+                    "compared; choose another run.dir"
+                )
+        write_json(folder / NAME, {"schema_version": SCHEMA_VERSION, **asdict(self)})
+
+
+def read_record(folder: Path) -> SweepRecord | None:
+    """sweep.json; None where there is none.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        fields: dict[str, Any] = json.loads((folder / NAME).read_text())
+        fields.pop("schema_version")
+        return SweepRecord(**fields)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / NAME} cannot be read: {error}") from error
+
+
+@contextmanager
+def sweep_lock(folder: Path) -> Iterator[None]:
+    """Hold a sweep's folder.
+
+    Raises:
+        RunError: another sweeper holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".sweep.lock").open("a+")
+    except OSError as error:
+        raise RunError(f"run.dir={folder} cannot be written: {error.strerror or error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise RunError(
+                f"run.dir={folder}: this sweep is in the hands of {holder}; a second sweeper of one study needs a "
+                "run.dir of its own and hydra.sweeper.storage=<database URL>"
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {os.uname().nodename}")
+        lock.flush()
+        yield
+
+
+def _essence(record: SweepRecord) -> dict[str, Any]:
+    kept = [o for o in record.overrides if not o.lstrip("+~").startswith(MAY_DIFFER)]
+    return {
+        "command": record.command,
+        "overrides": sorted(kept),
+        "metric": record.metrics,
+        "direction": record.directions,
+        "study": record.study,
+    }

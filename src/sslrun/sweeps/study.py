@@ -1,0 +1,195 @@
+"""Optuna's parts by name: storage, sampler, pruner, study, and trials that are taken up again."""
+
+import inspect
+import re
+import warnings
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from sslrun.config.checks import did_you_mean
+from sslrun.config.errors import ConfigError, RunError
+from sslrun.config.sweeper import KEY, OptunaConfig, PrunerName, SamplerName
+from sslrun.sweeps.journal import open_journal
+
+SAMPLERS: dict[SamplerName, type[BaseSampler]] = {
+    SamplerName.tpe: TPESampler,
+    SamplerName.random: RandomSampler,
+    SamplerName.cmaes: CmaEsSampler,
+    SamplerName.gp: GPSampler,
+    SamplerName.nsgaii: NSGAIISampler,
+}
+PRUNERS: dict[PrunerName, type[BasePruner]] = {
+    PrunerName.none: NopPruner,
+    PrunerName.median: MedianPruner,
+    PrunerName.halving: SuccessiveHalvingPruner,
+    PrunerName.hyperband: HyperbandPruner,
+}
+SWEEP = "sweep"
+"""User attribute of a trial: the folder of the sweep that started it, absolute."""
+WITHDRAWN = "withdrawn"
+"""User attribute of a trial that was one too many before it started."""
+PRUNER = "pruner"
+"""User attribute of a study: name and options of its pruner, for the jobs."""
+
+
+def open_storage(storage: str) -> BaseStorage:
+    """A journal file, or the database behind a URL.
+
+    Raises:
+        RunError: the database cannot be reached, or its driver is absent.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if "://" not in storage:
+        return open_journal(Path(storage))
+    url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", storage)
+    try:
+        return RDBStorage(url)
+    except (ImportError, optuna.exceptions.OptunaError) as error:
+        raise RunError(f"{KEY}.storage={storage} cannot be opened: {_cause(error)}") from error
+    except Exception as error:
+        if type(error).__module__.startswith("sqlalchemy."):
+            raise RunError(f"{KEY}.storage={storage} cannot be opened: {_cause(error)}") from error
+        raise
+
+
+def open_study(config: OptunaConfig, *, name: str, storage: str, salt: str) -> optuna.Study:
+    """Make the study, or continue it.
+
+    Args:
+        salt: tells sweepers apart that search one database with one seed.
+
+    Raises:
+        ConfigError: the study has other directions.
+    """
+    opened = open_storage(storage)
+    try:
+        study = optuna.create_study(
+            study_name=name,
+            storage=opened,
+            directions=[StudyDirection[d.upper()] for d in config.directions],
+            load_if_exists=True,
+        )
+    except optuna.exceptions.StorageInternalError as error:
+        raise RunError(f"{KEY}.storage={storage} cannot be read: {_cause(error)}") from error
+    directions = [d.name.lower() for d in study.directions]
+    if directions != config.directions:
+        raise ConfigError(
+            f"{KEY}.direction={config.directions}, but study '{name}' has {directions}; choose another study_name"
+        )
+    shift = zlib.crc32(salt.encode()) if "://" in storage else 0
+    seed = None if config.seed is None else (config.seed + len(study.get_trials(deepcopy=False)) + shift) % 2**32
+    study.sampler = make_sampler(config.sampler, config.sampler_options, seed=seed)
+    study.pruner = make_pruner(config.pruner, config.pruner_options)
+    study.set_user_attr(PRUNER, {"name": config.pruner.value, "options": dict(config.pruner_options)})
+    return study
+
+
+def make_sampler(name: SamplerName, options: Mapping[str, Any], *, seed: int | None) -> BaseSampler:
+    """Build a sampler.
+
+    Raises:
+        ConfigError: an option that it does not have, or a package that it needs.
+    """
+    sampler = SAMPLERS[name]
+    _check_options(f"{KEY}.sampler_options", sampler, options)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return sampler(**{"seed": seed, **options})
+    except ImportError as error:
+        raise ConfigError(f"{KEY}.sampler={name.value}: {_cause(error)}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{KEY}.sampler_options={dict(options)}: {error}") from error
+
+
+def make_pruner(name: PrunerName, options: Mapping[str, Any]) -> BasePruner:
+    """Build a pruner; ConfigError where it does not have an option."""
+    pruner = PRUNERS[name]
+    _check_options(f"{KEY}.pruner_options", pruner, options)
+    try:
+        return pruner(**options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{KEY}.pruner_options={dict(options)}: {error}") from error
+
+
+def ask(study: optuna.Study, distributions: Mapping[str, BaseDistribution], *, sweep: Path) -> optuna.Trial:
+    """A new trial that is marked as this sweep's from its first moment, so that a crash cannot orphan it.
+
+    `Study.ask` marks nothing, and its trial would belong to nobody until its parameters are chosen.
+    """
+    template = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SWEEP: str(sweep)})
+    study._thread_local.cached_all_trials = None  # as Study.ask does: the storage is read anew for each trial
+    number = study._storage.create_new_trial(study._study_id, template_trial=template)
+    return take_up(study, optuna.Trial(study, number), distributions)
+
+
+def left_running(study: optuna.Study, *, sweep: Path) -> list[optuna.Trial]:
+    """Trials that an earlier process of this sweep started and did not end, by number."""
+    study._thread_local.cached_all_trials = None
+    left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    mine = [trial for trial in left if trial.user_attrs.get(SWEEP) == str(sweep)]
+    return [optuna.Trial(study, trial._trial_id) for trial in mine]
+
+
+def take_up(study: optuna.Study, trial: optuna.Trial, distributions: Mapping[str, BaseDistribution]) -> optuna.Trial:
+    """Choose the parameters that the trial does not have yet: a crash may have come between two of them.
+
+    Raises:
+        ConfigError: earlier trials of the study chose from something else.
+    """
+    for name, distribution in distributions.items():
+        try:
+            trial._suggest(name, distribution)
+        except ValueError as error:
+            raise ConfigError(
+                f"{name}: study '{study.study_name}' searched something else before ({_cause(error)}); choose another "
+                f"{KEY}.study_name and run.dir"
+            ) from error
+    return trial
+
+
+def claimed(study: optuna.Study, *, before: int | None = None) -> int:
+    """Trials that are finished or will be: those that count towards `n_trials`.
+
+    Args:
+        before: count trials of smaller numbers only.
+    """
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    trials = study.get_trials(deepcopy=False, states=states)
+    return sum(before is None or trial.number < before for trial in trials)
+
+
+def finished(study: optuna.Study) -> int:
+    """Trials that gave a number or were pruned."""
+    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+
+
+def trial_of(*, study: str, storage: str, number: int) -> optuna.Trial:
+    """In a job: the trial that it is, with the study's own pruner."""
+    opened = open_storage(storage)
+    found = optuna.load_study(study_name=study, storage=opened)
+    pruner = found.user_attrs[PRUNER]
+    found.pruner = make_pruner(PrunerName(pruner["name"]), pruner["options"])
+    return optuna.Trial(found, opened.get_trial_id_from_study_id_trial_number(found._study_id, number))
+
+
+def _check_options(key: str, cls: type, options: Mapping[str, Any]) -> None:
+    known = [name for name in inspect.signature(cls).parameters if name != "self"]
+    for option in options:
+        if option not in known:
+            raise ConfigError(f"{key}.{option}: {cls.__name__} has no such option{did_you_mean(option, known)}")
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split())

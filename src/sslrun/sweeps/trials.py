@@ -1,0 +1,180 @@
+"""A sweep as its folder holds it, of Optuna or of a plain `-m`: every trial with parameters, numbers and state."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from sslrun.config.errors import RunError
+from sslrun.runs.results import MAIN, main_value
+from sslrun.sweeps.record import SweepRecord, read_record
+from sslrun.sweeps.space import text
+from sslrun.sweeps.study import SWEEP, WITHDRAWN, open_storage
+
+STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+DONE = ("finished", "pruned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """One trial.
+
+    Attributes:
+        state: finished, pruned, failed, running, waiting.
+        values: one for each metric; of a pruned trial the last that it logged; empty where there is none.
+        folder: null where another sweep of the same study ran it.
+    """
+
+    number: int
+    state: str
+    values: list[float]
+    params: dict[str, Any]
+    folder: Path | None = None
+    seconds: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """All of a sweep.
+
+    Attributes:
+        metric_names, directions: one each for every number of a trial.
+        fixed: overrides that all trials have.
+        study: null where the sweep is a plain grid.
+    """
+
+    folder: Path
+    command: str
+    metric_names: list[str]
+    directions: list[str]
+    trials: list[TrialRow]
+    fixed: list[str] = field(default_factory=list)
+    study: optuna.Study | None = None
+    record: SweepRecord | None = None
+
+    @cached_property
+    def finished(self) -> list[TrialRow]:
+        """Trials that ran to their end."""
+        return [t for t in self.trials if t.state == "finished" and t.values]
+
+    @cached_property
+    def best(self) -> list[TrialRow]:
+        """The best trial; of several metrics all that no other beats in each."""
+        if self.study is not None and len(self.directions) > 1:
+            numbers = {t.number for t in self.study.best_trials}
+            return [t for t in self.finished if t.number in numbers]
+        sign = -1 if self.directions[0] == "minimize" else 1
+        return sorted(self.finished, key=lambda t: sign * t.values[0], reverse=True)[:1]
+
+    @property
+    def params(self) -> list[str]:
+        """Every parameter that was searched, in order of appearance."""
+        return list(dict.fromkeys(name for trial in self.trials for name in trial.params))
+
+    def command_of(self, trial: TrialRow) -> str:
+        """The command line that runs this trial's configuration by itself."""
+        given = [f"{key}={text(value)}" for key, value in trial.params.items()]
+        return shlex.join(["sslrun", self.command, *self.fixed, *given])
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """Read a sweep's folder in any state.
+
+    Raises:
+        RunError: it holds no sweep.
+    """
+    record = read_record(folder)
+    return _grid(folder) if record is None else _of_study(folder, record)
+
+
+def _of_study(folder: Path, record: SweepRecord) -> Sweep:
+    study = optuna.load_study(study_name=record.study, storage=open_storage(record.storage))
+    trials = [t for t in study.get_trials(deepcopy=False) if not t.user_attrs.get(WITHDRAWN)]
+    return Sweep(
+        folder=folder,
+        command=record.command,
+        metric_names=[m or "/".join(MAIN.get(record.command, ("number",))) for m in record.metrics],
+        directions=record.directions,
+        trials=[_row(trial) for trial in trials],
+        fixed=record.passed,
+        study=study,
+        record=record,
+    )
+
+
+def _row(trial: FrozenTrial) -> TrialRow:
+    sweep = trial.user_attrs.get(SWEEP)
+    folder = None if sweep is None else Path(sweep) / str(trial.number)
+    manifest = _manifest(folder)
+    seconds = trial.duration.total_seconds() if trial.duration is not None else None
+    return TrialRow(
+        number=trial.number,
+        state=STATES[trial.state],
+        values=list(trial.values or []),
+        params=dict(trial.params),
+        folder=folder,
+        seconds=manifest.get("seconds", seconds),
+        error=trial.user_attrs.get("error"),
+    )
+
+
+def _grid(folder: Path) -> Sweep:
+    runs = sorted((p.parent for p in folder.glob("*/run.json")), key=lambda p: (len(p.name), p.name))
+    manifests = {run: manifest for run in runs if (manifest := _manifest(run))}
+    if not manifests:
+        raise RunError(f"{folder} holds no sweep: neither sweep.json nor run folders")
+    overrides = {run: _overrides(manifest["argv"]) for run, manifest in manifests.items()}
+    command = str(next(iter(manifests.values()))["command"])
+    common = [o for o in next(iter(overrides.values())) if all(o in other for other in overrides.values())]
+    trials = []
+    for number, (run, manifest) in enumerate(manifests.items()):
+        value = main_value(run, command)
+        own = [o.partition("=") for o in overrides[run] if o not in common]
+        trials.append(
+            TrialRow(
+                number=int(run.name) if run.name.isdigit() else number,
+                state=str(manifest["status"]),
+                values=[] if value is None else [value],
+                params={key: given for key, _, given in own},
+                folder=run,
+                seconds=manifest.get("seconds"),
+                error=manifest.get("last_error") if manifest["status"] == "failed" else None,
+            )
+        )
+    return Sweep(
+        folder=folder,
+        command=command,
+        metric_names=["/".join(MAIN.get(command, ("number",)))],
+        directions=["maximize"],
+        trials=trials,
+        fixed=common,
+    )
+
+
+def _overrides(argv: Sequence[str]) -> list[str]:
+    """Overrides of a job that its numbers come from: `argv` is program, command, flags, overrides."""
+    given = [a for a in argv[2:] if "=" in a and not a.startswith("-")]
+    return [o for o in given if not o.lstrip("+~").startswith(("run.", "hydra"))]
+
+
+def _manifest(folder: Path | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return manifest
