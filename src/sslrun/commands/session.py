@@ -58,7 +58,8 @@ class Session:
             print(f"\nstopped ({error}) and saved; {again}", file=sys.stderr, flush=True)
             sys.exit(EXIT_INTERRUPTED)
         if error is not None:
-            last = " ".join(str(error).split()) or type(error).__name__
+            notes = getattr(error, "__notes__", [])  # that another rank was the cause
+            last = " ".join((notes[0] if notes else str(error)).split()) or type(error).__name__
             self._run.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", last_error=last)
             if not isinstance(error, SslrunError | KeyboardInterrupt):
                 (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
