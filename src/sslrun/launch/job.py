@@ -6,15 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sslrun.core.atomic import write_json, write_text
+from sslrun.runs.job import LOG, RECORD, last_error
 from sslrun.runs.manifest import now
 from sslrun.runs.results import main_value
 
-LOG = "log.txt"
 SCRIPT = "job.sh"
-RECORD = "job.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +96,6 @@ def write_record(job: Job, *, launcher: str, identity: str, task: int | None, sc
     write_json(job.folder / RECORD, record)
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """`job.json`; None where there is none."""
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
-    except (OSError, json.JSONDecodeError):
-        return None
-    return record
-
-
 def outcome(job: Job) -> Outcome:
     """How a job that does not run any more has ended, told from its folder."""
     try:
@@ -122,17 +111,6 @@ def outcome(job: Job) -> Outcome:
         return Outcome(job=job, status=status, error="stopped and saved; the same command continues it")
     error = manifest.get("last_error") if status == "failed" else None
     return Outcome(job=job, status="failed", error=f"{error or last_error(job.log)}; see {job.log}")
-
-
-def last_error(log: Path) -> str:
-    """The last line of a log that tells of an error, the run's own before SLURM's, else its last line."""
-    try:
-        lines = [" ".join(line.split()) for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        return "ended before it printed anything"
-    errors = [line for line in lines if "error" in line.lower()]
-    own = [line for line in errors if "srun: error:" not in line and "slurmstepd: error:" not in line]
-    return (own or errors or lines or ["ended before it printed anything"])[-1]
 
 
 def say(line: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from sslrun.config.errors import RunError
 from sslrun.config.launcher import SlurmConfig
 from sslrun.core.atomic import write_text
-from sslrun.launch.job import Job, Outcome, outcome, read_record, say, write_record
+from sslrun.launch.job import Job, Outcome, outcome, say, write_record
+from sslrun.runs.job import read_record
 
 LARGEST_ARRAY = 1000
 """SLURM's own limit, unless its administrator has set another."""

@@ -17,10 +17,10 @@ from optuna.trial import TrialState
 
 from sslrun.config.errors import RunError, SslrunError
 from sslrun.config.sweeper import KEY, OptunaConfig, PrunerName
-from sslrun.launch.job import read_record as read_job
 from sslrun.launch.job import say
 from sslrun.runs import signals
 from sslrun.runs.folder import is_held
+from sslrun.runs.job import read_record as read_job
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.objective import read_values, watched_metric
 from sslrun.sweeps.record import SweepRecord, sweep_lock

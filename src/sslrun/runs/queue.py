@@ -1,0 +1,131 @@
+"""SLURM as it is now: asked once for all runs, and again only for jobs that it has put out of the queue."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+TIMEOUT_SECONDS = 10.0
+WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+LEAVING = ("COMPLETING", "STAGE_OUT", "SIGNALING")
+ENDED_WELL = ("COMPLETED",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A job's place in the queue.
+
+    Attributes:
+        state: as squeue spells it.
+        reason: why it waits.
+        started: of its latest start; None while it waits.
+    """
+
+    state: str
+    reason: str = ""
+    started: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it will start, or start again."""
+        return self.state in WAITING
+
+    @property
+    def works(self) -> bool:
+        """Whether it has a node now and is not just leaving it."""
+        return not self.waits and self.state not in LEAVING
+
+
+class Queue:
+    """The jobs of those who own some run folders; nothing is asked before the first question."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._users: set[int] = set()
+        self._places: dict[str, Place] | None = None
+        self._known = False
+        self._ended: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self.refresh(folders)
+
+    def refresh(self, folders: Iterable[Path]) -> None:
+        """Ask anew at the next question, for the owners of these; what has ended stays known."""
+        self._users = {folder.stat().st_uid for folder in folders if folder.exists()}
+        self._places = None
+        self._asked.clear()
+
+    @property
+    def known(self) -> bool:
+        """Whether SLURM answers here."""
+        self._ask()
+        return self._known
+
+    def place(self, job: str, task: int | None) -> Place | None:
+        """Where a job stands; None where it is in the queue no more, or SLURM does not answer."""
+        return self._ask().get(_name(job, task))
+
+    def ended(self, job: str, task: int | None) -> str:
+        """How a job ended that is in the queue no more: `TIMEOUT`, `FAILED, exit code 1`; empty where SLURM has
+        forgotten it, or it completed."""
+        if _name(job, task) not in self._ended:
+            if self.known and job not in self._asked:
+                self._asked.add(job)
+                self._ended |= _endings(job)
+            self._ended.setdefault(_name(job, task), "")
+        return self._ended[_name(job, task)]
+
+    def _ask(self) -> dict[str, Place]:
+        if self._places is None:
+            self._places = {}
+            users = ",".join(map(str, sorted(self._users)))
+            text = _call("squeue", "-h", "-r", "-u", users, "-o", "%F|%K|%T|%S|%r")
+            self._known = text is not None
+            for line in (text or "").splitlines():
+                job, task, state, started, reason = [*line.split("|", 4), "", "", "", ""][:5]
+                place = Place(state, "" if reason == "None" else reason, _time(started))
+                self._places[_name(job, int(task) if task.isdigit() else None)] = place
+        return self._places
+
+
+def _endings(job: str) -> dict[str, str]:
+    """Of all tasks of an array, or of a single job."""
+    found = {}
+    for line in (_call("scontrol", "-o", "show", "job", job) or "").splitlines():
+        facts = dict(re.findall(r"(\w+)=(\S*)", line))
+        state, code = facts.get("JobState", ""), facts.get("ExitCode", "").partition(":")[0]
+        if not state or state in ("RUNNING", *WAITING, *LEAVING):
+            continue
+        task = facts.get("ArrayTaskId", "")
+        number = int(task) if task.isdigit() else None
+        text = f"{state}, exit code {code}" if state == "FAILED" and code not in ("", "0") else state
+        found[_name(job, number)] = "" if state in ENDED_WELL else text
+    return found
+
+
+def _call(program: str, *arguments: str) -> str | None:
+    """What it prints; None where it is not there, fails or hangs."""
+    if shutil.which(program) is None:
+        return None
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SQUEUE_")}  # defaults of its options
+    try:
+        answer = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout if answer.returncode == 0 else None
+
+
+def _name(job: str, task: int | None) -> str:
+    return job if task is None else f"{job}_{task}"
+
+
+def _time(text: str) -> datetime | None:
+    """SLURM tells local time without a zone."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        return None

@@ -1,0 +1,182 @@
+"""What a run does now, for folders made by hand and a SLURM that says what it is told to."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runfolders import FakeSlurm, age, held, make_run
+from sslrun.runs.job import last_error
+from sslrun.runs.queue import Queue
+from sslrun.runs.state import KILLED, Standing, State, read_run, standing
+
+SLURM = {"launcher": "slurm", "job": "41", "task": 3}
+LATER = "2026-01-02T04:00:00"
+STOPPED = {"sessions": [{"stopped": "2026-01-02T03:30:00+00:00"}]}
+
+
+@pytest.fixture(autouse=True)
+def no_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@pytest.fixture
+def slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeSlurm:
+    fake = FakeSlurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", f"{fake.bin}:/usr/bin:/bin")
+    return fake
+
+
+def of(folder: Path) -> Standing:
+    return standing(folder, read_run(folder), Queue([folder]))
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("status", ["finished", "pruned"])
+def test_an_end_is_an_end_without_asking_slurm(status: str, tmp_path: Path, slurm: FakeSlurm) -> None:
+    assert of(make_run(tmp_path / "a", status=status, job=SLURM)) == Standing(state=State(status), over=True)
+    assert slurm.calls() == []
+
+
+def test_a_held_folder_runs_whatever_it_says(tmp_path: Path) -> None:
+    for status in ("running", "interrupted", "failed"):
+        folder = make_run(tmp_path / status, status=status, last_error="RuntimeError: before")
+        with held(folder):
+            assert of(folder) == Standing(state=State.running)
+
+
+def test_ended_by_itself_or_asked_to(tmp_path: Path) -> None:
+    assert of(make_run(tmp_path / "a", status="interrupted")) == Standing(state=State.interrupted, over=True)
+    failed = make_run(tmp_path / "b", status="failed", last_error="RuntimeError: boom")
+    assert of(failed) == Standing(state=State.failed, note="RuntimeError: boom", over=True)
+
+
+def test_killed_on_this_machine_is_lost(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", status="running", host=socket.gethostname(), pid=dead_pid())
+    (folder / ".lock").touch()
+    assert of(folder) == Standing(state=State.lost, note=KILLED, over=True)
+
+
+def test_a_living_process_without_a_lock_runs(tmp_path: Path) -> None:
+    """A file system without locks."""
+    folder = make_run(tmp_path / "a", status="running", host=socket.gethostname(), pid=os.getpid())
+    assert of(folder).state is State.running
+
+
+def test_another_machine_is_believed_for_a_while(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", status="running")
+    assert of(folder) == Standing(state=State.running)
+    age(folder, 14 * 60)
+    assert of(folder).state is State.running
+    age(folder, 2 * 60)
+    assert of(folder) == Standing(state=State.lost, note=KILLED, over=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "expected"),
+    [
+        (None, "41|3|PENDING|N/A|Priority", Standing(state=State.queued, note="Priority")),
+        (None, f"41|3|RUNNING|{LATER}|None", Standing(state=State.running, note="starting")),
+        ("running", f"41|3|RUNNING|{LATER}|None", Standing(state=State.running)),
+        ("running", "41|3|PENDING|N/A|BeginTime", Standing(state=State.preempted, note="BeginTime")),
+        ("interrupted", "41|3|PENDING|N/A|BeginTime", Standing(state=State.preempted, note="BeginTime")),
+        ("interrupted", "41|3|REQUEUED|N/A|None", Standing(state=State.preempted)),
+        ("interrupted", f"41|3|RUNNING|{LATER}|None", Standing(state=State.running)),
+        ("interrupted", "41|3|RUNNING|2026-01-02T03:00:00|None", Standing(state=State.interrupted)),
+        ("interrupted", f"41|3|COMPLETING|{LATER}|None", Standing(state=State.interrupted)),
+        ("failed", "41|3|PENDING|N/A|None", Standing(state=State.queued, note="another try after: RuntimeError: x")),
+        ("failed", f"41|3|RUNNING|{LATER}|None", Standing(state=State.running)),
+        ("failed", "41|3|RUNNING|2026-01-02T03:00:00|None", Standing(state=State.failed, note="RuntimeError: x")),
+    ],
+)  # fmt: skip
+def test_in_slurms_queue(status: str | None, line: str, expected: Standing, tmp_path: Path, slurm: FakeSlurm) -> None:
+    fields: dict[str, Any] = dict(STOPPED) if status in ("interrupted", "failed") else {}
+    if status == "failed":
+        fields["last_error"] = "RuntimeError: x"
+    slurm.queue(f"40|N/A|RUNNING|{LATER}|None\n{line}\n")
+    assert of(make_run(tmp_path / "a", status=status, job=SLURM, **fields)) == expected
+
+
+def test_gone_from_slurm_before_it_began(tmp_path: Path, slurm: FakeSlurm) -> None:
+    folder = make_run(tmp_path / "a", status=None, job=SLURM)
+    (folder / "log.txt").write_text(
+        "Traceback (most recent call last):\nModuleNotFoundError: No module 'x'\nsrun: bye\n"
+    )
+    assert of(folder) == Standing(state=State.failed, note="ModuleNotFoundError: No module 'x'", over=True)
+    slurm.ended("JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0\n")
+    assert of(folder).note == "FAILED, exit code 1: ModuleNotFoundError: No module 'x'"
+
+
+def test_killed_by_slurm_says_why(tmp_path: Path, slurm: FakeSlurm) -> None:
+    slurm.ended(
+        "JobId=41 ArrayJobId=41 ArrayTaskId=2 JobState=COMPLETED Reason=None ExitCode=0:0\n"
+        "JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=OUT_OF_MEMORY Reason=OutOfMemory ExitCode=0:125\n"
+    )
+    folder = make_run(tmp_path / "a", status="running", job=SLURM)
+    assert of(folder) == Standing(state=State.lost, note=f"OUT_OF_MEMORY; {KILLED}", over=True)
+
+
+def test_slurm_is_asked_once_for_all(tmp_path: Path, slurm: FakeSlurm) -> None:
+    slurm.queue("41|0|PENDING|N/A|Priority\n50|N/A|PENDING|N/A|Resources\n")
+    folders = [make_run(tmp_path / f"{i}", status=None, job=SLURM | {"task": i}) for i in range(6)]
+    folders.append(make_run(tmp_path / "single", status=None, job={"launcher": "slurm", "job": "50"}))
+    queue = Queue(folders)
+    states = [standing(folder, read_run(folder), queue).state.value for folder in folders]
+    assert states == ["queued", *["failed"] * 5, "queued"]
+    squeue, scontrol = slurm.calls()
+    assert squeue == f"squeue -h -r -u {os.getuid()} -o %F|%K|%T|%S|%r"
+    assert scontrol == "scontrol -o show job 41"
+    queue.refresh(folders)
+    for folder in folders:
+        standing(folder, read_run(folder), queue)
+    assert [call.split()[0] for call in slurm.calls()] == ["squeue", "scontrol", "squeue"]
+
+
+def test_slurm_that_does_not_answer(tmp_path: Path, slurm: FakeSlurm) -> None:
+    slurm.break_squeue()
+    assert of(make_run(tmp_path / "a", status=None, job=SLURM)).state is State.queued
+    assert of(make_run(tmp_path / "b", status="running", job=SLURM)).state is State.running
+    assert of(make_run(tmp_path / "c", status="interrupted", job=SLURM)).state is State.interrupted
+
+
+def test_a_local_job_before_its_run_json(tmp_path: Path) -> None:
+    alive = make_run(tmp_path / "a", status=None, job={"launcher": "process", "job": str(os.getpid())})
+    assert of(alive) == Standing(state=State.running, note="starting")
+    dead = make_run(tmp_path / "b", status=None, job={"launcher": "process", "job": str(dead_pid())})
+    assert of(dead) == Standing(state=State.failed, note="ended before it printed anything", over=True)
+
+
+def test_a_damaged_manifest_is_told(tmp_path: Path) -> None:
+    (make_run(tmp_path / "a") / "run.json").write_text("{")
+    assert of(tmp_path / "a").state is State.failed
+    assert of(tmp_path / "a").note.startswith("run.json cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("a\nValueError: x\n  more\nsrun: error: n1: task 0: Exited with exit code 1\n", "ValueError: x"),
+        ("1: torch.cuda.OutOfMemoryError: 2 GiB\n0: Killed\n", "1: torch.cuda.OutOfMemoryError: 2 GiB"),
+        ("step 1\nKilled\nbye\n", "Killed"),
+        ("step 1\nslurmstepd: error: Detected 1 oom_kill event\nbye\n", "slurmstepd: error: Detected 1 oom_kill event"),
+        ("sslrun: error: run.dir=x is in use\n", "sslrun: error: run.dir=x is in use"),
+        ("one\ntwo\n\n", "two"),
+        ("", "ended before it printed anything"),
+    ],
+)
+def test_the_line_that_tells_of_an_error(log: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text(log)
+    assert last_error(tmp_path / "log.txt") == expected
