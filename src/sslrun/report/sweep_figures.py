@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.colors import to_rgba
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from sslrun.report.canvas import FAINT, INK, SERIES, draw
 from sslrun.sweeps.space import text
 from sslrun.sweeps.trials import TrialRow
 
 MAX_CHOICES_NAMED = 12
+MOST_TO_NAME = 5
+"""So many different numbers stand side by side like words: 0, 1e-6, 1e-4."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,12 @@ class Axis:
 
 
 def axis_of(name: str, values: Sequence[Any]) -> Axis:
-    """Numbers on a line, over more than a hundredfold by their logarithm; anything else as choices."""
+    """Numbers on a line, over a wide range by their logarithm; anything else, and a few numbers, as choices."""
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    if not numeric:
-        return Axis(name, log=False, choices=list(dict.fromkeys(map(text, sorted(values, key=text)))))
+    distinct = set(values)
+    if not numeric or len(distinct) <= min(MOST_TO_NAME, len(values) - 1):
+        ordered = sorted(distinct) if numeric else sorted(distinct, key=text)
+        return Axis(name, log=False, choices=list(map(text, ordered)))
     log = min(values) > 0 and max(values) / min(values) >= 30
     return Axis(name, log=log, choices=[])
 
@@ -145,7 +150,7 @@ def slice_of(name: str, metric: str, param: str, trials: Sequence[TrialRow], *, 
 
     def paint(axes: list[Axes]) -> None:
         (ax,) = axes
-        colours = [(SERIES[0], 0.35 + 0.6 * i / max(1, len(shown) - 1)) for i in range(len(shown))]
+        colours = [to_rgba(SERIES[0], 0.35 + 0.6 * i / max(1, len(shown) - 1)) for i in range(len(shown))]
         x = [axis.position(t.params[param]) if axis.choices else t.params[param] for t in shown]
         ax.scatter(x, [t.values[index] for t in shown], s=26, color=colours, linewidths=0)
         if axis.choices and len(axis.choices) <= MAX_CHOICES_NAMED:
@@ -156,6 +161,8 @@ def slice_of(name: str, metric: str, param: str, trials: Sequence[TrialRow], *, 
             ax.set_xlim(-0.5, len(axis.choices) - 0.5)
         elif axis.log:
             ax.set_xscale("log")
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ax.xaxis.set_minor_formatter(NullFormatter())
         elif all(isinstance(t.params[param], int) for t in shown):
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         ax.set_title(param, loc="left", fontsize=11, fontweight="bold")
