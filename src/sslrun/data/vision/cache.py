@@ -1,12 +1,10 @@
 """Images decoded once into a memory-mapped uint8 array, shared by workers, ranks and runs."""
 
-import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,8 +14,10 @@ from tqdm import tqdm
 
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing, write_json
+from sslrun.data.folders import locked
+from sslrun.data.labels import digest
 from sslrun.data.vision.resize import centre_crop, resize_shorter, with_margin
-from sslrun.data.vision.source import Source, digest
+from sslrun.data.vision.source import Source
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -115,7 +115,7 @@ def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
     array, notes = folder / f"{key}.npy", folder / f"{key}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{key}.lock"):
+        with locked(folder / f"{key}.lock"):
             if not (array.exists() and notes.exists()):
                 _write(array, notes, source, wanted)
     except OSError as error:
@@ -135,21 +135,6 @@ def stored_side(source: Source, *, image_size: int) -> int:
         if min(image.shape[:2]) > image_size:
             return with_margin(image_size)
     return image_size
-
-
-def cache_folder(configured: str | None) -> Path:
-    """`dataset.cache_dir`, else $SSLRUN_CACHE, else ~/.cache/sslrun."""
-    if configured:
-        return Path(configured).expanduser()
-    return Path(os.environ.get("SSLRUN_CACHE") or Path.home() / ".cache" / "sslrun")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that other processes wait for; the system frees it should this one die."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _write(array: Path, notes: Path, source: Source, wanted: Wanted) -> None:

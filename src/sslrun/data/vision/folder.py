@@ -7,9 +7,9 @@ import numpy as np
 
 from sslrun.config.dataset.vision import ImageFolderConfig
 from sslrun.config.errors import DataError
+from sslrun.data.labels import digest, encode_labels
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
-from sslrun.data.vision.source import digest, encode_labels
 
 FOLDERS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 """Names of a split's folder below the root."""

@@ -8,9 +8,9 @@ import numpy as np
 from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.vision import HuggingFaceConfig
 from sslrun.config.errors import DataError
+from sslrun.data.labels import Coded, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
-from sslrun.data.vision.source import Coded, code_labels, digest
 
 
 class HuggingFace(ImageData):

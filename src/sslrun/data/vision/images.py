@@ -12,14 +12,16 @@ from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
 from sslrun.data.base import SPLITS, Data
+from sslrun.data.folders import cache_folder
+from sslrun.data.labels import digest
+from sslrun.data.splits import split
 from sslrun.data.vision.augment import Policy
-from sslrun.data.vision.cache import OnTheFly, Store, Wanted, cache_folder, decode_in_memory, open_cache
+from sslrun.data.vision.cache import OnTheFly, Store, Wanted, decode_in_memory, open_cache
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.items import PlainImages, Split, TrainingImages, collate
 from sslrun.data.vision.prepare import Normalize
 from sslrun.data.vision.resize import fit, with_margin
-from sslrun.data.vision.source import Source, digest
-from sslrun.data.vision.splits import split
+from sslrun.data.vision.source import Source
 from sslrun.data.vision.transforms import ImageFacts
 
 MEASURED = 2000

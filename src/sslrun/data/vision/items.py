@@ -10,10 +10,10 @@ from torch import Tensor
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Items, Key
+from sslrun.data.splits import Part
 from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import Store
 from sslrun.data.vision.resize import fit
-from sslrun.data.vision.splits import Part
 
 
 @dataclass(kw_only=True)

@@ -13,10 +13,10 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.vision import ParquetConfig
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing
-from sslrun.data.vision.cache import cache_folder
+from sslrun.data.folders import cache_folder
+from sslrun.data.labels import Coded, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
-from sslrun.data.vision.source import Coded, code_labels, digest
 
 KEYS = {"train": "train", "validation": "val", "test": "test"}
 """The configuration's name of each split."""

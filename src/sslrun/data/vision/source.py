@@ -1,11 +1,10 @@
 """What each kind of dataset supplies: images by position, and labels."""
 
-import hashlib
 from typing import Protocol
 
 import numpy as np
 
-from sslrun.config.errors import DataError
+from sslrun.data.labels import digest
 from sslrun.data.vision.decode import Decoder
 
 
@@ -31,62 +30,6 @@ class Source(Protocol):
     def name(self, position: int) -> str:
         """For messages and run.json."""
         ...
-
-
-def digest(*parts: object) -> str:
-    """Hex digest of arrays (type, shape, content), bytes, and anything else by its `repr`."""
-    content = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            content.update(f"{part.dtype.str}{part.shape}".encode())
-            content.update(np.ascontiguousarray(part).data)
-        else:
-            content.update(part if isinstance(part, bytes) else repr(part).encode())
-        content.update(b"\0")
-    return content.hexdigest()
-
-
-Coded = tuple[tuple[str, ...] | None, dict[str, np.ndarray | None]]
-"""Names of the classes, and (N,) int64 labels of each split; None where there are none."""
-
-
-def code_labels(values: dict[str, np.ndarray], *, names: tuple[str, ...] | None) -> Coded:
-    """Labels as positions among the classes.
-
-    Args:
-        values: (N,) numbers or strings of each split.
-        names: of the classes where the file tells them; the values are positions then, and a split of nothing but -1
-            has no labels, as hidden test labels are written. Else the classes are train's values, sorted.
-
-    Raises:
-        DataError: a value that is no class.
-    """
-    if names is None:
-        classes = tuple(str(v) for v in np.unique(values["train"]))
-        return classes, {split: encode_labels(v, classes=classes, where=split) for split, v in values.items()}
-    labels: dict[str, np.ndarray | None] = {}
-    for split, v in values.items():
-        hidden = len(v) > 0 and bool((v == -1).all())
-        if not hidden and len(v) and (v.min() < 0 or v.max() >= len(names)):
-            raise DataError(f"{split} has labels from {v.min()} to {v.max()}; there are {len(names)} classes")
-        labels[split] = None if hidden else v.astype(np.int64)
-    return (None, dict.fromkeys(values)) if labels["train"] is None else (names, labels)
-
-
-def encode_labels(values: np.ndarray, *, classes: tuple[str, ...], where: str) -> np.ndarray:
-    """Labels as positions in `classes`.
-
-    Returns:
-        (N,) int64.
-
-    Raises:
-        DataError: a value that train does not have.
-    """
-    position = {name: i for i, name in enumerate(classes)}
-    try:
-        return np.array([position[str(v)] for v in values], dtype=np.int64)
-    except KeyError as error:
-        raise DataError(f"{where}: label {error} is not among those of train: {', '.join(classes[:10])}") from error
 
 
 class ArraySource:

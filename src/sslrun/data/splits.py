@@ -9,7 +9,7 @@ from sslrun.config.errors import DataError
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the images of a source.
+    """Some of the items of a source.
 
     Attributes:
         source: its name.
@@ -36,18 +36,18 @@ def split(
     seed: int,
     limit: int | None,
 ) -> dict[str, Part]:
-    """Assign images to train, validation and test.
+    """Assign items to train, validation and test.
 
     Test is cut first, then validation of what is left, then train is thinned to `limit`; so none of the three moves
     when `limit` changes. Without labels no test split is cut: there would be nothing to score on it.
 
     Args:
-        sizes: images of each source; `train` is among them, `validation` and `test` where the dataset has them.
+        sizes: items of each source; `train` is among them, `validation` and `test` where the dataset has them.
         labels: (N,) int64 of each source, or None.
         validation: share of train.
         test_share: share of all.
         seed: of the cuts.
-        limit: at most so many training images.
+        limit: at most so many training items.
 
     Returns:
         The parts; `test` is empty where it is absent.
@@ -74,7 +74,7 @@ def _cut(part: Part, labels: np.ndarray | None, *, share: float, seed: int) -> t
     taken = stratified(len(part), of_part, count=max(1, round(share * len(part))), seed=seed)
     rest = np.setdiff1d(np.arange(len(part)), taken)
     if len(rest) == 0:
-        raise DataError(f"{len(part)} image(s) in {part.source} are too few to cut off a split")
+        raise DataError(f"{len(part)} item(s) in {part.source} are too few to cut off a split")
     return Part(part.source, part.positions[rest]), Part(part.source, part.positions[taken])
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sslrun.config.errors import DataError
-from sslrun.data.vision.splits import split, stratified
+from sslrun.data.splits import split, stratified
 
 DEFAULT = {"validation": 0.1, "test_share": 0.2, "seed": 0, "limit": None}
 
