@@ -57,8 +57,11 @@ def text(value: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    """A list in YAML is a choice."""
-    return f"choice({','.join(map(text, value))})" if isinstance(value, list | tuple) else text(value)
+    """A list in YAML is a choice; of one value it needs its long form, which knows no null."""
+    if not isinstance(value, list | tuple):
+        return text(value)
+    values = ",".join(map(text, value))
+    return values if len(value) > 1 else f"choice({values})"
 
 
 def _distribution(key: str, override: Override) -> BaseDistribution:

@@ -1,0 +1,211 @@
+"""The loop: continued where it was left, exact in number, whatever a job does."""
+
+import fcntl
+import json
+import os
+import threading
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from sslrun.config.errors import ConfigError, RunError
+from sslrun.config.sweeper import PrunerName
+from sslrun.sweeps import study as studies
+from unit.sweeps.fakes import FakeLauncher, leave, search
+
+
+def states(study: optuna.Study) -> list[str]:
+    return [t.state.name for t in study.get_trials()]
+
+
+def test_a_study_has_n_trials_and_a_second_session_adds_only_what_is_missing(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    study = search(tmp_path, launch).run()
+    assert launch.launched == list(range(6)) and states(study) == ["COMPLETE"] * 6
+    assert study.best_value == max(t.params["x"] for t in study.get_trials())
+    more = search(tmp_path, launch, n_trials=8).run()
+    assert launch.launched == list(range(8)) and states(more) == ["COMPLETE"] * 8
+    assert len({t.params["x"] for t in more.get_trials()}) == 8  # the seed does not propose the same points again
+
+
+def test_a_job_gets_its_parameters_and_what_is_fixed(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    study = search(tmp_path, launch, n_trials=1).run()
+    assert launch.overrides == [["trainer.steps=2", f"x={study.get_trials()[0].params['x']}"]]
+
+
+def test_a_trial_left_running_is_launched_again_with_the_same_parameters(tmp_path: Path) -> None:
+
+    def cut(number: int, x: float) -> float:
+        if number == 2:
+            os._exit(9)
+        return x
+
+    child = os.fork()
+    if child == 0:
+        search(tmp_path, FakeLauncher(tmp_path, cut)).run()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    left = optuna.load_study(study_name=tmp_path.name, storage=studies.open_storage(str(tmp_path / "study.journal")))
+    assert states(left) == ["COMPLETE", "COMPLETE", "RUNNING"]
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    study = search(tmp_path, launch).run()
+    assert launch.launched == [2, 3, 4, 5] and states(study) == ["COMPLETE"] * 6
+    assert study.get_trials()[2].params == left.get_trials()[2].params
+
+
+def test_a_trial_that_had_no_parameters_yet_gets_them(tmp_path: Path) -> None:
+    begun = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1)
+    study = begun.run()
+    studies.ask(study, {}, sweep=tmp_path)  # as if killed before the first parameter
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    again = search(tmp_path, launch, n_trials=2).run()
+    assert launch.launched == [1] and states(again) == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_job_that_ended_after_its_sweeper_is_not_run_again(tmp_path: Path) -> None:
+    study = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1).run()
+    for number, status in ((1, "finished"), (2, "pruned")):
+        studies.ask(study, search(tmp_path, print).space.distributions, sweep=tmp_path)  # type: ignore[arg-type]
+        leave(tmp_path / str(number), status=status, probe_linear=0.25)
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    again = search(tmp_path, launch, n_trials=4).run()
+    assert launch.launched == [3]
+    assert states(again) == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
+    assert again.get_trials()[1].value == 0.25
+
+
+def test_a_folder_that_a_living_job_holds_is_waited_for(tmp_path: Path) -> None:
+    study = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1).run()
+    studies.ask(study, search(tmp_path, print).space.distributions, sweep=tmp_path)  # type: ignore[arg-type]
+    leave(tmp_path / "1", status="running")
+    lock = (tmp_path / "1" / ".lock").open("a")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def end() -> None:
+        leave(tmp_path / "1", probe_linear=0.5)
+        lock.close()
+
+    threading.Timer(0.5, end).start()
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    again = search(tmp_path, launch, n_trials=2).run()
+    assert launch.launched == [] and again.get_trials()[1].value == 0.5
+
+
+def test_trials_of_another_sweep_of_the_study_are_left_alone(tmp_path: Path) -> None:
+    settings = {"study_name": "shared", "storage": str(tmp_path / "journal"), "n_trials": 3}
+    one, two = tmp_path / "one", tmp_path / "two"
+    study = search(one, FakeLauncher(one, lambda _, x: x), **settings | {"n_trials": 1}).run()
+    studies.ask(study, search(one, print).space.distributions, sweep=one)  # type: ignore[arg-type]
+    launch = FakeLauncher(two, lambda _, x: x)
+    again = search(two, launch, **settings).run()
+    assert launch.launched == [2] and states(again) == ["COMPLETE", "RUNNING", "COMPLETE"]
+
+
+def test_failed_trials_are_replaced_until_there_are_too_many(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda number, x: "failed" if number == 1 else x)
+    study = search(tmp_path, launch, n_trials=3).run()
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert study.get_trials()[1].user_attrs["error"] == "the loss is nan"
+    bad = FakeLauncher(tmp_path / "b", lambda *_: "failed")
+    with pytest.raises(RunError, match=r"3 trials failed, more than hydra.sweeper.max_failures=2; .*the loss is nan"):
+        search(tmp_path / "b", bad, max_failures=2).run()
+    assert bad.launched == [0, 1, 2]
+
+
+def test_a_metric_that_no_run_has_is_told_with_those_that_exist(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    with pytest.raises(RunError, match=r"metric=probe/lineal: .* did you mean 'probe/linear'\?; it has health/rankme"):
+        search(tmp_path, launch, metric="probe/lineal", max_failures=0).run()
+
+
+def test_a_second_sweeper_is_refused_with_who_holds_it(tmp_path: Path) -> None:
+    def second(_: int, x: float) -> float:
+        with pytest.raises(RunError, match=f"in the hands of process {os.getpid()} on "):
+            search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x)).run()
+        return x
+
+    launch = FakeLauncher(tmp_path, second)
+    search(tmp_path, launch, n_trials=1).run()
+    assert launch.launched == [0]
+
+
+def test_other_overrides_in_the_same_folder_are_refused(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    search(tmp_path, launch, n_trials=1).run()
+    with pytest.raises(RunError, match="holds a sweep with metric"):
+        search(tmp_path, launch, metric="health/rankme").run()
+    with pytest.raises(ConfigError, match=r"study .* has \['maximize'\]; choose another study_name"):
+        search(tmp_path, launch, direction="minimize").run()
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt(), SystemExit(3)])
+def test_a_stop_leaves_the_trial_and_exits_with_3(
+    tmp_path: Path, reason: BaseException, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop(number: int, x: float) -> float:
+        if number == 1:
+            raise reason
+        return x
+
+    with pytest.raises(SystemExit) as ended:
+        search(tmp_path, FakeLauncher(tmp_path, stop)).run()
+    assert ended.value.code == 3
+    line = f"sweep stopped: 1 of 6 trials are finished; the same command with run.dir={tmp_path} continues it"
+    assert line in capfd.readouterr().err
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    assert states(search(tmp_path, launch).run()) == ["COMPLETE"] * 6 and launch.launched == [1, 2, 3, 4, 5]
+
+
+def test_jobs_outside_this_process_run_several_at_a_time_without_a_barrier(tmp_path: Path) -> None:
+    slow, quick = threading.Event(), []
+
+    def work(number: int, x: float) -> float:
+        if number == 0:
+            assert slow.wait(60)  # the first trial ends last: the others did not wait for it
+        else:
+            quick.append(number)
+            if len(quick) == 5:
+                slow.set()
+        return x
+
+    launch = FakeLauncher(tmp_path, work)
+    study = search(tmp_path, launch, launcher="process", n_jobs=2).run()
+    assert quick == [1, 2, 3, 4, 5] and states(study) == ["COMPLETE"] * 6
+
+
+def test_several_metrics(tmp_path: Path) -> None:
+    settings = {"metric": ["probe/linear", "health/rankme"], "direction": ["maximize", "maximize"], "n_trials": 4}
+    study = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), **settings).run()
+    assert [t.values for t in study.get_trials()] == [
+        pytest.approx([t.params["x"], 1 - t.params["x"]]) for t in study.get_trials()
+    ]
+    assert len(study.best_trials) == 4
+    with pytest.raises(ConfigError, match="a search for several metrics cannot prune"):
+        search(tmp_path, print, **settings, pruner=PrunerName.median)  # type: ignore[arg-type]
+
+
+def test_a_pruned_run_counts_and_the_job_is_told_its_trial(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda number, x: "pruned" if number == 1 else x)
+    study = search(tmp_path, launch, n_trials=3, pruner=PrunerName.median).run()
+    assert states(study) == ["COMPLETE", "PRUNED", "COMPLETE"]
+    trial = {"study": tmp_path.name, "storage": str(tmp_path / "study.journal"), "metric": "probe/linear"}
+    told = ",".join(f"{k}:{json.dumps(v)}" for k, v in trial.items())
+    assert launch.overrides[1][-1] == f"run.trial={{{told},number:1}}"
+
+
+def test_a_trial_beyond_n_is_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another sweeper of the same study takes the last one between the count and the ask."""
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    real = studies.ask
+
+    def raced(study: optuna.Study, space: dict, *, sweep: Path) -> optuna.Trial:  # type: ignore[type-arg]
+        if len(study.get_trials()) == 2:
+            study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={"sweep": "elsewhere"}))
+        return real(study, space, sweep=sweep)
+
+    monkeypatch.setattr(studies, "ask", raced)
+    study = search(tmp_path, launch, n_trials=3).run()
+    assert launch.launched == [0, 1] and states(study) == ["COMPLETE", "COMPLETE", "RUNNING", "FAIL"]
+    assert study.get_trials()[3].user_attrs[studies.WITHDRAWN] is True
