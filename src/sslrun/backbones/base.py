@@ -1,6 +1,7 @@
 """What methods and evaluations see of any backbone."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ class Encoder(nn.Module, ABC):
     Attributes:
         num_features: D.
         reads: key of the batch that it encodes: image, input_ids, wave, series.
+        beside: further keys of the batch that it takes where they are there, such as attention_mask or lengths.
+        is_causal: whether a token's vector depends on the tokens before it alone.
         config: the configuration that builds it again.
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
         has_tokens: whether `tokens` and `pooled_and_tokens` work.
@@ -25,6 +28,8 @@ class Encoder(nn.Module, ABC):
 
     num_features: int
     reads: str = "image"
+    beside: tuple[str, ...] = ()
+    is_causal: bool = False
     config: BackboneConfig
     inputs: dict[str, Any]
     has_tokens: bool = False
@@ -83,6 +88,16 @@ class Encoder(nn.Module, ABC):
     def layers(self) -> list[list[nn.Parameter]]:
         """Parameters from the input up, a list per block: what layer-wise learning-rate decay counts."""
         return [list(self.parameters())]
+
+
+def further(encoder: nn.Module, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What the encoder takes of a batch beside the key that it reads."""
+    return {key: batch[key] for key in getattr(encoder, "beside", ()) if key in batch}
+
+
+def encode(encoder: nn.Module, batch: Mapping[str, Any]) -> Tensor:
+    """(B, D) of a prepared batch, by any module that has `reads`."""
+    return encoder(batch[str(encoder.reads)], **further(encoder, batch))
 
 
 def load_state(network: nn.Module, state: dict[str, Tensor], *, may_lack: tuple[str, ...], origin: str) -> None:

@@ -16,6 +16,8 @@ from sslrun.config.schema import BackboneConfig
 from sslrun.core.atomic import replacing, write_json
 
 FORMAT = "sslrun-encoder/1"
+READS = {"image": "images", "input_ids": "tokens"}
+"""Key of a batch: what messages call it."""
 
 
 def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
@@ -24,8 +26,15 @@ def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
     Raises:
         ConfigError: no such architecture; weights that are absent or do not fit.
     """
-    encoder: Encoder = target_of("backbone", config)(config, inputs)
-    encoder.config, encoder.inputs = config, dict(inputs)
+    cls: type[Encoder] = target_of("backbone", config)
+    given = inputs.get("reads", "image")
+    if cls.reads != given:
+        raise ConfigError(
+            f"backbone={config.name} reads {READS.get(cls.reads, cls.reads)}; the dataset gives "
+            f"{READS.get(given, given)}; choose another backbone"
+        )
+    encoder = cls(config, inputs)
+    encoder.config, encoder.inputs = getattr(encoder, "config", config), dict(inputs)
     if isinstance(config.pretrained, str):
         encoder.load_library_state(read_weights(Path(config.pretrained).expanduser()))
     return encoder
@@ -56,8 +65,9 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
         inputs: other inputs than it was trained for, e.g. another `image_size`.
 
     Returns:
-        The encoder: (B, C, H, W) normalised floats -> (B, D). `encoder.inputs` tells channels, image_size, mean and
-        std of the images it was trained on.
+        The encoder: (B, C, H, W) normalised floats, or (B, L) token ids with `attention_mask=`, -> (B, D).
+        `encoder.inputs` tells channels, image_size, mean and std of the images it was trained on, or vocab_size and
+        max_length; the tokenizer lies beside it.
 
     Raises:
         ConfigError: no encoder there, or one that does not fit `inputs`.

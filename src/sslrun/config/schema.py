@@ -1,4 +1,4 @@
-"""Bases of the groups that have several kinds, and the augmentation policy, which is the same for all images."""
+"""Bases of the groups that have several kinds, and the augmentation policy, which is a list of named transforms."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,10 +47,11 @@ class ViewConfig:
     """One kind of view.
 
     Attributes:
-        count: how many views of this kind each image gives.
-        size: side in pixels; null takes `dataset.image_size`; a fraction below 1 is that share of it, to the nearest
+        count: how many views of this kind each item gives.
+        size: of images, side in pixels; null takes `dataset.image_size`; a fraction below 1 is that share of it, to the nearest
             multiple of 4 (multi-crop).
-        transforms: Albumentations transforms in order, each `Name` or `{Name: {argument: value}}`.
+        transforms: in order, each `Name` or `{Name: {argument: value}}`; what names there are is the modality's to say:
+            Albumentations' for images, those of sslrun.data.text.corrupt for text.
     """
 
     count: int = 1

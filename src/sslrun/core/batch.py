@@ -1,8 +1,11 @@
-"""What a dataset gives and a method reads. A leading B is the batch on this rank."""
+"""What a dataset gives and a method reads. A leading B is the batch on this rank, L is tokens."""
 
 from typing import NotRequired, TypedDict
 
 from torch import Tensor
+
+NO_TARGET = -100
+"""In `targets`, where nothing is to be predicted: what torch's cross_entropy ignores."""
 
 
 class Labelled(TypedDict):
@@ -32,9 +35,15 @@ class TokensBatch(Labelled):
     """Token ids of texts."""
 
     input_ids: Tensor
-    """(B, T) int64."""
+    """(B, L) int64, padded at the end."""
     attention_mask: Tensor
-    """(B, T) int64, 1 where a token is."""
+    """(B, L) int64, 1 where a token is."""
+    targets: NotRequired[Tensor]
+    """(B, L) int64: the token to predict at each place, NO_TARGET where there is none; in corrupted text alone."""
+
+
+class BlocksBatch(TokensBatch):
+    """Blocks cut out of a stream of documents with an end mark after each; `targets` are the next tokens."""
 
 
 class WaveBatch(Labelled):
@@ -65,6 +74,7 @@ BATCH_NAMES: dict[type, str] = {
     ViewsBatch: "views of images",
     ImageBatch: "images",
     TokensBatch: "tokens",
+    BlocksBatch: "blocks of tokens",
     WaveBatch: "waves",
     SeriesBatch: "series",
     PairBatch: "image-text pairs",

@@ -1,6 +1,7 @@
 """What every dataset gives, whatever its modality."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ Key = tuple[int, int]
 
 
 class Items(Dataset[dict[str, Any]]):
-    """Items of one split, read by `Key`."""
+    """Items of one split, read by `Key`.
+
+    Attributes:
+        are_of_split: whether item i is that of position i in the split; not so where items are cut out of a stream.
+    """
+
+    are_of_split: bool = True
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -38,11 +45,17 @@ class Data(ABC):
         gives: batch types that `training` can give (sslrun.core.batch).
         fingerprint: hex digest of the content, for run.json.
         corrupt: names of the unreadable items met so far; they are left out.
+        single: batch type of items as they are, which evaluation and fine-tuning read.
+        raw: the baseline that learns nothing of this modality, a module of sslrun.evaluation.raw.
+        mild: the augmentation that fine-tuning takes where none is named.
     """
 
     name: str
     classes: tuple[str, ...] | None
     gives: tuple[type, ...]
+    single: type
+    raw: str
+    mild: str = "none"
     fingerprint: str
     corrupt: list[str]
 
@@ -53,6 +66,14 @@ class Data(ABC):
     @abstractmethod
     def evaluation(self, split: str) -> Items:
         """Items of a split as they are, read by `Key`; the epoch is ignored."""
+
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        """All of the validation split in the form of training, for the method's own loss; randomness is a function of
+        the position alone. None where such a loss says nothing of an item."""
+        return None
+
+    def save_inputs(self, folder: Path) -> None:  # noqa: B027 - most need nothing
+        """Write what an encoder's user needs beside its weights to make its inputs, such as a tokenizer."""
 
     @abstractmethod
     def labels(self, split: str) -> np.ndarray | None:
@@ -76,8 +97,9 @@ class Data(ABC):
 
     @abstractmethod
     def encoder_inputs(self) -> dict[str, Any]:
-        """What a backbone must know to be built, an encoder's config.json must tell and a method may ask: for images
-        `channels`, `image_size`, `mean`, `std`; `classes`, their number or None."""
+        """What a backbone must know to be built, an encoder's config.json must tell and a method may ask: `reads`, the
+        key of a batch, `image` where it is absent; `classes`, their number or None; for images `channels`,
+        `image_size`, `mean`, `std`; for text `vocab_size`, `max_length`, `pad`."""
 
     @abstractmethod
     def describe(self) -> dict[str, str]:

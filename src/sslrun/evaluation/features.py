@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sslrun.backbones.base import encode
 from sslrun.config.errors import TrainingError
 
 Batch = dict[str, Any]
@@ -54,7 +55,7 @@ def extract(
             batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
             # the loader stays outside: what its dataset caches must not become inference tensors
             with torch.inference_mode(), torch.autocast(kind, dtype=autocast, enabled=autocast is not None):
-                z = encoder(prepare(batch)[str(encoder.reads)])  # (B, D)
+                z = encode(encoder, prepare(batch))  # (B, D)
             features.append(z.float().cpu())
             labels.extend([batch["label"].cpu()] if "label" in batch else [])
             indices.extend([batch["index"].cpu()] if "index" in batch else [])

@@ -41,6 +41,8 @@ class Method(nn.Module):
     needs_labels: bool = False
     needs_tokens: bool = False
     """Whether the backbone must give patch tokens (Encoder.has_tokens)."""
+    needs_causal: bool | None = None
+    """Whether each token may see the ones before it alone, must see all, or either."""
     encoder: Encoder
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
@@ -67,6 +69,13 @@ class Method(nn.Module):
         """What is evaluated and exported."""
         return {"encoder": self.encoder}
 
+    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
+        """(B,) sums and (B,) counts of what the loss is a mean of, row by row: the loss on held-out data.
+
+        None where the loss of a row alone says nothing, as with negatives out of the batch.
+        """
+        return None
+
     def project(self, features: Tensor) -> Tensor | None:
         """(B, D) encoder outputs -> (B, P) what the loss compares; None where there is no projector."""
         return None
@@ -76,7 +85,7 @@ def build_method(config: MethodConfig, encoder: Encoder) -> Method:
     """Build the method that `config` configures around an encoder.
 
     Raises:
-        ConfigError: the method needs patch tokens and the backbone has none.
+        ConfigError: the method needs patch tokens and the backbone has none, or tokens that see otherwise.
     """
     cls: type[Method] = target_of("method", config)
     if cls.needs_tokens and not encoder.has_tokens:
@@ -84,6 +93,9 @@ def build_method(config: MethodConfig, encoder: Encoder) -> Method:
             f"method={config.kind} needs a ViT backbone; {encoder.config.name} has no patch tokens; "
             "choose e.g. backbone=vit_tiny"
         )
+    if cls.needs_causal is not None and cls.needs_causal != encoder.is_causal:
+        wanted = "a causal backbone, e.g. gpt2_tiny" if cls.needs_causal else "one that reads both ways, e.g. bert_tiny"
+        raise ConfigError(f"method={config.kind} needs {wanted}; backbone={encoder.config.name} is none")
     return cls(config, encoder)
 
 

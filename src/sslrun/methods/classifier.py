@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, encode
 from sslrun.core.batch import ImageBatch
 from sslrun.methods.base import Method, StepOutput
 
@@ -39,7 +39,7 @@ class Classifier(Method):
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss of a labelled batch."""
-        h = self.encoder(batch[self.encoder.reads])  # (B, D)
+        h = encode(self.encoder, batch)  # (B, D)
         with torch.autocast(h.device.type, enabled=False):
             logits = self.head(h.float())  # (B, C)
             loss = F.cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)

@@ -49,6 +49,7 @@ class ImageData(Data):
     """
 
     gives: ClassVar[tuple[type, ...]] = (ViewsBatch, ImageBatch)  # type: ignore[misc]
+    single, raw, mild = ImageBatch, "pixels", "weak"
 
     def __init__(
         self, config: ImageDatasetConfig, sources: Mapping[str, Source], *, classes: tuple[str, ...] | None
