@@ -38,7 +38,7 @@ class Slurm:
             waiting |= self._submit(group, folder)
         if not self.config.wait:
             return [Outcome(job=job, status="submitted") for job in jobs]
-        while set(waiting.values()) & queue():
+        while set(waiting.values()) & queue(patient=True):
             time.sleep(self.config.poll_seconds)
         return [outcome(job) for job in jobs]
 
@@ -114,18 +114,22 @@ def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> s
     )
 
 
-def queue() -> set[str]:
+def queue(*, patient: bool = False) -> set[str]:
     """`<array job>_<task>` of every job of this user that is not over.
 
+    Args:
+        patient: ask until there is an answer; the jobs go on without the controller.
+
     Raises:
-        RunError: there is no squeue.
+        RunError: there is no squeue, or it does not answer.
     """
-    command = ["squeue", "--noheader", "--array", "--me", "--format=%F_%K"]
     while True:
-        answer = _call(command)
+        answer = _call(["squeue", "--noheader", "--array", "--me", "--format=%F_%K"])
         if answer.returncode == 0:
             return set(answer.stdout.split())
-        time.sleep(2)  # the controller is away for a moment: the jobs go on without it
+        if not patient:
+            raise RunError(f"squeue does not answer: {' '.join(answer.stderr.split())}")
+        time.sleep(10)
 
 
 def requeue(signal_name: str) -> bool:

@@ -16,7 +16,8 @@ from sslrun.config.launcher import Launching, SlurmConfig
 from sslrun.launch.job import Job, Outcome, job_arguments, outcome, say
 from sslrun.launch.process import ProcessPool
 from sslrun.launch.slurm import Slurm
-from sslrun.runs.folder import MAY_DIFFER, read_manifest
+from sslrun.runs.changes import MAY_DIFFER
+from sslrun.runs.manifest import read_manifest
 
 _composing = threading.Lock()
 """Hydra's composition keeps state in singletons; a sweeper may launch from several threads."""
