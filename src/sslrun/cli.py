@@ -21,6 +21,8 @@ PLAIN_COMMANDS = {
     "resume": "continue a run: sslrun resume RUN",
     "sweep": "a sweep's page, at any time: sslrun sweep FOLDER",
     "export": "an encoder out of a run's checkpoint: sslrun export RUN FOLDER",
+    "runs": "what each run does now, how far and how good it is: sslrun runs [FOLDER]",
+    "logs": "what a run prints, as it comes: sslrun logs RUN",
     "list": "methods, backbones, datasets, augmentations, optimizers, experiments",
     "doctor": "what this machine has, and how to get what is missing",
 }

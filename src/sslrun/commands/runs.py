@@ -1,0 +1,84 @@
+"""`sslrun runs [FOLDER] [--json] [--state …] [--sort …] [--watch]`: the runs below a folder, and what each does now."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from sslrun.commands.runs_table import active_first, table
+from sslrun.config.checks import check_one_of
+from sslrun.config.errors import RunError
+from sslrun.runs.find import find_runs
+from sslrun.runs.overview import SCHEMA_VERSION, Overview, Reader
+from sslrun.runs.state import State
+
+SORTS: dict[str, Callable[[Overview], tuple[float | str, ...]]] = {
+    "created": lambda run: (run.created or "",),
+    "changed": lambda run: (run.changed or "",),
+    "state": lambda run: (active_first(run),),
+    "best": lambda run: (-1.0 if run.best is None else run.best,),
+    "progress": lambda run: (-1.0 if run.progress is None else run.progress,),
+    "speed": lambda run: (run.images_per_second or 0.0,),
+    "name": lambda run: (run.folder,),
+}
+"""Word of --sort: what is compared; all but `state` and `name` begin with the largest."""
+UPWARDS = ("state", "name")
+
+
+def main(arguments: list[str]) -> None:
+    """Print the runs, once or again and again."""
+    parser = argparse.ArgumentParser(
+        prog="sslrun runs",
+        description="The runs below FOLDER, and what each does now; SLURM is asked where there is one.",
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER", help="default: runs")
+    parser.add_argument("--json", action="store_true", help="print JSON; docs/run-folder.md explains it")
+    parser.add_argument("--state", default="", help=f"only these, with commas: {', '.join(s.value for s in State)}")
+    parser.add_argument("--sort", default="created", help=", ".join(SORTS))
+    parser.add_argument(
+        "--watch", nargs="?", type=float, const=5.0, metavar="SECONDS", help="print anew every 5, or so many, seconds"
+    )
+    asked = parser.parse_args(arguments)
+    states = [word.strip() for word in asked.state.split(",") if word.strip()]
+    for word in states:
+        check_one_of("--state", word, [s.value for s in State])
+    check_one_of("--sort", asked.sort, SORTS)
+    if not asked.folder.is_dir():
+        raise RunError(f"{asked.folder}: no such folder; give the one that holds your runs: sslrun runs FOLDER")
+    reader = Reader()
+    while True:
+        folders = sorted(find_runs(asked.folder))
+        found = [run for run in reader.read(folders) if not states or run.state in states]
+        found.sort(key=SORTS[asked.sort], reverse=asked.sort not in UPWARDS)
+        text = _json(found) if asked.json else _text(found, asked.folder, states)
+        _show(text, anew=asked.watch is not None and sys.stdout.isatty())
+        if asked.watch is None:
+            return
+        time.sleep(asked.watch)
+
+
+def _json(found: list[Overview]) -> str:
+    return json.dumps({"schema_version": SCHEMA_VERSION, "runs": [run.as_json() for run in found]}, indent=2)
+
+
+def _text(found: list[Overview], folder: Path, states: list[str]) -> str:
+    if not found:
+        return f"no {' or '.join(states)} runs below {folder}" if states else f"no runs below {folder}"
+    counts = Counter(run.state for run in found)
+    told = ", ".join(f"{counts[state.value]} {state.value}" for state in State if counts[state.value])
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return "\n".join([f"{len(found)} runs: {told}", *table(found, width=width, colour=colour)])
+
+
+def _show(text: str, *, anew: bool) -> None:
+    if anew:
+        text = f"\x1b[H\x1b[2J{text}"  # the top left corner, an empty screen
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,148 @@
+"""One line of facts about each run: what `sslrun runs` shows and gives to programs."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sslrun.runs.job import read_record
+from sslrun.runs.progress import Progress, read_progress
+from sslrun.runs.queue import Queue
+from sslrun.runs.results import MAIN, read_rows
+from sslrun.runs.state import Standing, State, last_change, read_run, standing
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """A run at a glance; docs/run-folder.md tells of each field.
+
+    Attributes:
+        over: whether nothing more will come from it by itself.
+        best, low, high, measure: the number that it is known by so far, its 95 % interval where there is one, and what
+            was measured: a logged probe, or `evaluation/metric` of results.json for `probe` and `finetune`.
+    """
+
+    folder: str
+    name: str
+    command: str
+    state: str
+    over: bool
+    note: str
+    method: str
+    dataset: str
+    step: int | None
+    total_steps: int | None
+    images_per_second: float | None
+    best: float | None
+    low: float | None
+    high: float | None
+    measure: str
+    created: str | None
+    changed: str | None
+    seconds: float | None
+    host: str
+    launcher: str
+    job: str
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the steps that are done."""
+        if self.state == State.finished.value:
+            return 1.0
+        return None if self.step is None or not self.total_steps else self.step / self.total_steps
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+
+class Reader:
+    """Reads overviews; what has not changed since the last time is not read again."""
+
+    def __init__(self) -> None:
+        self._queue = Queue([])
+        self._files: dict[Path, tuple[float, Overview]] = {}
+
+    def read(self, folders: Sequence[Path]) -> list[Overview]:
+        """Of each folder, as it is now."""
+        self._queue.refresh(folders)
+        return [self._read(folder) for folder in folders]
+
+    def _read(self, folder: Path) -> Overview:
+        changed = last_change(folder)
+        known = self._files.get(folder)
+        if known is not None and known[0] == changed and known[1].state in (State.finished.value, State.pruned.value):
+            return known[1]
+        found = overview(folder, self._queue)
+        self._files[folder] = (changed, found)
+        return found
+
+
+def overview(folder: Path, queue: Queue) -> Overview:
+    """What is known of one run."""
+    manifest = read_run(folder)
+    record = read_record(folder) or {}
+    now = standing(folder, manifest, queue)
+    progress = read_progress(folder / "metrics.csv")
+    method, dataset = _subject(folder, manifest)
+    best, low, high, measure = _best(folder, manifest, now, progress)
+    changed = last_change(folder)
+    task = record.get("task")
+    return Overview(
+        folder=str(folder),
+        name="/".join(folder.absolute().parts[-2:]),
+        command=manifest.get("command", ""),
+        state=now.state.value,
+        over=now.over,
+        note=now.note,
+        method=method,
+        dataset=dataset,
+        step=progress.step,
+        total_steps=manifest.get("total_steps"),
+        images_per_second=progress.images_per_second,
+        best=best,
+        low=low,
+        high=high,
+        measure=measure,
+        created=manifest.get("created") or record.get("submitted"),
+        changed=datetime.fromtimestamp(changed, UTC).isoformat(timespec="seconds") if changed else None,
+        seconds=manifest.get("seconds"),
+        host=manifest.get("host", ""),
+        launcher=record.get("launcher", ""),
+        job=str(record.get("job", "")) + ("" if task is None else f"_{task}"),
+    )
+
+
+def _subject(folder: Path, manifest: dict[str, Any]) -> tuple[str, str]:
+    """Method and dataset. Of `config.yaml` only these lines are read: parsing thousands of them takes minutes."""
+    try:
+        text = (folder / "config.yaml").read_text()
+    except OSError:
+        text = ""
+    dataset = (manifest.get("data") or {}).get("name") or _value(text, "dataset", "name")
+    return _value(text, "method", "kind"), str(dataset)
+
+
+def _value(text: str, section: str, key: str) -> str:
+    found = re.search(rf"^{section}:\n(?:[ -].*\n)*?  {key}: (.*)$", text, re.MULTILINE)
+    return "" if found is None or found[1] == "null" else found[1].strip("'\"")
+
+
+def _best(
+    folder: Path, manifest: dict[str, Any], now: Standing, progress: Progress
+) -> tuple[float | None, float | None, float | None, str]:
+    command = manifest.get("command", "")
+    if now.state is State.finished and (command != "pretrain" or progress.best is None):
+        evaluation, metric = MAIN.get(command, ("", ""))
+        try:
+            rows = read_rows(folder)
+        except (ValueError, KeyError):  # damaged: the run itself is what it is
+            rows = []
+        for row in rows:
+            if (row["evaluation"], row["metric"]) == (evaluation, metric):
+                return row["value"], row["low"], row["high"], f"{evaluation}/{metric}"
+    return progress.best, None, None, progress.probe or ""

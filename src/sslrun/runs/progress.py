@@ -1,0 +1,63 @@
+"""How far a run is, how fast, and how good, from metrics.csv without reading more of it than is needed."""
+
+import mmap
+import re
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from sslrun.runs.job import read_tail
+
+PROBES = ("probe/linear", "probe/top1", "probe/knn20")
+"""The first that a run has logged is the one it is known by."""
+SEARCHED_BYTES = 32 * 1024 * 1024
+"""A best value further back than this is not found: millions of steps at the default interval."""
+SPEEDS = 5
+TAIL_BYTES = 16 * 1024
+"""More than the last few hundred rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What metrics.csv says.
+
+    Attributes:
+        step: the last one that was logged.
+        images_per_second: median of the last few.
+        probe, best: the probe's name and its largest value so far.
+    """
+
+    step: int | None = None
+    images_per_second: float | None = None
+    probe: str | None = None
+    best: float | None = None
+
+
+def read_progress(metrics: Path) -> Progress:
+    """Progress of a run; all None where there is no metrics.csv."""
+    try:
+        lines = read_tail(metrics, TAIL_BYTES).decode("utf-8", "replace").splitlines()
+        probe, best = _best(metrics)
+    except OSError:
+        return Progress()
+    rows = [cells for line in lines if len(cells := line.split(",")) == 5 and cells[0].isdigit()]
+    speeds = [float(value) for *_, name, value in rows if name == "train/images_per_second"]
+    return Progress(
+        step=int(rows[-1][0]) if rows else None,
+        images_per_second=statistics.median(speeds[-SPEEDS:]) if speeds else None,
+        probe=probe,
+        best=best,
+    )
+
+
+def _best(metrics: Path) -> tuple[str | None, float | None]:
+    size = metrics.stat().st_size
+    if size == 0:
+        return None, None
+    with metrics.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = max(0, size - SEARCHED_BYTES)
+        for name in PROBES:
+            pattern = re.compile(rb",%s,([0-9.e+-]+)\n" % name.encode())
+            if values := [float(v) for v in pattern.findall(data, start)]:
+                return name, max(values)
+    return None, None
