@@ -49,7 +49,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_help_names_every_command_without_torch(tmp_path: Path) -> None:
     code = "import sys; sys.argv = ['sslrun', '-h']; from sslrun.cli import main; main(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("pretrain", "probe", "finetune", "resume", "list", "export", "preview", "doctor"):
+    for command in ("pretrain", "probe", "finetune", "resume", "list", "export", "preview", "doctor", "runs", "logs"):
         assert f"\n  {command} " in done.stdout
     assert done.stdout.endswith("False\n")
 
