@@ -38,8 +38,13 @@ class Slurm:
             waiting |= self._submit(group, folder)
         if not self.config.wait:
             return [Outcome(job=job, status="submitted") for job in jobs]
-        while set(waiting.values()) & queue(patient=True):
-            time.sleep(self.config.poll_seconds)
+        try:
+            while set(waiting.values()) & queue(patient=True):
+                time.sleep(self.config.poll_seconds)
+        except KeyboardInterrupt:
+            named = " ".join(dict.fromkeys(task.split("_")[0] for task in waiting.values()))
+            say(f"\nSLURM goes on with {named}; the same command waits for it again, `scancel {named}` stops it")
+            raise
         return [outcome(job) for job in jobs]
 
     def _submit(self, jobs: list[Job], folder: Path) -> dict[Job, str]:

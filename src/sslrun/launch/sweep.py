@@ -47,6 +47,7 @@ def backend_of(hydra: DictConfig) -> Backend:
         ConfigError: a value out of range.
     """
     settings: Any = OmegaConf.to_object(hydra.launcher)
+    signals.uninstall()  # nothing trains in this process
     return Slurm(settings) if isinstance(settings, SlurmConfig) else ProcessPool(settings)
 
 

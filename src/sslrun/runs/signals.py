@@ -16,6 +16,12 @@ def install() -> None:
         signal.signal(number, _note)
 
 
+def uninstall() -> None:
+    """SIGTERM and SIGUSR1 end the process again, in one that trains nothing itself."""
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def install_interrupt() -> None:
     """Note SIGINT too; only while a training loop runs, so that Ctrl-C elsewhere ends the program as ever."""
     signal.signal(signal.SIGINT, _note)
