@@ -16,6 +16,7 @@ from sslrun.config.launcher import Launching, SlurmConfig
 from sslrun.launch.job import Job, Outcome, job_arguments, outcome, say
 from sslrun.launch.process import ProcessPool
 from sslrun.launch.slurm import Slurm
+from sslrun.runs import signals
 from sslrun.runs.changes import MAY_DIFFER
 from sslrun.runs.manifest import read_manifest
 
