@@ -27,6 +27,8 @@ PLAIN_COMMANDS = {
     "doctor": "what this machine has, and how to get what is missing",
 }
 COMMANDS = HYDRA_COMMANDS | PLAIN_COMMANDS
+TRAINING = ("pretrain", "finetune", "resume")
+"""Commands that save when they are asked to end; a signal ends the others at once, and nothing is lost."""
 
 
 def usage() -> str:
@@ -52,8 +54,9 @@ def usage() -> str:
 
 def main() -> None:
     """Run one command; the user's errors are one line and exit code 2."""
-    signals.install()
     arguments = sys.argv[1:]
+    if any(command in arguments[:2] for command in TRAINING):  # --debug may stand before it
+        signals.install()
     if "--debug" in arguments:
         arguments = [a for a in arguments if a != "--debug"]
         os.environ["SSLRUN_DEBUG"] = "1"
