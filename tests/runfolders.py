@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sslrun.core.atomic import write_text
+
 CREATED = "2026-01-02T03:04:05+00:00"
 CONFIG = "seed: 0\nmethod:\n  kind: byol\n  hidden_dim: 8\ndataset:\n  kind: digits\n  name: digits\n"
 
@@ -20,7 +22,7 @@ def make_run(
     if status is not None:
         manifest = {"command": "pretrain", "status": status, "created": CREATED, "host": "elsewhere", "pid": 1}
         manifest |= {"seconds": 12.5, "total_steps": 100, "sessions": [{"stopped": None}], **fields}
-        (folder / "run.json").write_text(json.dumps(manifest))
+        write_text(folder / "run.json", json.dumps(manifest))
         (folder / "config.yaml").write_text(CONFIG)
     if job is not None:
         record = {"task": None, "submitted": CREATED, "script": None, **job}
@@ -68,7 +70,7 @@ class FakeSlurm:
 
     def queue(self, text: str) -> None:
         """What squeue answers: `job|task|state|start|reason` lines."""
-        (self.folder / "queue").write_text(text)
+        write_text(self.folder / "queue", text)  # whole: squeue may read it meanwhile
 
     def ended(self, text: str) -> None:
         """What scontrol answers; without it, it knows no job."""
