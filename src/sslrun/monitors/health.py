@@ -39,6 +39,7 @@ class Health(pl.Callback):
 
     Attributes:
         warnings: what was raised as an alarm, for run.json.
+        stopped: why the run ended early, or null.
     """
 
     def __init__(self, config: MonitorConfig, data: Data, dataset: Items, plan: Plan, *, seed: int) -> None:
@@ -48,8 +49,16 @@ class Health(pl.Callback):
         self.queries = self._positions("validation")
         self.warnings: list[str] = []
         self._below = 0
+        self.stopped: str | None = None
         self._best = 0.0
+        self._without_rise = 0
         self._checked = -1
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
+        if self.plan.phases[-1].since == trainer.global_step:
+            self._without_rise, self.stopped = 0, None
+        trainer.should_stop = trainer.should_stop or self.stopped is not None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -61,16 +70,26 @@ class Health(pl.Callback):
         if not due or step == self._checked:
             return
         self._checked = step
-        improved = False
+        rose = False
         if trainer.is_global_zero:
             numbers = self.measure(pl_module.method)
             log_now(trainer, numbers)
             self._show(trainer, numbers)
-            improved = numbers.get("probe/linear", 0.0) > self._best
-            self._best = max(self._best, numbers.get("probe/linear", 0.0))
+            watched = numbers["probe/linear" if self._is_labelled else "health/rankme"]
+            rose = watched > self._best
+            self._best = max(self._best, watched)
             self._watch_collapse(numbers, step)
-        if trainer.strategy.reduce_boolean_decision(improved, all=False):
+        rose = trainer.strategy.reduce_boolean_decision(rose, all=False)
+        self._without_rise = 0 if rose else self._without_rise + 1
+        if rose and self._is_labelled:
             next(c for c in trainer.callbacks if isinstance(c, Checkpoints)).save(trainer, BEST)  # type: ignore[attr-defined]
+        if self.config.patience is not None and self._without_rise >= self.config.patience:
+            name = "probe/linear" if self._is_labelled else "health/rankme"
+            self.stopped = (
+                f"stopped early at step {step} of {self.plan.total_steps}: {self._without_rise} checks without "
+                f"a better {name} (monitor.patience)"
+            )
+            trainer.should_stop = True
 
     def measure(self, method: Method) -> dict[str, float]:
         """All numbers of one check."""
@@ -102,12 +121,20 @@ class Health(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Counts that a resume goes on from."""
-        return {"below": self._below, "best": self._best, "warnings": self.warnings, "checked": self._checked}
+        return {
+            "below": self._below,
+            "best": self._best,
+            "warnings": self.warnings,
+            "checked": self._checked,
+            "without_rise": self._without_rise,
+            "stopped": self.stopped,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self._below, self._best = state_dict["below"], state_dict["best"]
         self.warnings, self._checked = list(state_dict["warnings"]), state_dict["checked"]
+        self._without_rise, self.stopped = state_dict.get("without_rise", 0), state_dict.get("stopped")
 
     def _probe_rows(self, bank: Features, queries: Features, *, encoder: str) -> list[Row]:
         """kNN, and one linear head with fixed settings: a grid chosen on validation would flatter itself here."""
@@ -177,6 +204,10 @@ class Health(pl.Callback):
         if self.config.on_collapse is OnCollapse.stop:
             raise TrainingError(text)
         python_warnings.warn(text, stacklevel=2)
+
+    @property
+    def _is_labelled(self) -> bool:
+        return self.data.classes is not None and bool(self.queries)
 
     @staticmethod
     def _show(trainer: pl.Trainer, numbers: dict[str, float]) -> None:

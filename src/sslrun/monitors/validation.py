@@ -40,7 +40,9 @@ class Validation(pl.Callback):
         self._best, self._without_rise, self._checked = (-1.0, 0.0), 0, -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was killed between its early stop and its results stops again at once."""
+        """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
+        if self.plan.phases[-1].since == trainer.global_step:
+            self._without_rise = 0
         trainer.should_stop = trainer.should_stop or self._out_of_patience
 
     def on_train_batch_end(
