@@ -15,7 +15,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.methods.restore import restore_encoders
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
-from sslrun.runs.folder import read_manifest
+from sslrun.runs.manifest import read_manifest
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError
-from sslrun.runs.folder import read_manifest
+from sslrun.runs.manifest import read_manifest
 
 
 def main(arguments: list[str]) -> None:

@@ -83,7 +83,7 @@ def run(config: FinetuneConfig) -> float | None:
         label_smoothing=config.label_smoothing,
     )
     session.parent = subject.ref.run
-    plan = plan_of(config, items=len(dataset), total_steps=session.total_steps)
+    plan = session.settle(plan_of(config, items=len(dataset)))
     resolved = {
         **data.describe(),
         "encoder": config.encoder,
@@ -128,11 +128,11 @@ def choose_labels(labels: Any, data: Data, *, seed: int) -> Budget:
     return Budget(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
 
 
-def plan_of(config: FinetuneConfig, *, items: int, total_steps: int | None) -> Plan:
+def plan_of(config: FinetuneConfig, *, items: int) -> Plan:
     """The plan, with a batch no larger than the labelled items and at least `min_steps` steps."""
     loader = LoaderConfig(batch_size=min(config.loader.batch_size, max(2, items)), workers=config.loader.workers)
-    plan = make_plan(config.trainer, loader, config.optimizer, config.schedule, items=items, total_steps=total_steps)
-    if total_steps is None and config.trainer.steps is None and plan.total_steps < config.min_steps:
+    plan = make_plan(config.trainer, loader, config.optimizer, config.schedule, items=items)
+    if config.trainer.steps is None and plan.total_steps < config.min_steps:
         longer: TrainerConfig = dataclasses.replace(config.trainer, steps=config.min_steps)
         plan = make_plan(longer, loader, config.optimizer, config.schedule, items=items)
     return plan

@@ -44,8 +44,8 @@ def run(config: PretrainConfig) -> float | None:
         config.optimizer,
         config.schedule,
         items=data.size("train"),
-        total_steps=session.total_steps,
     )
+    plan = session.settle(plan)
     resolved = {**data.describe(), **describe_plan(plan)}
     with session:
         health = Health(config.monitor, data, dataset, plan, seed=config.seed)
@@ -56,8 +56,10 @@ def run(config: PretrainConfig) -> float | None:
             return None
         for name, encoder in method.encoders().items():
             encoder.save(session.path / "encoder" / ("" if name == "encoder" else name))
+        if health.stopped is not None:
+            print(health.stopped)
         rows = health.rows(method, encoder=session.name)
-        session.finish(rows, data=data, warnings=health.warnings)
+        session.finish(rows, data=data, warnings=health.warnings, stopped_early=health.stopped)
     report = write_report(session.path)
     _closing_lines(session.path, report, rows)
     return session.value

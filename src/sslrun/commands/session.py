@@ -8,15 +8,22 @@ from types import TracebackType
 from typing import Any
 
 from sslrun.config.command import CommandConfig
-from sslrun.config.errors import SslrunError
+from sslrun.config.errors import RunError, SslrunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
 from sslrun.launch.slurm import requeue
 from sslrun.runs import signals
-from sslrun.runs.folder import RunFolder, open_run, refuse_changes
+from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
+from sslrun.runs.folder import RunFolder
+from sslrun.runs.forks import find_place
+from sslrun.runs.length import Length, settle
+from sslrun.runs.newest import Checkpoint, newest
+from sslrun.runs.opening import adopt, open_run
 from sslrun.runs.rank import global_rank
 from sslrun.runs.results import main_value, read_rows
+from sslrun.runs.storage import storage_error
 from sslrun.training.checkpoints import Interrupted
+from sslrun.training.plan import Plan, with_length
 
 EXIT_INTERRUPTED = 3
 """Exit code of a run that was asked to stop and has saved."""
@@ -34,15 +41,19 @@ class Session:
     def __init__(self, command: str, config: CommandConfig) -> None:
         self.command, self.config = command, config
         self.parent: Path | None = None
-        assert config.run.dir is not None
-        self.path = Path(config.run.dir).absolute()
+        self.place = find_place(command, config)
+        self.path = self.place.path
+        config.run.dir = str(self.path)
         self._run: RunFolder | None = None
+        self._length: Length | None = None
 
     def __enter__(self) -> "Session":
         signals.clear()
         if global_rank() == 0:
             parent = None if self.parent is None else str(self.parent)
-            self._run = open_run(self.command, self.config, parent=parent)
+            self._run = open_run(self.command, self.config, parent=parent, fork_of=self.place.fork_of)
+            for note in self._run.notes:
+                print(note, flush=True)
         return self
 
     def __exit__(
@@ -58,6 +69,10 @@ class Session:
             print(f"\nstopped ({error}) and saved; {again}", file=sys.stderr, flush=True)
             sys.exit(EXIT_INTERRUPTED)
         if error is not None:
+            told = None if isinstance(error, SslrunError) else storage_error(error, self.path)
+            if told is not None:
+                self._run.end("failed", last_error=str(told))
+                raise told from error
             notes = getattr(error, "__notes__", [])  # that another rank was the cause
             last = " ".join((notes[0] if notes else str(error)).split()) or type(error).__name__
             self._run.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", last_error=last)
@@ -78,12 +93,14 @@ class Session:
             RunError: the folder holds another configuration, or another command's run.
         """
         manifest = _manifest(self.path)
-        pruned = manifest.get("status") == "pruned" and self.config.run.trial is not None
+        pruned = manifest.get("status") == "pruned" and self.config.run.trial.study is not None
         if manifest.get("status") != "finished" and not pruned:
             return False
         if manifest["command"] == self.command:
             refuse_changes(self.command, self.config, self.path)
-            ended = "was pruned (run.trial=null goes on with it)" if pruned else "is finished"
+            if changed_length(self.command, self.config, self.path):
+                return False
+            ended = "was pruned (run.trial.study=null goes on with it)" if pruned else "is finished"
             print(f"{self.path} {ended}; its report: {self.path / 'report.html'}")
         return bool(manifest["command"] == self.command)
 
@@ -92,11 +109,40 @@ class Session:
         """Whether the folder held this run before."""
         return self._run is not None and self._run.resumed
 
+    def settle(self, plan: Plan) -> Plan:
+        """The plan with the length that the run fixed when it first started, or that it is extended to.
+
+        Raises:
+            RunError: fewer steps are asked for than the run has done, or more without `run.extend`.
+        """
+        known = self.place.fork_of or self.path
+        manifest = _manifest(known)
+        changed, step = False, 0
+        if manifest:
+            refuse_length(self.command, self.config, known)
+            changed = changed_length(self.command, self.config, known)
+            found = newest(known / "checkpoints") if changed else None
+            step = 0 if found is None else found.step
+            if self.place.fork_of is not None and manifest["status"] == "finished" and not changed:
+                raise RunError(
+                    f"{known} has finished, a fork has nothing to train; give a longer trainer.epochs and run.extend"
+                )
+        self._length = settle(
+            manifest, planned=plan.total_steps, changed=changed, step=step, extend=self.config.run.extend
+        )
+        return with_length(plan, self._length)
+
     @property
-    def total_steps(self) -> int | None:
-        """Steps fixed when the run first started; schedules depend on them."""
-        manifest = _manifest(self.path)
-        return manifest.get("total_steps")
+    def checkpoint(self) -> Checkpoint | None:
+        """What the run goes on from; the same on all ranks."""
+        if self._run is not None:
+            return self._run.checkpoint
+        return newest((self.place.fork_of or self.path) / "checkpoints")
+
+    @property
+    def world(self) -> int | None:
+        """Processes of the latest session that trained."""
+        return _manifest(self.path).get("world")
 
     @property
     def seconds_before(self) -> float:
@@ -104,14 +150,25 @@ class Session:
         return float(_manifest(self.path).get("seconds", 0.0))
 
     def start(self, *, resolved: dict[str, str], data: Data, **fields: Any) -> None:
-        """Note what was resolved; `total_steps` and an encoder's `inputs` among it."""
-        if self._run is not None:
-            self._run.update(resolved=resolved, data=describe_data(data), **fields)
+        """Note what was resolved; an encoder's `inputs` among it."""
+        if self._run is None:
+            return
+        if self._length is not None:
+            fields |= {
+                "total_steps": self._length.total_steps,
+                "schedule_start": self._length.phases[-1].start,
+                "extended": self._length.extended,
+                "length": length_of(self.config),
+            }
+        self._run.update(resolved=resolved, data=describe_data(data), **fields)
+        if self._run.resumed:
+            adopt(self._run, self.command, self.config)
 
     def finish(self, rows: list[Row], *, data: Data, **fields: Any) -> None:
         """Write results.json and mark the run finished."""
         if self._run is not None:
             self._run.write_rows(rows)
+            fields["warnings"] = self._run.warnings_with(fields.get("warnings", ()))
             self._run.end("finished", data=describe_data(data), **fields)
 
     def prune(self, reason: str) -> None:

@@ -37,8 +37,15 @@ def train(
     Returns:
         Whether this process goes on to measure and write; further ranks and pruned runs are done.
     """
-    session.start(resolved=resolved, data=data, total_steps=plan.total_steps, inputs=inputs)
+    before = session.world
+    session.start(resolved=resolved, data=data, world=plan.world, inputs=inputs)
     print_resolved(session, resolved)
+    if session.checkpoint is not None and before not in (None, plan.world) and global_rank() == 0:
+        print(
+            f"resumed with {plan.world} process{'es' if plan.world > 1 else ''}, {before} before: the data order is "
+            "the same; dropout and other random draws differ",
+            flush=True,
+        )
     metrics = MetricsFile(
         session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
     )
@@ -54,6 +61,7 @@ def train(
             checkpoints=session.path / "checkpoints",
             loggers=[*build_loggers(config.logger, session.path, plain(config), metrics), *reporting],
             callbacks=[*callbacks, *ending],
+            resume=session.checkpoint,
         )
     except Pruned as pruned:
         session.prune(str(pruned))

@@ -1,13 +1,20 @@
 """Where a run lives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from omegaconf import MISSING
-
 # by call, because `continue` is a keyword of Python
-OnChange = Enum("OnChange", {"refuse": "refuse", "continue": "continue"})
+OnChange = Enum("OnChange", {"refuse": "refuse", "continue": "continue", "fork": "fork"})
 """What happens where the run folder holds another configuration."""
+
+
+class Extend(Enum):
+    """What becomes of the schedules where a run is made longer than it was planned."""
+
+    stretch = "stretch"
+    """As if the run had been planned for the new length."""
+    restart = "restart"
+    """Anew over the added steps, warm-up included."""
 
 
 @dataclass(kw_only=True)
@@ -15,14 +22,15 @@ class TrialConfig:
     """Which trial of a study a run is; a sweeper sets it where the study prunes.
 
     Attributes:
+        study: null outside a study.
         storage: as of `hydra.sweeper.storage`, absolute.
         metric: the logged name by which the run is judged.
     """
 
-    study: str = MISSING
-    storage: str = MISSING
-    number: int = MISSING
-    metric: str = MISSING
+    study: str | None = None
+    storage: str = ""
+    number: int = 0
+    metric: str = ""
 
 
 @dataclass(kw_only=True)
@@ -30,9 +38,12 @@ class RunConfig:
     """Where a run lives; `dir` null makes `runs/<command>/<name>/<time>`.
 
     Attributes:
-        trial: null outside a study.
+        on_change: `fork` continues in `<dir>-fork1`, or a further number; the old folder stays as it is.
+        extend: needed where `trainer.epochs` or `trainer.steps` is another than the folder's run was planned for.
+        trial: of a study; never null, because Hydra's command line cannot replace a null by a typed dict.
     """
 
     dir: str | None = None
     on_change: OnChange = OnChange.refuse
-    trial: TrialConfig | None = None
+    extend: Extend | None = None
+    trial: TrialConfig = field(default_factory=TrialConfig)

@@ -30,6 +30,7 @@ class TrainerConfig:
         compile: torch.compile of the encoder.
         sync_batchnorm: BatchNorm statistics over all devices; GPUs only.
         checkpoint_minutes, checkpoint_steps: the shorter interval between two checkpoints wins.
+        keep_checkpoints: how many of the newest stay, last.ckpt among them; a damaged one is passed over.
     """
 
     epochs: float | None = None
@@ -48,6 +49,7 @@ class TrainerConfig:
     sync_batchnorm: bool = False
     checkpoint_minutes: float | None = 10.0
     checkpoint_steps: int | None = None
+    keep_checkpoints: int = 2
     log_steps: int = 10
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class TrainerConfig:
         check_range("trainer.clip", self.clip, above=0)
         check_range("trainer.checkpoint_minutes", self.checkpoint_minutes, above=0)
         check_range("trainer.checkpoint_steps", self.checkpoint_steps, at_least=1)
+        check_range("trainer.keep_checkpoints", self.keep_checkpoints, at_least=1)
         check_range("trainer.log_steps", self.log_steps, at_least=1)
         if self.devices != "auto":
             if isinstance(self.devices, bool) or not isinstance(self.devices, int):

@@ -1,6 +1,7 @@
 """run.json: who, what, when, where, and how it ended."""
 
 import getpass
+import json
 import os
 import platform
 import socket
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from sslrun.config.errors import RunError
 
 SCHEMA_VERSION = 1
 PACKAGES = ("sslrun", "torch", "torchvision", "pytorch-lightning", "timm", "albumentations", "hydra-core", "numpy")
@@ -40,6 +43,17 @@ def new_manifest(command: str, *, parent: str | None) -> dict[str, Any]:
         "hardware": {"cpu": cpu_name(), "cores": os.cpu_count(), "platform": platform.platform()},
         "sessions": [],
     }
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """run.json of a folder; RunError where there is none or it cannot be read."""
+    try:
+        manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is not a run folder: it has no run.json") from error
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path / 'run.json'} is damaged: {error}") from error
+    return manifest
 
 
 def versions() -> dict[str, str]:

@@ -9,14 +9,19 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.distributed
+from lightning_fabric.plugins import TorchCheckpointIO
 
 from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import replacing
 from sslrun.runs import signals
+from sslrun.runs.newest import LAST, keep_former, remove_old
+from sslrun.runs.storage import storage_error
+from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
 
-LAST = "last.ckpt"
 BEST = "best.ckpt"
+MAX_STEPS_APART = 50
+"""Between two agreements of the ranks, however fast the steps are."""
 
 
 class Interrupted(Exception):  # noqa: N818  (asked for, no error)
@@ -26,25 +31,37 @@ class Interrupted(Exception):  # noqa: N818  (asked for, no error)
 class Checkpoints(pl.Callback):
     """Saves every so many steps or minutes, after a signal, at the time limit, and at the end.
 
+    Several ranks agree on signals and the clock about once a second, or at each step where steps are longer.
     In the middle of an accumulation a checkpoint would lose gradients; therefore only at optimizer-step boundaries.
     The last in the list of callbacks, so that what others did at this step is in the checkpoint.
     """
 
     def __init__(
-        self, folder: Path, *, every_steps: int | None, every_minutes: float | None, max_seconds: float | None
+        self,
+        folder: Path,
+        *,
+        every_steps: int | None,
+        every_minutes: float | None,
+        max_seconds: float | None,
+        keep: int = 2,
     ) -> None:
-        self.folder = folder
+        self.folder, self.keep = folder, keep
         self.every_steps = every_steps
         self.every_seconds = None if every_minutes is None else 60 * every_minutes
         self.max_seconds = max_seconds
         self._started = self._saved_at = time.monotonic()
         self._seen_step = -1
+        self._last_step: int | None = None
+        self._agreed_step, self._agreed_at, self._agree_next = 0, self._started, 0
         self._random: list[dict[str, Any]] | None = None
         self._restore: list[dict[str, Any]] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """From here on Ctrl-C saves; Lightning has put its own handlers in place, under which SIGTERM loses the run."""
-        self._seen_step = trainer.global_step
+        self._seen_step = self._agreed_step = trainer.global_step
+        self._agreed_at = time.monotonic()
+        if trainer.ckpt_path is not None and Path(trainer.ckpt_path).name == LAST:
+            self._last_step = trainer.global_step
         signals.install()
         signals.install_interrupt()
 
@@ -52,8 +69,8 @@ class Checkpoints(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Random states are set here, where nothing draws from them any more before the step."""
-        if self._restore is not None and len(self._restore) == trainer.world_size:
-            set_random_state(self._restore[trainer.global_rank])
+        if self._restore is not None:
+            restore_random_state(self._restore, rank=trainer.global_rank, world=trainer.world_size)
         self._restore = None
 
     def on_train_batch_end(
@@ -64,14 +81,17 @@ class Checkpoints(pl.Callback):
         if step == self._seen_step:
             return
         self._seen_step = step
-        now = time.monotonic()
         due = self.every_steps is not None and step % self.every_steps == 0
-        if trainer.world_size > 1 and not due and step % 10:
-            return  # the clock and signals are agreed on over ranks, which costs a collective
+        if trainer.world_size > 1 and not due and step < self._agree_next:
+            return
+        now = time.monotonic()
         late = self.every_seconds is not None and now - self._saved_at >= self.every_seconds
         over = self.max_seconds is not None and now - self._started >= self.max_seconds
-        stop = _any_rank(trainer, signals.received() is not None or over)
-        if stop or _any_rank(trainer, due or late):
+        pace = (now - self._agreed_at) / max(1, step - self._agreed_step)
+        stop, save, pace = _largest(trainer, [signals.received() is not None or over, due or late, pace])
+        self._agreed_step, self._agreed_at = step, time.monotonic()
+        self._agree_next = step + steps_apart(pace)
+        if stop or save:
             self.save(trainer, LAST)
         if stop:
             received = signals.received()
@@ -93,16 +113,24 @@ class Checkpoints(pl.Callback):
             module.check_finite()
         self._random = _gather_objects(trainer, random_state())
         path = self.folder / name
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(path, weights_only=False)  # takes part in the collectives and writes nothing
+            return
         try:
-            if trainer.is_global_zero:
-                with replacing(path) as temporary:
-                    trainer.save_checkpoint(temporary, weights_only=False)
-            else:  # takes part in the collectives and writes nothing
-                trainer.save_checkpoint(path, weights_only=False)
-        except OSError as error:
-            raise ConfigError(
-                f"the checkpoint {path} cannot be written: {error.strerror or error}; the one before is intact"
-            ) from error
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsFile):
+                    logger.sync()  # what is in the checkpoint's past must not be lost with the node
+            with replacing(path) as temporary:
+                trainer.save_checkpoint(temporary, weights_only=False)
+                if name == LAST and self.keep > 1 and self._last_step not in (None, trainer.global_step):
+                    keep_former(self.folder, self._last_step)
+            if name == LAST:
+                self._last_step = trainer.global_step
+                remove_old(self.folder, keep=self.keep)
+        except Exception as error:
+            if told := storage_error(error, path):
+                raise told from error
+            raise
         self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -135,6 +163,32 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state["cuda"])
 
 
+def restore_random_state(states: list[dict[str, Any]], *, rank: int, world: int) -> None:
+    """The state of this rank; with another number of ranks a fresh one, drawn from that of the first."""
+    if len(states) == world:
+        set_random_state(states[rank])
+        return
+    set_random_state(states[0])
+    seed = int(torch.randint(2**31, ())) + rank
+    torch.manual_seed(seed)  # of all devices
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def steps_apart(seconds_per_step: float) -> int:
+    """Steps until ranks agree again: about a second, so that a signal is honoured in a grace time of a few."""
+    return max(1, min(MAX_STEPS_APART, int(1 / max(seconds_per_step, 1e-9))))
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Straight to the file that is named; Lightning's own goes through memory and the system's temporary folder."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Errors of the disk arrive as OSError behind torch's own."""
+        with Path(path).open("wb") as file:
+            torch.save(checkpoint, file)
+
+
 def parse_max_time(text: str | None) -> float | None:
     """`DD:HH:MM:SS` (or fewer parts, counted from the seconds) -> seconds.
 
@@ -149,8 +203,12 @@ def parse_max_time(text: str | None) -> float | None:
     return float(sum(int(p) * f for p, f in zip(reversed(parts), (1, 60, 3600, 86400), strict=False)))
 
 
-def _any_rank(trainer: pl.Trainer, decision: bool) -> bool:
-    return bool(trainer.strategy.reduce_boolean_decision(decision, all=False))
+def _largest(trainer: pl.Trainer, values: list[float]) -> list[float]:
+    """Of each value the largest over the ranks."""
+    if trainer.world_size == 1:
+        return values
+    mine = torch.tensor([float(v) for v in values], device=trainer.strategy.root_device)
+    return list(trainer.strategy.reduce(mine, reduce_op="max").tolist())
 
 
 def _gather_objects(trainer: pl.Trainer, mine: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,17 +10,18 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from sslrun.config.errors import RunError
 from sslrun.config.trainer import TrainerConfig
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import ItemLoader, RunSampler
 from sslrun.methods.base import Method
-from sslrun.training.checkpoints import LAST, Checkpoints, parse_max_time
+from sslrun.runs.newest import Checkpoint
+from sslrun.training.checkpoints import CheckpointFiles, Checkpoints, parse_max_time
 from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
 from sslrun.training.precision import LIGHTNING_NAMES
 from sslrun.training.progress import Progress
+from sslrun.training.ranks import Ranks
 
 
 def fit(
@@ -34,8 +35,12 @@ def fit(
     checkpoints: Path,
     loggers: list[Logger],
     callbacks: list[pl.Callback],
+    resume: Checkpoint | None = None,
 ) -> pl.Trainer:
-    """Train `method` on `dataset`, from its last checkpoint where there is one.
+    """Train `method` on `dataset`, from the checkpoint `resume` where there is one.
+
+    Args:
+        checkpoints: folder that new ones go to.
 
     Returns:
         The trainer, at the end of the run.
@@ -50,6 +55,7 @@ def fit(
         every_steps=trainer_config.checkpoint_steps,
         every_minutes=trainer_config.checkpoint_minutes,
         max_seconds=parse_max_time(trainer_config.max_time),
+        keep=trainer_config.keep_checkpoints,
     )
     trainer = pl.Trainer(
         max_steps=plan.total_steps,
@@ -64,9 +70,9 @@ def fit(
         benchmark=not trainer_config.deterministic,
         sync_batchnorm=trainer_config.sync_batchnorm,
         # our own preemption: Lightning's would requeue without the random states
-        plugins=[SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None,
+        plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
         logger=loggers,
-        callbacks=[Progress(), *callbacks, saver],
+        callbacks=[Progress(), Ranks(), *callbacks, saver],
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -89,13 +95,11 @@ def fit(
     module = Training(method, data.prepare(channels_last=trainer_config.channels_last), plan)
     if trainer_config.compile:
         method.encoder.compile()
-    last = checkpoints / LAST
-    resume = last if last.exists() else None
     if trainer.is_global_zero:
         for logger in loggers:
             if isinstance(logger, MetricsFile):
-                logger.rewind(step_of(last) if resume else -1)
-    trainer.fit(module, train_dataloaders=loader, ckpt_path=resume, weights_only=True)
+                logger.rewind(resume.step if resume else -1)
+    trainer.fit(module, train_dataloaders=loader, ckpt_path=None if resume is None else resume.path, weights_only=True)
     return trainer
 
 
@@ -106,14 +110,6 @@ def _strategy(name: str, *, world: int) -> str | Strategy:
     if name == "ddp" or (name == "auto" and world > 1):
         return DDPStrategy(broadcast_buffers=False)
     return name
-
-
-def step_of(checkpoint: Path) -> int:
-    """Optimizer step of a checkpoint; RunError where the file is damaged."""
-    try:
-        return int(torch.load(checkpoint, map_location="meta", weights_only=True, mmap=True)["global_step"])
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise RunError(f"{checkpoint} cannot be read: {error}") from error
 
 
 def quiet() -> None:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import importlib.util
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from sslrun.config.errors import ConfigError
 from sslrun.config.logger import LoggerConfig, WandbMode
 from sslrun.core.atomic import write_text
+from sslrun.runs.storage import storage_error
 
 COLUMNS = ("step", "epoch", "seconds", "name", "value")
 
@@ -38,17 +40,32 @@ class MetricsFile(Logger):
         whole = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
         kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
+        if kept:  # a process that was killed could not note its seconds elsewhere
+            self._started = min(self._started, time.monotonic() - float(kept[-1].split(",")[2]))
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append a row for each number."""
+        """Append a row for each number.
+
+        Raises:
+            RunError: the disk is full, read-only or over its quota.
+        """
         step = int(step or 0)
         seconds = time.monotonic() - self._started
-        with self.path.open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(
-                (step, f"{step / self.steps_per_epoch:.4f}", f"{seconds:.2f}", name, f"{value:.8g}")
-                for name, value in metrics.items()
-            )
+        try:
+            with self.path.open("a", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(
+                    (step, f"{step / self.steps_per_epoch:.4f}", f"{seconds:.2f}", name, f"{value:.8g}")
+                    for name, value in metrics.items()
+                )
+        except OSError as error:
+            raise storage_error(error, self.path) or error from error
+
+    def sync(self) -> None:
+        """Have the rows on the disk, not only on their way."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:

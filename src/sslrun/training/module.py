@@ -1,6 +1,6 @@
 """The one LightningModule: runs any method, and fine-tuning, which is a method with a classifier."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sslrun.config.errors import TrainingError
+from sslrun.config.errors import RunError, TrainingError
 from sslrun.methods.base import Method, StepOutput
+from sslrun.runs.length import phase_at
 from sslrun.training.optimizers import (
     build_optimizer,
     gradient_norm,
@@ -39,8 +40,8 @@ class Training(pl.LightningModule):
 
     @property
     def progress(self) -> float:
-        """Optimizer steps done / steps of the run."""
-        return self.global_step / self.plan.total_steps
+        """Share of the schedules that is done: of the run, unless it was extended."""
+        return phase_at(self.plan.phases, self.global_step).progress(self.global_step)
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """uint8 becomes normalised float on the device."""
@@ -73,9 +74,12 @@ class Training(pl.LightningModule):
 
     def lr_factor(self) -> float:
         """Share of the full learning rate at this step."""
-        plan = self.plan
+        phase = phase_at(self.plan.phases, self.global_step)
         return lr_factor(
-            plan.schedule, step=self.global_step, total_steps=plan.total_steps, warmup_steps=plan.warmup_steps
+            self.plan.schedule,
+            step=self.global_step - phase.start,
+            total_steps=phase.steps,
+            warmup_steps=self.plan.warmup_of(phase),
         )
 
     def configure_optimizers(self) -> Optimizer:
@@ -85,7 +89,26 @@ class Training(pl.LightningModule):
             weight_decay=self.plan.optimizer.weight_decay,
             special=self.method.param_groups(),
         )
-        return build_optimizer(self.plan.optimizer, groups, lr=self.plan.lr, fused=self.plan.fused)
+        optimizer = build_optimizer(self.plan.optimizer, groups, lr=self.plan.lr, fused=self.plan.fused)
+        self._options = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        return optimizer
+
+    def on_train_start(self) -> None:
+        """A checkpoint brings the options of its own optimizer, those of a changed configuration among them."""
+        optimizers = self.trainer.optimizers
+        for group, options in zip(optimizers[0].param_groups, self._options, strict=True):
+            group.update(options)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """RunError where the checkpoint is of another architecture."""
+        try:
+            return super().load_state_dict(state_dict, strict=strict, assign=assign)
+        except RuntimeError as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            raise RunError(
+                f"the checkpoint does not fit this configuration: {lines[min(1, len(lines) - 1)]} an architecture "
+                "cannot change within a run or its fork; choose another run.dir for a new run"
+            ) from error
 
     def check_finite(self) -> None:
         """Raise TrainingError with step, learning rate and gradient norm where the last loss is NaN or infinite."""

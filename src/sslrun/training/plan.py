@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,6 +11,7 @@ from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import OptimizerConfig
 from sslrun.config.schedule import ScheduleConfig
 from sslrun.config.trainer import Precision, TrainerConfig
+from sslrun.runs.length import Length, Phase
 from sslrun.training.optimizers import scaled_lr, warmup_steps
 from sslrun.training.precision import accelerator_name, resolve_precision
 
@@ -24,6 +25,7 @@ class Plan:
         world: processes over all nodes.
         micro_batch: samples per process and micro-batch.
         lr: learning rate scaled to the global batch.
+        phases: which schedules a step follows; more than one after the run was extended.
         fused: whether the optimizer may run fused; not with clipping under mixed precision, which Lightning refuses.
     """
 
@@ -40,7 +42,7 @@ class Plan:
     fused: bool
     steps_per_epoch: int
     total_steps: int
-    warmup_steps: int
+    phases: tuple[Phase, ...]
     log_steps: int
     workers: int
 
@@ -48,6 +50,10 @@ class Plan:
     def epochs(self) -> float:
         """Length of the run in epochs."""
         return self.total_steps / self.steps_per_epoch
+
+    def warmup_of(self, phase: Phase) -> int:
+        """Steps of warm-up at the start of a phase's schedules."""
+        return warmup_steps(self.schedule, total_steps=phase.steps, steps_per_epoch=self.steps_per_epoch)
 
 
 def make_plan(
@@ -103,10 +109,15 @@ def make_plan(
         fused=trainer.clip is None or precision is Precision.fp32,
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
-        warmup_steps=warmup_steps(schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch),
+        phases=Length(total_steps, []).phases,
         log_steps=trainer.log_steps,
         workers=loader_workers(loader, devices=devices),
     )
+
+
+def with_length(plan: Plan, length: Length) -> Plan:
+    """The plan of a run whose length is already fixed, or was changed."""
+    return replace(plan, total_steps=length.total_steps, phases=length.phases)
 
 
 def describe_plan(plan: Plan) -> dict[str, str]:
@@ -115,6 +126,8 @@ def describe_plan(plan: Plan) -> dict[str, str]:
     if plan.world * plan.accumulate > 1:
         batch += f" = {plan.world} devices x {plan.accumulate} micro-batches x {plan.micro_batch}"
     rule = {"linear": " x batch/256", "sqrt": " x sqrt(batch/256)", "none": ""}[plan.optimizer.scaling.value]
+    phase = plan.phases[-1]
+    anew = f", schedules anew from step {phase.start}" if phase.start else ""
     threads = f", {torch.get_num_threads()} threads" if plan.accelerator == "cpu" else ""
     return {
         "device": f"{plan.devices} x {plan.accelerator}{threads}, {plan.precision.value}",
@@ -122,7 +135,7 @@ def describe_plan(plan: Plan) -> dict[str, str]:
         "learning rate": f"{plan.lr:.4g} = {plan.optimizer.lr:g}{rule}, {plan.optimizer.kind}, "
         f"weight decay {plan.optimizer.weight_decay:g}",
         "steps": f"{plan.total_steps} = {plan.epochs:.4g} epochs x {plan.steps_per_epoch}, "
-        f"{plan.warmup_steps} of them warm-up, then {plan.schedule.shape.value}",
+        f"{plan.warmup_of(phase)} of them warm-up, then {plan.schedule.shape.value}{anew}",
     }
 
 

@@ -9,7 +9,8 @@ from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.core.rows import Row
 from sslrun.runs.encoders import Source, parse_encoder
-from sslrun.runs.folder import open_run, read_manifest
+from sslrun.runs.manifest import read_manifest
+from sslrun.runs.opening import open_run
 
 
 def config(folder: Path, *overrides: str):

@@ -1,0 +1,140 @@
+"""A run folder is opened: made anew, gone on with, forked, extended, or refused."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import IO, Any
+
+from sslrun.config.command import CommandConfig
+from sslrun.config.compose import save
+from sslrun.config.errors import RunError
+from sslrun.core.atomic import write_text
+from sslrun.runs.changes import all_changes, changed_length, refuse_changes
+from sslrun.runs.folder import RunFolder, hold
+from sslrun.runs.forks import copy_state
+from sslrun.runs.manifest import new_manifest, now, read_manifest
+from sslrun.runs.newest import Checkpoint, newest, remove_temporaries, set_aside
+
+GIVE_UP_AFTER = 3
+"""Sessions in a row without a newer checkpoint, after which a job that SLURM starts again is not tried further."""
+RESULTS = ("results.json", "report.html", "confusion.json", "embedding.csv", "classifier.safetensors", "encoder")
+"""What a finished run leaves; kept where it is extended."""
+
+
+def open_run(
+    command: str, config: CommandConfig, *, parent: str | None = None, fork_of: Path | None = None
+) -> RunFolder:
+    """Create `config.run.dir`, or open it again if it holds the same run.
+
+    Args:
+        fork_of: the folder whose state a new one starts from.
+
+    Raises:
+        RunError: another process holds the folder; it holds another command's run or another configuration; it
+            cannot be written; none of its checkpoints can be read; its job was started again and again for nothing.
+    """
+    assert config.run.dir is not None
+    path = Path(config.run.dir).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = hold(path)
+        try:
+            remove_temporaries(path)
+            if (path / "run.json").exists():
+                return _continue(command, config, path, lock)
+            return _create(command, config, path, lock, parent=parent, fork_of=fork_of)
+        except BaseException:
+            lock.close()
+            raise
+    except OSError as error:
+        raise RunError(f"run.dir={path} cannot be written: {error.strerror or error}") from error
+
+
+def adopt(run: RunFolder, command: str, config: CommandConfig) -> None:
+    """Make `config` the folder's own where it goes on under a changed one; after run.json, which says from what."""
+    if all_changes(command, config, run.path, length=True):
+        write_text(run.path / "config.yaml", save(config))
+
+
+def _create(
+    command: str, config: CommandConfig, path: Path, lock: IO[str], *, parent: str | None, fork_of: Path | None
+) -> RunFolder:
+    run = RunFolder(path, new_manifest(command, parent=parent), resumed=False, lock=lock)
+    run.checkpoints.mkdir(exist_ok=True)
+    if fork_of is not None:
+        run = RunFolder(path, run.manifest | copy_state(fork_of, path), resumed=True, lock=lock)
+        run.checkpoint = newest(run.checkpoints)
+        step = run.manifest["forked_at"]
+        changed = "; ".join(all_changes(command, config, fork_of, length=True))
+        run.notes.append(f"fork of {fork_of} at step {step} ({changed})")
+    run.manifest["sessions"].append(_session(run.checkpoint))
+    write_text(path / "config.yaml", save(config))
+    run.update()
+    return run
+
+
+def _continue(command: str, config: CommandConfig, path: Path, lock: IO[str]) -> RunFolder:
+    manifest = read_manifest(path)
+    if manifest["command"] != command:
+        raise RunError(f"run.dir={path} holds a run of `sslrun {manifest['command']}`; choose another run.dir")
+    refuse_changes(command, config, path)
+    run = RunFolder(path, manifest, resumed=True, lock=lock)
+    longer = changed_length(command, config, path)
+    if run.finished and not longer:
+        return run
+    run.checkpoint = newest(run.checkpoints)
+    if run.checkpoint is not None and run.checkpoint.damaged:
+        run.notes += set_aside(run.checkpoint)
+        manifest["warnings"] = [*manifest.get("warnings", []), *run.notes]
+    if run.finished:
+        _keep_results(path, run.checkpoint)
+    sessions = manifest["sessions"]
+    if sessions and "to_step" not in sessions[-1]:  # killed: what it came to is what it left
+        sessions[-1]["to_step"] = 0 if run.checkpoint is None else run.checkpoint.step
+    _give_up(run)
+    sessions.append(_session(run.checkpoint))
+    if changed := all_changes(command, config, path):
+        manifest["changed"] = [*manifest.get("changed", []), {"at": sessions[-1]["from_step"], "keys": changed}]
+    run.update(status="running", finished=None, pid=os.getpid())
+    return run
+
+
+def _session(checkpoint: Checkpoint | None) -> dict[str, Any]:
+    return {
+        "started": now(),
+        "stopped": None,
+        "status": "running",
+        "pid": os.getpid(),
+        "from_step": 0 if checkpoint is None else checkpoint.step,
+    }
+
+
+def _give_up(run: RunFolder) -> None:
+    """A job that crashes at each start would else be started for ever."""
+    if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
+        return
+    latest = run.manifest["sessions"][-GIVE_UP_AFTER:]
+    if len(latest) < GIVE_UP_AFTER or any(s.get("to_step", 0) > s.get("from_step", -1) for s in latest):
+        return
+    last = run.manifest.get("last_error") or "none was noted"
+    run.update(status="failed")
+    raise RunError(
+        f"gave up: {GIVE_UP_AFTER} sessions in a row ended without a checkpoint newer than step "
+        f"{latest[-1]['to_step']}; last error: {last}"
+    )
+
+
+def _keep_results(path: Path, checkpoint: Checkpoint | None) -> None:
+    """A finished run that is extended keeps what it left in `finished-at-<step>/`."""
+    target = path / f"finished-at-{0 if checkpoint is None else checkpoint.step}"
+    if target.exists():
+        return
+    temporary = path / f".{target.name}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    for name in RESULTS:
+        if (source := path / name).is_dir():
+            shutil.copytree(source, temporary / name)
+        elif source.exists():
+            shutil.copyfile(source, temporary / name)
+    temporary.replace(target)
