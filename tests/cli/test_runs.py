@@ -193,7 +193,7 @@ def test_watch_sees_what_changes(
             raise KeyboardInterrupt
         make_run(five / "pretrain" / "byol" / "2", status="finished")
 
-    monkeypatch.setattr(runs.time, "sleep", pause)
+    monkeypatch.setattr(runs, "sleep", pause)
     with pytest.raises(KeyboardInterrupt):
         runs.main(["--watch", "0.5", "--state", "running,finished"])
     heads = [line for line in capsys.readouterr().out.splitlines() if " runs: " in line]

@@ -5,10 +5,10 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 
 from sslrun.commands.runs_table import active_first, table
 from sslrun.config.checks import check_one_of
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
         _show(text, anew=asked.watch is not None and sys.stdout.isatty())
         if asked.watch is None:
             return
-        time.sleep(asked.watch)
+        sleep(asked.watch)
 
 
 def _json(found: list[Overview]) -> str:
@@ -74,7 +74,9 @@ def _text(found: list[Overview], folder: Path, states: list[str]) -> str:
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return "\n".join([f"{len(found)} runs: {told}", *table(found, width=width, colour=colour)])
+    return "\n".join(
+        [f"{len(found)} {'run' if len(found) == 1 else 'runs'}: {told}", *table(found, width=width, colour=colour)]
+    )
 
 
 def _show(text: str, *, anew: bool) -> None:
