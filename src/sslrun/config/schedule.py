@@ -10,6 +10,7 @@ class ScheduleShape(Enum):
     """Course of the learning rate after the warm-up."""
 
     cosine = "cosine"
+    linear = "linear"
     constant = "constant"
     step = "step"
 
@@ -22,7 +23,7 @@ class ScheduleConfig:
         warmup_epochs: length of the warm-up in epochs.
         warmup_share: share of the run that the warm-up takes at most; a short run keeps most of its steps.
         start: learning rate of the first step, as a fraction of the full one.
-        end: learning rate of the last step, as a fraction of the full one (cosine).
+        end: learning rate of the last step, as a fraction of the full one (cosine, linear).
         milestones: fractions of the run at which the rate is multiplied by `gamma` (step).
     """
 

@@ -12,7 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from sslrun.config.optimizer import AdamWConfig, LARSConfig, LrScaling, OptimizerConfig, SGDConfig
 from sslrun.config.registry import target_of
 from sslrun.config.schedule import ScheduleConfig, ScheduleShape
-from sslrun.core.schedules import cosine
+from sslrun.core.schedules import cosine, linear
 
 Groups = list[dict[str, Any]]
 REFERENCE_BATCH = 256
@@ -83,6 +83,8 @@ def lr_factor(config: ScheduleConfig, *, step: int, total_steps: int, warmup_ste
     progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
     if config.shape is ScheduleShape.cosine:
         return cosine(1.0, config.end, progress)
+    if config.shape is ScheduleShape.linear:
+        return linear(1.0, config.end, progress)
     if config.shape is ScheduleShape.step:
         return config.gamma ** sum(step / total_steps >= m for m in config.milestones)
     return 1.0
