@@ -48,8 +48,8 @@ class ViewConfig:
 
     Attributes:
         count: how many views of this kind each item gives.
-        size: of images, side in pixels; null takes `dataset.image_size`; a fraction below 1 is that share of it, to the nearest
-            multiple of 4 (multi-crop).
+        size: of images, side in pixels; null takes `dataset.image_size`; a fraction below 1 is that share of it, to
+            the nearest multiple of 4 (multi-crop).
         transforms: in order, each `Name` or `{Name: {argument: value}}`; what names there are is the modality's to say:
             Albumentations' for images, those of sslrun.data.text.corrupt for text.
     """

@@ -1,0 +1,100 @@
+"""Configurations of the text datasets."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sslrun.config.checks import check_range
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import register
+from sslrun.config.schema import DatasetConfig
+
+
+class Unit(Enum):
+    """What one document of a .txt file is."""
+
+    file = "file"
+    paragraph = "paragraph"
+    line = "line"
+
+
+@dataclass(kw_only=True)
+class TextDatasetConfig(DatasetConfig):
+    """What all text datasets share.
+
+    Attributes:
+        tokenizer: `wordpiece` (lower case), `bpe` (bytes) or `char`, trained on the train split; or a tokenizer.json,
+            or a folder with one.
+        vocab_size: tokens of a trained one; `char` has as many as there are characters.
+        max_length: tokens of a text or block that the encoder sees at most, marks among them.
+        validation: share of train that is cut off, stratified, where the dataset has no validation split; of a single
+            text it is its end.
+        test_share: share of all that is cut off for testing likewise, where there are labels and no test split.
+        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
+        limit: at most so many training texts; null takes all.
+        max_corrupt: largest share of empty texts; beyond it the run stops.
+        cache_dir: where tokenizers lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
+    """
+
+    tokenizer: str = "wordpiece"
+    vocab_size: int = 8192
+    max_length: int = 128
+    validation: float = 0.1
+    test_share: float = 0.2
+    split_seed: int = 0
+    limit: int | None = None
+    max_corrupt: float = 0.01
+    cache_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        check_range("dataset.vocab_size", self.vocab_size, at_least=16)
+        check_range("dataset.max_length", self.max_length, at_least=4)
+        check_range("dataset.validation", self.validation, above=0, below=1)
+        check_range("dataset.test_share", self.test_share, above=0, below=1)
+        check_range("dataset.limit", self.limit, at_least=2)
+        check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
+
+
+@register("dataset", "text", target="sslrun.data.text.files:Texts", paper="own texts", modality="text")
+@dataclass(kw_only=True)
+class TextConfig(TextDatasetConfig):
+    """Files of text, tables with a column of text, or anything that `datasets` loads.
+
+    Attributes:
+        path: a file, a folder, or a hub name; a folder may hold train, val and test as folders or files, class folders
+            of .txt, or files alone.
+        train, val, test: instead of `path`: a file or folder each; of a hub name, its splits.
+        text, label: names of columns; label null means unlabelled. Of .txt files the class is the folder.
+        columns: names of the columns of .csv or .tsv files that have no first line with names.
+        unit: what one document of a .txt file is.
+        subset: the hub dataset's configuration.
+        options: further arguments of `datasets.load_dataset`.
+    """
+
+    kind: str = "text"
+    path: str | None = None
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    text: str = "text"
+    label: str | None = "label"
+    columns: list[str] | None = None
+    unit: Unit = Unit.file
+    subset: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.path or self.train):
+            raise ConfigError(
+                "dataset.path is not set; say where the text lies: dataset.path=/data/texts, or dataset.train=… and "
+                "dataset.test=…"
+            )
+
+
+@register("dataset", "pydocs", target="sslrun.data.text.pydocs:PyDocs", paper="Python's library", modality="text")
+@dataclass(kw_only=True)
+class PyDocsConfig(TextDatasetConfig):
+    """Docstrings of Python's standard library, by family of module; always there, other for each Python version."""
+
+    kind: str = "pydocs"

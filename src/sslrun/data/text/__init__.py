@@ -1,0 +1,1 @@
+"""Texts: reading, tokenizers, corruption, batches."""

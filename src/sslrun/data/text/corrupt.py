@@ -1,0 +1,169 @@
+"""Policies of augmentation for text: what is done to its tokens, with randomness fixed by where the text stands."""
+
+import dataclasses
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from sslrun.config.checks import check_one_of, check_range, did_you_mean
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.core.batch import NO_TARGET
+from sslrun.data.randomness import Randomness
+from sslrun.data.text.tokenizer import Tokenizer
+
+LONGEST_SPAN = 10
+"""Words: SpanBERT, section 3.1."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text.
+
+    Attributes:
+        ids: (n,) int64.
+        starts_word: (n,) bool.
+        targets: (n,) int64 with NO_TARGET where nothing is to be predicted; None where nothing was hidden.
+    """
+
+    ids: np.ndarray
+    starts_word: np.ndarray
+    targets: np.ndarray | None = None
+
+    def take(self, at: np.ndarray | slice) -> "Tokens":
+        """The tokens at some places, in their order."""
+        return Tokens(self.ids[at], self.starts_word[at], None if self.targets is None else self.targets[at])
+
+
+class Transform(Protocol):
+    """One step of a policy."""
+
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
+        """The text after it; `room` is the number of tokens that the encoder has for it."""
+        ...
+
+
+class Crop:
+    """A stretch of as many tokens as there is room for, anywhere in the text; without it a text loses its end."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        pass
+
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
+        start = int(random.integers(max(1, len(tokens.ids) - room + 1)))
+        return tokens.take(slice(start, start + room))
+
+
+class PermuteSentences:
+    """Sentences in random order: section 2.2 of arXiv:1910.13461 (BART). What the tokens end is read off the tokens."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.ends_sentence = tokenizer.ends_sentence
+
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
+        ends = np.flatnonzero(self.ends_sentence[tokens.ids]) + 1
+        sentences = [s for s in np.split(np.arange(len(tokens.ids)), ends) if len(s)]
+        order = random.permutation(len(sentences))
+        return tokens.take(np.concatenate([sentences[i] for i in order])) if len(order) else tokens
+
+
+class Mask:
+    """Hide a share of the tokens and ask for them: section 3.1 of arXiv:1810.04805 (BERT).
+
+    Args:
+        share: of the text's tokens, rounded, at least one.
+        unit: `token`; `word`, all tokens of a word together (BERT's later code); `span`, words in a row, their number
+            geometric with mean 3.8 (SpanBERT, section 3.1 of arXiv:1907.10529; there a span shares its replacement).
+        mask, random: shares of the chosen that become the mask token, and any token; the rest stays as it is.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, *, share: float = 0.15, unit: str = "token", mask: float = 0.8, random: float = 0.1
+    ) -> None:
+        check_range("Mask.share", share, above=0, below=1)
+        check_range("Mask.mask", mask, at_least=0, at_most=1)
+        check_range("Mask.random", random, at_least=0, at_most=1 - mask + 1e-9)
+        check_one_of("Mask.unit", unit, ("token", "word", "span"))
+        if tokenizer.mask is None:
+            raise ConfigError("augmentation: Mask needs a tokenizer with a mask token; dataset.tokenizer has none")
+        self.share, self.unit, self.mask, self.random = share, unit, mask, random
+        self.mask_id, self.ordinary = tokenizer.mask, tokenizer.ordinary
+
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
+        tokens = tokens.take(slice(room))
+        count = max(1, round(self.share * len(tokens.ids)))
+        chosen = self._choose(tokens, count, random)
+        targets = np.full(len(tokens.ids), NO_TARGET, dtype=np.int64)
+        targets[chosen] = tokens.ids[chosen]
+        ids, u = tokens.ids.copy(), random.random(len(chosen))
+        ids[chosen[u < self.mask]] = self.mask_id
+        swapped = chosen[(u >= self.mask) & (u < self.mask + self.random)]
+        ids[swapped] = self.ordinary[random.integers(len(self.ordinary), size=len(swapped))]
+        return dataclasses.replace(tokens, ids=ids, targets=targets)
+
+    def _choose(self, tokens: Tokens, count: int, random: np.random.Generator) -> np.ndarray:
+        """(count,) places, ascending."""
+        if self.unit == "token":
+            return np.sort(random.permutation(len(tokens.ids))[:count])
+        starts = np.flatnonzero(tokens.starts_word)
+        bounds = np.append(starts, len(tokens.ids))
+        is_chosen = np.zeros(len(tokens.ids), dtype=bool)
+        for word in random.permutation(len(starts)):
+            length = min(int(random.geometric(0.2)), LONGEST_SPAN) if self.unit == "span" else 1
+            last = min(word + length, len(starts))
+            is_chosen[bounds[word] : min(bounds[last], bounds[word] + count - int(is_chosen.sum()))] = True
+            if is_chosen.sum() >= count:
+                break
+        return np.flatnonzero(is_chosen)
+
+
+TRANSFORMS: dict[str, type] = {cls.__name__: cls for cls in (Crop, PermuteSentences, Mask)}
+
+
+class Corruption:
+    """A policy for text.
+
+    Raises:
+        ConfigError: no such transform or argument, or more than one view.
+    """
+
+    def __init__(self, config: AugmentationConfig, tokenizer: Tokenizer) -> None:
+        if len(config.views) != 1 or config.views[0].count != 1:
+            raise ConfigError(f"augmentation={config.name}: text takes one view; this policy has more")
+        self.name = config.name
+        self.transforms = [_build(t, tokenizer, policy=config.name) for t in config.views[0].transforms]
+        self.tokenizer = tokenizer
+        self._randomness = Randomness()
+
+    def __call__(self, tokens: Tokens, *, room: int, seed: int, epoch: int, index: int) -> Tokens:
+        """At most `room` tokens; what is drawn is a function of seed, epoch and index alone."""
+        self._randomness.set(seed=seed, epoch=epoch, index=index, view=0)
+        for transform in self.transforms:
+            tokens = transform(tokens, self._randomness.numpy, room=room)
+        return tokens.take(slice(room))
+
+
+def with_marks(tokens: Tokens, *, before: Sequence[int], after: Sequence[int]) -> Tokens:
+    """The text between its marks, which are no targets."""
+    around = (len(before), len(after))
+    targets = None if tokens.targets is None else np.pad(tokens.targets, around, constant_values=NO_TARGET)
+    ids = np.concatenate([before, tokens.ids, after]).astype(np.int64)
+    return Tokens(ids, np.pad(tokens.starts_word, around, constant_values=True), targets)
+
+
+def _build(item: Any, tokenizer: Tokenizer, *, policy: str) -> Transform:
+    name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
+    if name not in TRANSFORMS:
+        near = did_you_mean(name, TRANSFORMS)
+        raise ConfigError(
+            f"augmentation={policy}: {name} is no transform of text{near}; there are {', '.join(TRANSFORMS)}"
+        )
+    known = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
+    for key in arguments or {}:
+        if key not in known:
+            raise ConfigError(f"augmentation={policy}: {name} takes no {key}{did_you_mean(key, known)}")
+    built: Transform = TRANSFORMS[name](tokenizer, **(arguments or {}))
+    return built

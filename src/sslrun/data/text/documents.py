@@ -1,0 +1,73 @@
+"""The texts of one split as they were read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sslrun.config.errors import DataError
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Texts in memory.
+
+    Attributes:
+        texts: one each.
+        names: of each, for messages.
+        values: (N,) classes as they stand in the file, strings or numbers; None where there are none.
+    """
+
+    texts: list[str]
+    names: list[str]
+    values: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def at(self, positions: np.ndarray) -> "Documents":
+        """Some of them."""
+        return Documents(
+            [self.texts[i] for i in positions],
+            [self.names[i] for i in positions],
+            None if self.values is None else self.values[positions],
+        )
+
+
+def together(parts: list[Documents], *, where: str) -> Documents:
+    """Several files as one.
+
+    Raises:
+        DataError: only some of them have classes.
+    """
+    known = [part.values is not None for part in parts]
+    if any(known) and not all(known):
+        raise DataError(f"{where}: only some of its files have labels")
+    values = [part.values for part in parts if part.values is not None]
+    return Documents(
+        [text for part in parts for text in part.texts],
+        [name for part in parts for name in part.names],
+        np.concatenate(values) if values else None,
+    )
+
+
+def without_empty(
+    sources: dict[str, Documents], *, dataset: str, max_share: float
+) -> tuple[dict[str, Documents], list[str]]:
+    """The sources less their empty texts, and the names of those.
+
+    Raises:
+        DataError: no texts at all, or more empty ones than `max_share` of all.
+    """
+    kept, empty = {}, []
+    for split, documents in sources.items():
+        filled = np.array([bool(text.strip()) for text in documents.texts], dtype=bool)
+        if not filled.any():
+            raise DataError(f"dataset={dataset}: {split} has no text in any of its {len(documents)} documents")
+        empty += [documents.names[i] for i in np.flatnonzero(~filled)]
+        kept[split] = documents if filled.all() else documents.at(np.flatnonzero(filled))
+    total = sum(map(len, sources.values()))
+    if len(empty) > max_share * total:
+        raise DataError(
+            f"{len(empty)} of {total} texts are empty (first: {empty[0]}); dataset.max_corrupt={max_share:g}"
+        )
+    return kept, empty

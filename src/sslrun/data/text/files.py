@@ -1,0 +1,88 @@
+"""Texts out of files, folders, or what the library `datasets` loads."""
+
+from pathlib import Path
+from typing import Any
+
+from sslrun.config.dataset.text import TextConfig
+from sslrun.config.errors import DataError
+from sslrun.data.text.documents import Documents
+from sslrun.data.text.read import ENDINGS, columns_of, read_documents
+from sslrun.data.text.texts import TextData
+
+NAMES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
+"""Names of a split's folder or file below `dataset.path`."""
+
+
+class Texts(TextData):
+    """Train, and validation and test where they are named or found."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__(config, read_sources(config))
+
+
+def read_sources(config: TextConfig) -> dict[str, Documents]:
+    """Documents of each split that the dataset has.
+
+    Raises:
+        DataError: nothing there, or not as asked.
+    """
+    named = {"train": config.train, "validation": config.val, "test": config.test}
+    if config.path is None:
+        return {split: read_documents(Path(p).expanduser(), config) for split, p in named.items() if p}
+    path = Path(config.path).expanduser()
+    is_saved = (path / "dataset_dict.json").exists() or (path / "state.json").exists()
+    if is_saved or not path.exists():
+        return _from_hub(path if is_saved else None, config, named)
+    return {split: read_documents(found, config) for split, found in split_paths(path).items()}
+
+
+def split_paths(path: Path) -> dict[str, Path]:
+    """Splits below `path`; all of it is train where it has no train."""
+    found = {}
+    for split, names in NAMES.items():
+        below = [path / f"{name}{ending}" for name in names for ending in ("", *ENDINGS)]
+        if existing := [p for p in below if path.is_dir() and p.exists()]:
+            found[split] = existing[0]
+    return found if "train" in found else {"train": path}
+
+
+def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | None]) -> dict[str, Documents]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DataError(
+            f"dataset.path={config.path}: no such file or folder; for a hub name: pip install 'sslrun[hf]'"
+        ) from error
+    try:
+        loaded: Any = (
+            datasets.load_from_disk(str(saved))
+            if saved
+            else datasets.load_dataset(config.path, config.subset, **config.options)
+        )
+    except Exception as error:  # the library raises its own, the hub's, requests' and builtin errors
+        raise DataError(
+            f"dataset.path={config.path}: no such file or folder, and `datasets` cannot load it: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+    wanted = {split: [name] if name else [split, *NAMES[split]] for split, name in named.items()}
+    found = {split: next((n for n in names if n in tables), None) for split, names in wanted.items()}
+    if found["train"] is None:
+        raise DataError(
+            f"dataset.train={wanted['train'][0]}: {config.path} has no such split; it has {', '.join(tables)}"
+        )
+    return {
+        split: columns_of(_plain(tables[name]), config=config, where=f"{config.path}:{name}")
+        for split, name in found.items()
+        if name is not None
+    }
+
+
+def _plain(table: Any) -> dict[str, list[Any]]:
+    """Columns as lists, classes by their names."""
+    columns = {}
+    for name in table.column_names:
+        cells = list(table[name])
+        classes = getattr(table.features[name], "names", None)
+        columns[name] = [classes[c] if classes and c is not None and c >= 0 else c for c in cells]
+    return columns

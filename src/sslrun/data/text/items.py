@@ -1,0 +1,141 @@
+"""Items of text datasets by their keys, and batches of them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sslrun.core.batch import NO_TARGET
+from sslrun.data.base import Items, Key
+from sslrun.data.randomness import Randomness
+from sslrun.data.text.corrupt import Corruption, Tokens, with_marks
+from sslrun.data.text.tokenizer import Encoded, Tokenizer
+
+MULTIPLE = 8
+"""Batches are padded to a multiple of so many tokens."""
+
+
+class TextItems(Items):
+    """Texts of one split: `input_ids`, and `targets` where the policy hides tokens.
+
+    Args:
+        encoded: of the source.
+        positions: (N,) of the split in the source.
+        labels: (N,) int64, or None.
+        policy: None gives each text's beginning as it is.
+        windows: cut long texts into pieces that cover them, one item each, instead of one item a text.
+    """
+
+    def __init__(
+        self,
+        encoded: Encoded,
+        positions: np.ndarray,
+        labels: np.ndarray | None,
+        *,
+        tokenizer: Tokenizer,
+        max_length: int,
+        policy: Corruption | None = None,
+        seed: int = 0,
+        windows: bool = False,
+    ) -> None:
+        self.encoded, self.positions, self.labels = encoded, positions, labels
+        self.tokenizer, self.policy, self.seed = tokenizer, policy, seed
+        self.room = max(1, max_length - len(tokenizer.before) - len(tokenizer.after))
+        self.are_of_split = not windows
+        self.windows = self._cut() if windows else None
+
+    def __len__(self) -> int:
+        return len(self.positions) if self.windows is None else len(self.windows)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, index = key
+        at, start = (index, 0) if self.windows is None else self.windows[index]
+        span = self.encoded.span(int(self.positions[at]))
+        if self.windows is not None:
+            span = slice(span.start + start, min(span.stop, span.start + start + self.room))
+        tokens = Tokens(self.encoded.ids[span].astype(np.int64), self.encoded.starts_word[span])
+        if self.policy is not None and len(tokens.ids):
+            tokens = self.policy(tokens, room=self.room, seed=self.seed, epoch=epoch, index=index)
+        tokens = with_marks(tokens.take(slice(self.room)), before=self.tokenizer.before, after=self.tokenizer.after)
+        item: dict[str, Any] = {"input_ids": tokens.ids, "index": index}
+        if tokens.targets is not None:
+            item["targets"] = tokens.targets
+        if self.labels is not None:
+            item["label"] = int(self.labels[at])
+        return item
+
+    def _cut(self) -> list[tuple[int, int]]:
+        spans = [self.encoded.span(int(p)) for p in self.positions]
+        return [(i, start) for i, s in enumerate(spans) for start in range(0, s.stop - s.start, self.room)]
+
+
+class Blocks(Items):
+    """Blocks of a stream of documents, each token asked for but the first: `input_ids` and `targets`, the next tokens.
+
+    Training blocks begin elsewhere in each epoch and are whole; held-out ones cover the stream, the last one padded.
+
+    Args:
+        stream: (T,) ids.
+        seed: None for held-out blocks.
+    """
+
+    are_of_split = False
+
+    def __init__(self, stream: np.ndarray, *, length: int, seed: int | None) -> None:
+        self.stream, self.length, self.seed = stream, length, seed
+        self._randomness = Randomness()
+
+    def __len__(self) -> int:
+        if self.seed is None:
+            return max(0, -(-(len(self.stream) - 1) // self.length))
+        return max(0, (len(self.stream) - self.length) // self.length)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, index = key
+        start = index * self.length + self._offset(epoch)
+        piece = self.stream[start : start + self.length + 1].astype(np.int64)
+        return {"input_ids": piece[:-1], "targets": piece[1:], "index": index}
+
+    def _offset(self, epoch: int) -> int:
+        if self.seed is None:
+            return 0
+        self._randomness.set(seed=self.seed, epoch=epoch, index=0, view=1)
+        return int(self._randomness.numpy.integers(self.length))
+
+
+def stream_of(encoded: Encoded, positions: np.ndarray, *, end: int) -> np.ndarray:
+    """(T,) int32: documents in order, each followed by the end mark."""
+    pieces = [piece for p in positions for piece in (encoded.ids[encoded.span(int(p))], [end])]
+    return np.concatenate(pieces).astype(np.int32)
+
+
+def collate(items: list[dict[str, Any]], *, pad: int) -> dict[str, Any]:
+    """`input_ids`, `attention_mask` and, where they are, `targets`, (B, L) each, with `index` and `label` (B,)."""
+    longest = max(len(item["input_ids"]) for item in items)
+    length = -(-longest // MULTIPLE) * MULTIPLE
+    batch: dict[str, Any] = {
+        "input_ids": _padded([item["input_ids"] for item in items], length, value=pad),
+        "attention_mask": _padded([np.ones(len(item["input_ids"]), np.int64) for item in items], length, value=0),
+    }
+    if "targets" in items[0]:
+        batch["targets"] = _padded([item["targets"] for item in items], length, value=NO_TARGET)
+    for key in ("index", "label"):
+        if key in items[0]:
+            batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)
+    return batch
+
+
+def _padded(rows: list[np.ndarray], length: int, *, value: int) -> Tensor:
+    out = np.full((len(rows), length), value, dtype=np.int64)
+    for place, row in zip(out, rows, strict=True):
+        place[: len(row)] = row
+    return torch.from_numpy(out)
+
+
+class AsIs(nn.Module):
+    """Tokens need nothing more on the device."""
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The batch itself."""
+        return batch

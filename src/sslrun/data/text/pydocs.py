@@ -1,0 +1,102 @@
+"""Docstrings of Python's standard library: real English that is always there, other for each version of Python."""
+
+import ast
+import inspect
+import json
+import sys
+import sysconfig
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from sslrun.config.dataset.text import PyDocsConfig
+from sslrun.config.errors import DataError
+from sslrun.core.atomic import write_json
+from sslrun.data.folders import cache_folder, locked
+from sslrun.data.text.documents import Documents
+from sslrun.data.text.texts import TextData
+
+VERSION = 1
+"""Raised when reading changes, so that old files are not read again."""
+SHORTEST = 40
+"""Characters below which a docstring says too little."""
+FAMILIES = {
+    "data": "array bisect calendar collections copy copyreg datetime _pydatetime enum graphlib heapq numbers decimal "
+    "_pydecimal fractions random statistics types weakref _weakrefset zoneinfo queue reprlib pprint functools operator",
+    "text": "string re difflib textwrap locale gettext stringprep codecs encodings html xml csv configparser tomllib "
+    "json plistlib netrc optparse argparse getopt cmd shlex",
+    "files": "io _pyio os posixpath ntpath genericpath pathlib fileinput filecmp tempfile glob fnmatch linecache "
+    "shutil gzip bz2 lzma zipfile tarfile _compression pickle shelve dbm sqlite3 mimetypes mailbox",
+    "network": "asyncio socket ssl selectors email http urllib ftplib poplib imaplib smtplib socketserver xmlrpc "
+    "ipaddress wsgiref webbrowser cgi cgitb nntplib telnetlib asyncore asynchat smtpd",
+    "concurrency": "threading _threading_local multiprocessing concurrent subprocess sched signal contextvars "
+    "contextlib",
+    "tools": "pydoc doctest unittest bdb pdb profile pstats cProfile timeit trace tracemalloc logging ensurepip venv "
+    "zipapp distutils lib2to3 sysconfig platform warnings traceback",
+    "language": "ast symtable token keyword tokenize tabnanny pyclbr py_compile compileall dis pickletools inspect abc "
+    "_py_abc importlib pkgutil modulefinder runpy code codeop dataclasses typing opcode site",
+    "interfaces": "tkinter turtle turtledemo curses idlelib colorsys wave sunau aifc chunk sndhdr imghdr ctypes",
+}
+"""Family: its modules at the top level; those that are in none are left out."""
+SKIPPED = ("test", "tests", "idle_test", "__pycache__")
+
+
+class PyDocs(TextData):
+    """Docstrings of modules, classes and functions, labelled by family of module, with the topics of pydoc's help."""
+
+    def __init__(self, config: PyDocsConfig) -> None:
+        super().__init__(config, {"train": cached(cache_folder(config.cache_dir))})
+
+
+def cached(folder: Path) -> Documents:
+    """The docstrings of this Python, read once."""
+    folder = folder / "pydocs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{VERSION}-{'.'.join(map(str, sys.version_info[:3]))}.json"
+    with locked(path.with_suffix(".lock")):
+        if not path.exists():
+            write_json(path, read(Path(sysconfig.get_paths()["stdlib"])))
+    names, families, texts = zip(*json.loads(path.read_text(encoding="utf-8")), strict=True)
+    return Documents(list(texts), list(names), np.array(families))
+
+
+def read(library: Path) -> list[tuple[str, str, str]]:
+    """(name, family, text) of every docstring once, in order of module; nothing is imported.
+
+    Raises:
+        DataError: the library's sources are not there.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for family, modules in FAMILIES.items():
+        for module in modules.split():
+            for file in sorted({library / f"{module}.py", *(library / module).rglob("*.py")}):
+                if file.is_file() and not set(file.relative_to(library).parts[:-1]) & set(SKIPPED):
+                    _take(found, docstrings(file), family=family, where=str(file.relative_to(library)))
+    topics = library / "pydoc_data" / "topics.py"
+    if topics.is_file():
+        _take(found, _topics(topics), family="language", where="pydoc_data/topics.py")
+    if not found:
+        raise DataError(f"dataset=pydocs: no sources of Python's library under {library}; choose dataset=text")
+    return [(name, family, text) for text, (name, family) in found.items()]
+
+
+def docstrings(file: Path) -> list[str]:
+    """Of a module, its classes and its functions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in strings of the library
+        tree = ast.parse(file.read_bytes())
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [text for node in ast.walk(tree) if isinstance(node, kinds) and (text := ast.get_docstring(node))]
+
+
+def _topics(file: Path) -> list[str]:
+    tree = ast.parse(file.read_bytes())
+    tables = [n.value for n in tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Dict)]
+    return [inspect.cleandoc(text) for table in tables for text in ast.literal_eval(table).values()]
+
+
+def _take(found: dict[str, tuple[str, str]], texts: list[str], *, family: str, where: str) -> None:
+    for i, text in enumerate(texts):
+        if len(text) >= SHORTEST:
+            found.setdefault(text, (f"{where}[{i}]", family))

@@ -1,0 +1,166 @@
+"""What all text datasets share: splits, the tokenizer, items."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import nn
+
+from sslrun.config.dataset.text import TextDatasetConfig
+from sslrun.config.errors import ConfigError, DataError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.core.batch import BlocksBatch, TokensBatch
+from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.labels import code_labels, digest
+from sslrun.data.splits import split
+from sslrun.data.text.corrupt import Corruption
+from sslrun.data.text.documents import Documents, without_empty
+from sslrun.data.text.items import AsIs, Blocks, TextItems, collate, stream_of
+from sslrun.data.text.tokenizer import open_tokenizer
+
+
+class TextData(Data):
+    """A dataset of texts, tokenized in memory.
+
+    Args:
+        config: of any kind of text dataset.
+        sources: `train`, and `validation` and `test` where the dataset has them.
+
+    Raises:
+        DataError: no text, too few to cut, too many empty ones, a label that train does not have.
+    """
+
+    gives: ClassVar[tuple[type, ...]] = (TokensBatch, BlocksBatch)  # type: ignore[misc]
+    single, raw = TokensBatch, "tfidf"
+
+    def __init__(self, config: TextDatasetConfig, sources: Mapping[str, Documents]) -> None:
+        self.name, self.config = config.name, config
+        read, self.corrupt = without_empty(dict(sources), dataset=config.name, max_share=config.max_corrupt)
+        if "validation" not in read and len(read["train"]) == 1 and read["train"].values is None:
+            read |= _cut_one(read["train"], share=config.validation)
+        values = {name: source.values for name, source in read.items()}
+        labels: dict[str, np.ndarray | None] = dict.fromkeys(read)
+        self.classes = None
+        if values["train"] is not None:
+            known = {name: v for name, v in values.items() if v is not None}
+            self.classes, coded = code_labels(known, names=None)
+            labels |= coded
+        self._texts = {name: source.texts for name, source in read.items()}
+        self._labels = labels
+        self.fingerprint = digest(*(f"{n}:{digest(*s.texts, labels[n])}" for n, s in read.items()))
+        self._parts = split(
+            {name: len(source) for name, source in read.items()},
+            labels,
+            validation=config.validation,
+            test_share=config.test_share,
+            seed=config.split_seed,
+            limit=config.limit,
+        )
+        self.tokenizer = open_tokenizer(config, self.texts("train"))
+        self._encoded = {name: self.tokenizer.encode(texts) for name, texts in self._texts.items()}
+        self._streams: dict[str, np.ndarray] = {}
+
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
+        """Corrupted texts for `TokensBatch`, blocks of the stream for `BlocksBatch`."""
+        return self._items("train", augmentation, batch_type=batch_type, seed=seed)
+
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        return self._items("validation", augmentation, batch_type=batch_type, seed=None)
+
+    def evaluation(self, split: str) -> TextItems:
+        """Each text's beginning between its marks."""
+        return self._documents(split)
+
+    def texts(self, split: str) -> list[str]:
+        """The texts of a split as they were read."""
+        part = self._parts[split]
+        return [self._texts[part.source][i] for i in part.positions]
+
+    def labels(self, split: str) -> np.ndarray | None:
+        part = self._parts[split]
+        known = self._labels[part.source]
+        return None if known is None else known[part.positions]
+
+    def size(self, split: str) -> int:
+        return len(self._parts[split])
+
+    def characters(self, split: str) -> int:
+        """Characters of all its texts: what bits per character are counted by."""
+        return sum(map(len, self.texts(split)))
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        return collate(items, pad=self.tokenizer.pad)
+
+    def prepare(self, *, channels_last: bool = True) -> nn.Module:
+        return AsIs()
+
+    def encoder_inputs(self) -> dict[str, Any]:
+        return {
+            "reads": "input_ids",
+            "vocab_size": self.tokenizer.size,
+            "max_length": self.config.max_length,
+            "pad": self.tokenizer.pad,
+            "end": self.tokenizer.end,
+            "classes": len(self.classes) if self.classes else None,
+        }
+
+    def save_inputs(self, folder: Path) -> None:
+        self.tokenizer.save(folder, max_length=self.config.max_length)
+
+    def describe(self) -> dict[str, str]:
+        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
+        known = f"{len(self.classes)} classes" if self.classes else "no labels"
+        part = self._parts["train"]
+        ends = self._encoded[part.source].ends
+        lengths = np.diff(ends, prepend=0)[part.positions]
+        longer = float((lengths > self.config.max_length).mean())
+        lines = {
+            "dataset": f"{self.name}: {sizes}; {known}",
+            "tokens": f"{self.config.tokenizer} of {self.tokenizer.size:,}, {int(lengths.sum()):,} in train; "
+            f"{longer:.0%} of its texts are longer than {self.config.max_length}",
+        }
+        if self.corrupt:
+            lines["empty"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
+        return lines
+
+    def _documents(self, split: str, **options: Any) -> TextItems:
+        part = self._parts[split]
+        return TextItems(
+            self._encoded[part.source],
+            part.positions,
+            self.labels(split),
+            tokenizer=self.tokenizer,
+            max_length=self.config.max_length,
+            **options,
+        )
+
+    def _items(self, split: str, augmentation: AugmentationConfig, *, batch_type: type, seed: int | None) -> Items:
+        policy = Corruption(augmentation, self.tokenizer)
+        if batch_type is TokensBatch:
+            return self._documents(split, policy=policy, seed=seed or 0, windows=seed is None)
+        if policy.transforms:
+            raise ConfigError(f"augmentation={policy.name}: blocks of tokens bear no transforms; augmentation=none")
+        blocks = Blocks(self._stream(split), length=self.config.max_length, seed=seed)
+        if not len(blocks):
+            raise DataError(
+                f"dataset={self.name}: {split} has {len(blocks.stream):,} tokens, too few for blocks of "
+                f"dataset.max_length={self.config.max_length}; choose a smaller one"
+            )
+        return blocks
+
+    def _stream(self, split: str) -> np.ndarray:
+        if split not in self._streams:
+            part = self._parts[split]
+            self._streams[split] = stream_of(self._encoded[part.source], part.positions, end=self.tokenizer.end)
+        return self._streams[split]
+
+
+def _cut_one(whole: Documents, *, share: float) -> dict[str, Documents]:
+    """A single text without labels: its end is validation, as language models are measured."""
+    text = whole.texts[0]
+    at = len(text) - max(1, round(share * len(text)))
+    if at < 1:
+        raise DataError(f"{whole.names[0]}: a text of {len(text)} character(s) is too short to cut validation off it")
+    halves = {"train": text[:at], "validation": text[at:]}
+    return {name: Documents([half], [f"{whole.names[0]}/{name}"]) for name, half in halves.items()}

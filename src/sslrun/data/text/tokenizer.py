@@ -1,0 +1,182 @@
+"""Tokenizers by the library `tokenizers`: trained on the train split and cached by content, or read from a file."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the loader's workers fork; its threads would not survive
+
+import numpy as np
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer as Backend
+
+from sslrun.config.dataset.text import TextDatasetConfig
+from sslrun.config.errors import DataError
+from sslrun.core.atomic import replacing, write_json
+from sslrun.data.folders import cache_folder, locked
+from sslrun.data.labels import digest
+
+VERSION = 1
+"""Raised when training changes, so that old files are not read again."""
+TRAINED = ("wordpiece", "bpe", "char")
+MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+NAMES = {"pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>"), "end": ("[SEP]", "</s>", "<|endoftext|>")}
+"""Of the marks in tokenizers of others."""
+SENTENCE_ENDS = (".", "!", "?", "\n", "Ċ")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Tokens of many texts, one after the other, without marks.
+
+    Attributes:
+        ids: (T,) int32.
+        starts_word: (T,) bool, whether a token is the first of its word.
+        ends: (N,) int64, where each text ends.
+    """
+
+    ids: np.ndarray
+    starts_word: np.ndarray
+    ends: np.ndarray
+
+    def span(self, position: int) -> slice:
+        """Where a text lies."""
+        return slice(int(self.ends[position - 1]) if position else 0, int(self.ends[position]))
+
+
+class Tokenizer:
+    """Texts to ids and back.
+
+    Attributes:
+        size: number of ids.
+        pad, end: ids; `end` stands behind each document of a stream.
+        mask: id of the mask token, None where there is none.
+        before, after: marks around a text that stands alone.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        backend.no_padding()
+        backend.no_truncation()
+        self.backend = backend
+        self.size = int(backend.get_vocab_size())
+        self.mask = self._find("mask")
+        end = self._find("end")
+        pad = self._find("pad")
+        if end is None and pad is None:
+            raise DataError(f"dataset.tokenizer: it has none of the marks {', '.join(NAMES['end'] + NAMES['pad'])}")
+        self.end = int(end if end is not None else pad)  # type: ignore[arg-type]
+        self.pad = int(pad if pad is not None else end)  # type: ignore[arg-type]
+        alone = backend.encode("a").ids
+        inner = len(backend.encode("a", add_special_tokens=False).ids)
+        marks = backend.encode("a").special_tokens_mask
+        first = next((i for i, is_mark in enumerate(marks) if not is_mark), len(marks) - inner)
+        self.before, self.after = alone[:first], alone[first + inner :]
+
+    def encode(self, texts: list[str]) -> Encoded:
+        """All texts, without marks."""
+        found = self.backend.encode_batch(texts, add_special_tokens=False)
+        words = [np.array([-1 if w is None else w for w in e.word_ids], dtype=np.int64) for e in found]
+        firsts = [np.diff(w, prepend=-2) != 0 for w in words]
+        return Encoded(
+            np.concatenate([np.array(e.ids, dtype=np.int32) for e in found]),
+            np.concatenate(firsts),
+            np.cumsum([len(e.ids) for e in found], dtype=np.int64),
+        )
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of ids; marks are left out."""
+        return str(self.backend.decode([int(i) for i in ids], skip_special_tokens=True))
+
+    def save(self, folder: Path, *, max_length: int) -> None:
+        """tokenizer.json and tokenizer_config.json, as `transformers.AutoTokenizer` loads them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / "tokenizer.json") as path:
+            self.backend.save(str(path))
+        marks = {f"{key}_token": self.backend.id_to_token(i) for key, i in (("pad", self.pad), ("eos", self.end))}
+        if self.mask is not None:
+            marks["mask_token"] = self.backend.id_to_token(self.mask)
+        about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_length, **marks}
+        write_json(folder / "tokenizer_config.json", about)
+
+    @cached_property
+    def ordinary(self) -> np.ndarray:
+        """(V',) ids that are no marks."""
+        marks = [i for i, token in self.backend.get_added_tokens_decoder().items() if token.special]
+        return np.setdiff1d(np.arange(self.size), marks)
+
+    @cached_property
+    def ends_sentence(self) -> np.ndarray:
+        """(V,) bool, whether a token ends a sentence."""
+        tokens = (self.backend.id_to_token(i) or "" for i in range(self.size))
+        return np.fromiter((token.endswith(SENTENCE_ENDS) for token in tokens), dtype=bool, count=self.size)
+
+    def _find(self, mark: str) -> int | None:
+        ids = (self.backend.token_to_id(name) for name in NAMES[mark])
+        return next((int(i) for i in ids if i is not None), None)
+
+
+def open_tokenizer(config: TextDatasetConfig, texts: list[str]) -> Tokenizer:
+    """The tokenizer that `dataset.tokenizer` names, trained on `texts` where it is a kind and not in the cache.
+
+    Raises:
+        DataError: a file that is none.
+    """
+    if config.tokenizer not in TRAINED:
+        return Tokenizer(_read(Path(config.tokenizer).expanduser(), asked=config.tokenizer))
+    size = None if config.tokenizer == "char" else config.vocab_size
+    folder = cache_folder(config.cache_dir) / "tokenizers"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{digest(VERSION, config.tokenizer, size, *texts)}.json"
+    with locked(path.with_suffix(".lock")):
+        if not path.exists():
+            with replacing(path) as temporary:
+                train(config.tokenizer, texts, vocab_size=config.vocab_size).save(str(temporary))
+    return Tokenizer(_read(path, asked=config.tokenizer))
+
+
+def train(kind: str, texts: list[str], *, vocab_size: int) -> Backend:
+    """A tokenizer of one of `TRAINED`."""
+    if kind == "char":
+        characters = sorted(set().union(*texts))
+        backend = Backend(models.WordLevel({t: i for i, t in enumerate([*MARKS, *characters])}, unk_token="[UNK]"))
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+        backend.decoder = decoders.Fuse()
+        backend.add_special_tokens(MARKS)
+        return backend
+    if kind == "bpe":
+        backend = Backend(models.BPE())
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = decoders.ByteLevel()
+        trainer: trainers.Trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=MARKS,
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        )
+        backend.train_from_iterator(texts, trainer, length=len(texts))
+        return backend
+    backend = Backend(models.WordPiece(unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=MARKS, show_progress=False)
+    backend.train_from_iterator(texts, trainer, length=len(texts))
+    around = [(mark, backend.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
+    backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
+    return backend
+
+
+def _read(path: Path, *, asked: str) -> Backend:
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(
+            f"dataset.tokenizer={asked}: no such kind or file; choose {', '.join(TRAINED)}, or a tokenizer.json"
+        )
+    try:
+        json.loads(file.read_text(encoding="utf-8"))
+        return Backend.from_file(str(file))
+    except Exception as error:  # the library raises bare Exception
+        raise DataError(f"dataset.tokenizer={asked} is no tokenizer.json: {' '.join(str(error).split())}") from error
