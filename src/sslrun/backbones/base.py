@@ -67,6 +67,14 @@ class Encoder(nn.Module, ABC):
         """
         raise ConfigError(f"backbone={self.config.name} has no patch tokens; choose a ViT, e.g. backbone=vit_tiny")
 
+    def token_embedding(self) -> Tensor:
+        """(V, D) table of the tokens it reads, with which methods of text tie their outputs.
+
+        Raises:
+            ConfigError: the backbone reads no tokens of text.
+        """
+        raise ConfigError(f"backbone={self.config.name} reads no tokens of text; choose e.g. backbone=bert_tiny")
+
     @abstractmethod
     def library_state(self) -> dict[str, Tensor]:
         """Weights under the names of the backbone's own library."""

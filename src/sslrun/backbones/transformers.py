@@ -1,0 +1,187 @@
+"""BERT, GPT-2 and Llama of the library `transformers`."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, BertConfig, GPT2Config, LlamaConfig
+from transformers.utils import logging
+
+from sslrun.backbones.base import Encoder, load_state
+from sslrun.config.errors import ConfigError
+from sslrun.config.text_backbone import TransformersConfig
+
+CAUSAL = ("gpt2", "llama")
+HEADS = ("cls.", "lm_head.", "pooler.", "classifier.", "score.")
+"""What stands beside the encoder in weights files of others."""
+PREFIXES = ("bert.", "transformer.", "model.")
+"""Of the encoder's names in such files."""
+
+
+class TransformersEncoder(Encoder):
+    """Token ids (B, L) -> (B, D), pooled over the tokens that `attention_mask` marks; `tokens` gives (B, L, D).
+
+    Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
+    """
+
+    reads = "input_ids"
+    beside = ("attention_mask",)
+    has_tokens = True
+
+    def __init__(self, config: TransformersConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        architecture = _architecture(config, inputs)
+        if found := _checkpoint(config):
+            architecture = _architecture_of(found, inputs)
+            config = _as_found(config, architecture)
+        self.config, self.pool = config, config.pool
+        logging.set_verbosity_error()  # of pooler weights that are not there on purpose
+        options = {"add_pooling_layer": False} if config.name == "bert" else {}
+        self.network = AutoModel.from_config(architecture, attn_implementation="sdpa", **options)
+        self.num_features = int(architecture.hidden_size)
+        self.is_causal = config.name in CAUSAL
+
+    def token_embedding(self) -> Tensor:
+        """(V, D)."""
+        return self.network.get_input_embeddings().weight
+
+    def forward(self, x: Tensor, *, attention_mask: Tensor | None = None, **rest: Any) -> Tensor:
+        """(B, L) -> (B, D)."""
+        return self.pooled_and_tokens(x, attention_mask=attention_mask)[0]
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, L) -> (B, D) and (B, L, D); what is hidden in text is hidden in its ids."""
+        assert keep is None and is_masked is None
+        if attention_mask is None:
+            attention_mask = torch.ones_like(x)
+        # padding stands at the end: what reads from left to right never meets it
+        options = {"use_cache": False} if self.is_causal else {"attention_mask": attention_mask}
+        tokens = self.network(input_ids=x, **options).last_hidden_state  # (B, L, D)
+        return self._pool(tokens, attention_mask), tokens
+
+    def _pool(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
+        if self.pool == "first":
+            return tokens[:, 0]
+        if self.pool == "last":
+            last = attention_mask.sum(dim=1) - 1  # (B,)
+            return tokens[torch.arange(len(tokens), device=tokens.device), last]
+        weight = attention_mask[..., None].to(tokens.dtype)  # (B, L, 1)
+        return (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+    def library_state(self) -> dict[str, Tensor]:
+        """transformers' names."""
+        return self.network.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load transformers' names, also of a model with heads, which are ignored."""
+        own = self.network.state_dict()
+        for prefix in PREFIXES:
+            if any(k.startswith(prefix) for k in state) and not any(k.startswith(prefix) for k in own):
+                state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        kept = {k: v for k, v in state.items() if k in own or not k.endswith((".attn.bias", ".masked_bias", "_ids"))}
+        load_state(self.network, kept, may_lack=HEADS, origin="the weights file")
+
+    def library_config(self) -> dict[str, Any]:
+        """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
+        described: dict[str, Any] = json.loads(self.network.config.to_json_string(use_diff=False))
+        return {"library": "transformers", **described, "architectures": [type(self.network).__name__]}
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Embeddings, then each block, then what follows them."""
+        blocks = max((m for m in self.network.modules() if isinstance(m, nn.ModuleList)), key=len)
+        inside = [list(block.parameters()) for block in blocks]
+        seen = {id(p) for block in inside for p in block}
+        rest = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
+        first = [p for n, p in rest if not n.startswith(("ln_f", "norm"))]
+        last = [p for n, p in rest if n.startswith(("ln_f", "norm"))]
+        return [first, *inside, last] if last else [first, *inside]
+
+
+def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
+    vocabulary, length, pad = int(inputs["vocab_size"]), int(inputs["max_length"]), int(inputs["pad"])
+    marks = {"vocab_size": vocabulary, "pad_token_id": pad, "bos_token_id": None, "eos_token_id": inputs.get("end")}
+    if config.name == "bert":
+        return BertConfig(
+            hidden_size=config.width,
+            num_hidden_layers=config.depth,
+            num_attention_heads=config.heads,
+            intermediate_size=config.mlp,
+            hidden_dropout_prob=config.dropout,
+            attention_probs_dropout_prob=config.dropout,
+            max_position_embeddings=length,
+            **marks,
+        )
+    if config.name == "gpt2":
+        return GPT2Config(
+            n_embd=config.width,
+            n_layer=config.depth,
+            n_head=config.heads,
+            n_inner=config.mlp,
+            n_positions=length,
+            resid_pdrop=config.dropout,
+            embd_pdrop=config.dropout,
+            attn_pdrop=config.dropout,
+            **marks,
+        )
+    return LlamaConfig(
+        hidden_size=config.width,
+        num_hidden_layers=config.depth,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        intermediate_size=config.mlp,
+        max_position_embeddings=length,
+        tie_word_embeddings=True,
+        **marks,
+    )
+
+
+def _checkpoint(config: TransformersConfig) -> Path | None:
+    """Folder of a local checkpoint that tells its architecture."""
+    if not isinstance(config.pretrained, str):
+        return None
+    path = Path(config.pretrained).expanduser()
+    return next((folder for folder in (path / "encoder", path) if (folder / "config.json").is_file()), None)
+
+
+def _architecture_of(folder: Path, inputs: dict[str, Any]) -> Any:
+    try:
+        found = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"backbone.pretrained={folder} has no config.json of transformers: {error}") from error
+    if found.model_type not in ("bert", *CAUSAL):
+        raise ConfigError(f"backbone.pretrained={folder} is a {found.model_type}; bert, gpt2 and llama can be read")
+    if found.vocab_size < inputs["vocab_size"]:
+        raise ConfigError(
+            f"backbone.pretrained={folder} knows {found.vocab_size} tokens, the dataset's tokenizer has "
+            f"{inputs['vocab_size']}; take its own: dataset.tokenizer={folder}"
+        )
+    if found.max_position_embeddings < inputs["max_length"]:
+        raise ConfigError(
+            f"dataset.max_length={inputs['max_length']}: backbone.pretrained={folder} has "
+            f"{found.max_position_embeddings} positions; choose at most so many"
+        )
+    return found
+
+
+def _as_found(config: TransformersConfig, found: Any) -> TransformersConfig:
+    """What an exported encoder says of itself, so that it is built again without the checkpoint."""
+    return dataclasses.replace(
+        config,
+        name=found.model_type,
+        width=found.hidden_size,
+        depth=found.num_hidden_layers,
+        heads=found.num_attention_heads,
+        mlp=getattr(found, "intermediate_size", None) or getattr(found, "n_inner", None) or 4 * found.hidden_size,
+    )
