@@ -1,0 +1,20 @@
+"""Configuration of BERT."""
+
+from dataclasses import dataclass
+
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+
+
+@register(
+    "method",
+    "bert",
+    target="sslrun.methods.bert:BERT",
+    paper="Devlin et al. 2019, arXiv:1810.04805",
+    modality="text",
+)
+@dataclass(kw_only=True)
+class BERTConfig(MethodConfig):
+    """No numbers of its own: what is hidden is the policy's to say."""
+
+    kind: str = "bert"

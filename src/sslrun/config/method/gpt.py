@@ -1,0 +1,14 @@
+"""Configuration of GPT."""
+
+from dataclasses import dataclass
+
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+
+
+@register("method", "gpt", target="sslrun.methods.gpt:GPT", paper="Radford et al. 2018 and 2019", modality="text")
+@dataclass(kw_only=True)
+class GPTConfig(MethodConfig):
+    """No numbers of its own."""
+
+    kind: str = "gpt"

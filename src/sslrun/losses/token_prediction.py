@@ -1,0 +1,22 @@
+"""Cross-entropy of predicted tokens: BERT's hidden ones, GPT's next ones."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sslrun.core.batch import NO_TARGET
+
+
+def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """(M,) float32 negative log probabilities of (M,) int64 targets under (M, V) logits, whatever autocast says.
+
+    0 where the target is NO_TARGET.
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        return F.cross_entropy(logits.float(), targets, ignore_index=NO_TARGET, reduction="none")
+
+
+def mean_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """() float32 mean over the targets that there are; 0 where there are none."""
+    count = (targets != NO_TARGET).sum().clamp(min=1)
+    return token_losses(logits, targets).sum() / count

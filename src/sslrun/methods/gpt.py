@@ -1,0 +1,63 @@
+"""GPT (Radford et al. 2018): guess each token from those before it.
+
+Texts are packed into one stream with an end mark after each, and cut into blocks; every token of a block is asked for.
+
+Formula:
+    loss = mean over tokens i of  -log softmax(E h_i)_{x_(i+1)}
+
+    h: the causal encoder's tokens; x: the stream; E: the encoder's own embedding of tokens, tied, as in the paper.
+
+When to choose it:
+    Text that is to be continued (`sslrun sample`) or scored in bits per character, and label-scarce classification of
+    what is read from left to right, such as logs. For classification alone bert mostly does better at the same size.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder, further
+from sslrun.config.method.gpt import GPTConfig
+from sslrun.core.batch import NO_TARGET, BlocksBatch
+from sslrun.losses.token_prediction import mean_token_loss, token_losses
+from sslrun.methods.base import Method, StepOutput
+
+
+class GPT(Method):
+    """Section 3.1; also of a Llama, whose output the paper does not tie."""
+
+    batch_type = BlocksBatch
+    needs_tokens = True
+    needs_causal = True
+
+    def __init__(self, config: GPTConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Loss of every next token."""
+        logits, pooled = self._predict(batch)
+        loss = mean_token_loss(logits.flatten(0, 1), batch["targets"].flatten())
+        return StepOutput(loss, embedding=pooled.detach())
+
+    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """By block: sum over its tokens, and their number."""
+        logits, _ = self._predict(batch)
+        losses = token_losses(logits.flatten(0, 1), batch["targets"].flatten()).view(batch["targets"].shape)
+        return losses.sum(dim=1), (batch["targets"] != NO_TARGET).sum(dim=1)
+
+    def logits(self, input_ids: Tensor) -> Tensor:
+        """(B, L) -> (B, L, V) of the token after each."""
+        return next_token_logits(self.encoder, self.encoder.tokens(input_ids))
+
+    def _predict(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        pooled, tokens = self.encoder.pooled_and_tokens(batch["input_ids"], **further(self.encoder, batch))
+        return next_token_logits(self.encoder, tokens), pooled
+
+
+def next_token_logits(encoder: Encoder, tokens: Tensor) -> Tensor:
+    """(B, L, D) -> (B, L, V) by the tied embedding."""
+    return F.linear(tokens, encoder.token_embedding())
