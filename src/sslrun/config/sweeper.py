@@ -51,7 +51,8 @@ class OptunaConfig:
             the search multi-objective; null is the command's own number.
         n_trials: finished trials that the study shall have, those of earlier sessions included.
         n_jobs: trials at a time.
-        sampler_options, pruner_options: arguments of Optuna's class, by their names there.
+        sampler_options, pruner_options: arguments of Optuna's class by their names there, `{n_startup_trials: 5}`; no
+            typed dict, to which Hydra's command line could not add a key.
         seed: of the sampler; null is random.
         max_failures: failed trials tolerated in one session.
         params: search space in the words of the command line: `{optimizer.lr: tag(log, interval(1e-3, 1))}`.
@@ -64,9 +65,9 @@ class OptunaConfig:
     n_trials: int = 20
     n_jobs: int = 1
     sampler: SamplerName = SamplerName.tpe
-    sampler_options: dict[str, Any] = field(default_factory=dict)
+    sampler_options: Any = None
     pruner: PrunerName = PrunerName.none
-    pruner_options: dict[str, Any] = field(default_factory=dict)
+    pruner_options: Any = None
     seed: int | None = None
     max_failures: int = 3
     params: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +79,11 @@ class OptunaConfig:
         check_range(f"{KEY}.seed", self.seed, at_least=0, below=2**31)
         for direction in self.directions:
             check_one_of(f"{KEY}.direction", direction, DIRECTIONS)
+        for name in ("sampler_options", "pruner_options"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, dict):
+                raise ConfigError(f"{KEY}.{name} must be {{name: value, …}}, got {given!r}")
+            setattr(self, name, given or {})
         if len(self.directions) != len(self.metrics):
             raise ConfigError(
                 f"{KEY}.direction has {len(self.directions)}, {KEY}.metric {len(self.metrics)}; name one direction "

@@ -74,9 +74,9 @@ class Pruning(pl.Callback):
             raise Pruned(verdict or "pruned")
 
 
-def pruning(trial: TrialConfig | None, *, is_rank_zero: bool) -> tuple[list[Logger], list[pl.Callback]]:
+def pruning(trial: TrialConfig, *, is_rank_zero: bool) -> tuple[list[Logger], list[pl.Callback]]:
     """Logger and callback of a trial; nothing where the run is none."""
-    if trial is None:
+    if trial.study is None:
         return [], []
     if not is_rank_zero:
         return [], [Pruning(None)]
