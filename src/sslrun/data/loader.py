@@ -4,6 +4,7 @@ To Lightning a run is one long epoch. Workers therefore never stop between epoch
 step: nothing of the loader needs saving.
 """
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -69,7 +70,7 @@ class ItemLoader(DataLoader[Any]):
             num_workers=workers,
             collate_fn=data.collate,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=one_thread,
+            worker_init_fn=start_worker,
             prefetch_factor=4 if workers else None,
             generator=torch.Generator().manual_seed(0),
         )
@@ -92,6 +93,12 @@ def evaluation_loader(
     return ItemLoader(data, items, batches, workers=workers)
 
 
-def one_thread(_worker: int) -> None:
-    """Workers share the cores with training: more threads in each would only get in its way."""
+def start_worker(_worker: int) -> None:
+    """What each worker does first.
+
+    Workers share the cores with training: more threads in each would only get in its way. A cluster sends SIGTERM to
+    every process of a run, and a worker that obeyed would take the batches of the last steps with it: the first one is
+    for the training process. A second one ends the worker, should it ever be asked to end alone.
+    """
     torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, lambda number, _frame: signal.signal(number, signal.SIG_DFL))

@@ -11,6 +11,7 @@ RECORD = "job.json"
 TAIL_BYTES = 64 * 1024
 _EXCEPTION = re.compile(r"^(\d+: )?([\w.]+(Error|Exception)\b|sslrun: error: )")
 """With the rank before it, as `srun --label` prints."""
+_SLURM = re.compile(r"^(\d+: )?(srun|slurmstepd[^:]*): ")
 _TOLD = re.compile(r"error|killed|exception|out of memory|segmentation fault|no space left|fatal", re.IGNORECASE)
 
 
@@ -34,7 +35,7 @@ def last_error(log: Path) -> str:
         text = ""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     told = [line for line in lines if _TOLD.search(line)]
-    own = [line for line in told if "srun: error:" not in line and "slurmstepd: error:" not in line]
+    own = [line for line in told if not _SLURM.match(line)]
     exceptions = [line for line in own if _EXCEPTION.match(line)]
     return (exceptions or own or told or lines or ["ended before it printed anything"])[-1]
 

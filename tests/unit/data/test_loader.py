@@ -1,8 +1,16 @@
 """The order of a run's batches."""
 
-import pytest
+import multiprocessing
+import os
+import signal
+import time
+from types import SimpleNamespace
+from typing import Any
 
-from sslrun.data.loader import RunSampler
+import pytest
+import torch
+
+from sslrun.data.loader import ItemLoader, RunSampler
 
 
 def batches(
@@ -54,3 +62,29 @@ def test_its_length_is_that_of_the_whole_run() -> None:
     sampler = RunSampler(26, batch_size=8, total_steps=10, start=lambda: 9, seed=0, accumulate=2)
     assert len(sampler) == 20
     assert len(list(sampler)) == 2
+
+
+class Slow:
+    """Items that take a moment, told by number."""
+
+    def __getitem__(self, key: tuple[int, int]) -> int:
+        time.sleep(0.01)
+        return key[1]
+
+    def __len__(self) -> int:
+        return 80
+
+
+def test_workers_outlive_the_first_sigterm_which_a_cluster_sends_to_every_process() -> None:
+    data: Any = SimpleNamespace(collate=lambda items: {"item": torch.tensor(items)})
+    order = [[(0, 8 * batch + i) for i in range(8)] for batch in range(10)]
+    loader = ItemLoader(data, Slow(), order, workers=1)  # type: ignore[arg-type]
+    seen: list[int] = []
+    for batch in loader:
+        if not seen:
+            children = multiprocessing.active_children()
+            for child in children:
+                os.kill(child.pid or 0, signal.SIGTERM)
+            assert children
+        seen += batch["item"].tolist()
+    assert seen == list(range(80))

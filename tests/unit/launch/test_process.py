@@ -143,7 +143,7 @@ def test_the_command_line_of_a_job(tmp_path: Path) -> None:
 def test_the_last_error_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     assert last_error(log) == "ended before it printed anything"
-    log.write_text("step 1\nValueError: no\n  more\nsrun: error: n1: task 0: Exited with exit code 1\n")
+    log.write_text("step 1\nValueError: no\n  more\n0: slurmstepd-n1: error: *** CANCELLED ***\nsrun: error: n1: task 0: Exited\n")
     assert last_error(log) == "ValueError: no"
     log.write_text("step 1\nstep 2\n")
     assert last_error(log) == "step 2"
