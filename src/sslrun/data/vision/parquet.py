@@ -13,7 +13,7 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.vision import ParquetConfig
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing
-from sslrun.data.folders import cache_folder
+from sslrun.data.folders import cache_folder, locked
 from sslrun.data.labels import Coded, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
@@ -88,8 +88,14 @@ class ParquetSource:
         if self._bytes <= IN_MEMORY_BYTES:
             return pa.chunked_array([part for f in self._files for part in _binary_parts(f, self._column)])
         path = self._scratch / f"{self.fingerprint}.arrow"
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_suffix(".lock")):  # ranks of one machine write it once, not each its own
+            self._copy(path)
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("bytes")
+
+    def _copy(self, path: Path) -> None:
+        """Write the Arrow file, where it is not there yet."""
         if not path.exists():
-            self._scratch.mkdir(parents=True, exist_ok=True)
             schema = pa.schema([("bytes", pa.large_binary())])
             with (
                 replacing(path) as temporary,
@@ -99,7 +105,6 @@ class ParquetSource:
                 for file in self._files:
                     for part in _binary_parts(file, self._column):
                         writer.write_batch(pa.record_batch([part], schema=schema))
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("bytes")
 
 
 def _binary_parts(file: Path, column: str) -> "list[pa.Array] | Any":
