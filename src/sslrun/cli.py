@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sslrun.runs import signals
@@ -98,6 +99,10 @@ def _report(error: Exception) -> NoReturn:
 
     if os.environ.get("SSLRUN_DEBUG"):
         raise error
+    if isinstance(error, OSError):  # Hydra makes the run folder
+        from sslrun.runs.storage import storage_error
+
+        error = storage_error(error, Path(error.filename or "run.dir")) or error
     if isinstance(error, SslrunError):
         _exit(" ".join(str(error).split()))
     if isinstance(error, HydraException | OmegaConfBaseException):
