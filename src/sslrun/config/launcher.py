@@ -43,7 +43,7 @@ class SlurmConfig:
         retries: how often a run that crashed is put into the queue again; one that ends by a user's error never is.
         sbatch: any other option of sbatch, without its dashes: `{qos: low, gpus: h100:4}`.
         setup: shell lines before the run: modules, environments.
-        srun: further arguments of srun, as of a container plugin.
+        srun: further arguments of srun, as of a container plugin, or a program that starts the run: `[apptainer, …]`.
     """
 
     partition: str | None = None

@@ -93,7 +93,8 @@ def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> s
     }
     head = [f"#SBATCH --{k}" + ("" if v is True else f"={v}") for k, v in options.items() if v not in (None, False)]
     label = ["--label"] if jobs[0].nodes * jobs[0].tasks_per_node > 1 else []
-    srun = shlex.join(["srun", "--kill-on-bad-exit=1", "--open-mode=append", *label, *config.srun])
+    srun = shlex.join(["srun", "--kill-on-bad-exit=1", "--open-mode=append", *label])
+    command = shlex.join([*config.srun, "bash"])
     return "\n".join(
         [
             "#!/bin/bash",
@@ -104,7 +105,7 @@ def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> s
             'run="${runs[$SLURM_ARRAY_TASK_ID]}"',
             'job="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"',
             *config.setup,
-            f'{srun} --output="$run/{jobs[0].log.name}" bash "$run/{jobs[0].script.name}"',
+            f'{srun} --output="$run/{jobs[0].log.name}" {command} "$run/{jobs[0].script.name}"',
             "code=$?",
             "# 0 finished, 2 a user's error, 3 stopped and saved: none of them is mended by another try",
             "case $code in 0|2|3) exit $code ;; esac",

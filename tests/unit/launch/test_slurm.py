@@ -40,7 +40,8 @@ def test_the_script_is_bash_and_says_what_was_asked(tmp_path: Path) -> None:
         "--gpus-per-node=4", "--mem=64G", "--array=0-2%8", "--signal=USR1@90", "--requeue", "--open-mode=append",
         f"--output={tmp_path}/%A_%a.out", "--qos=low", "--exclusive",
     ]  # fmt: skip
-    assert "module load cuda\nsrun --kill-on-bad-exit=1 --open-mode=append --label '--container-image=x y' " in script
+    assert "module load cuda\nsrun --kill-on-bad-exit=1 --open-mode=append --label --output=" in script
+    assert """ '--container-image=x y' bash "$run/job.sh"\n""" in script  # last, so that it may be a program
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
