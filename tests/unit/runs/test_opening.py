@@ -1,0 +1,107 @@
+"""A run folder opened again: after damage, after crashes, from another place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sslrun.commands.resume import go_to
+from sslrun.config.compose import compose
+from sslrun.config.errors import RunError
+from sslrun.config.run import Extend
+from sslrun.runs.length import Length, Phase, phase_at, settle
+from sslrun.runs.manifest import read_manifest
+from sslrun.runs.newest import LAST, name_of
+from sslrun.runs.opening import open_run
+
+
+def config(folder: Path, *overrides: str) -> Any:
+    return compose("pretrain", [f"run.dir={folder}", *overrides])
+
+
+def write(path: Path, step: int) -> None:
+    torch.save({"epoch": 0, "global_step": step, "state_dict": {"w": torch.ones(5000)}}, path)
+
+
+def test_damage_is_said_and_noted(tmp_path: Path) -> None:
+    run = open_run("pretrain", config(tmp_path))
+    write(run.checkpoints / name_of(3), 3)
+    (run.checkpoints / LAST).write_text("not whole")
+    run.end("interrupted")
+    run = open_run("pretrain", config(tmp_path))
+    assert run.checkpoint is not None and run.checkpoint.step == 3
+    assert run.notes == read_manifest(tmp_path)["warnings"] and run.notes[0].startswith("last.ckpt is damaged (")
+    assert read_manifest(tmp_path)["sessions"][-1]["from_step"] == 3
+    run.end("finished", warnings=run.warnings_with(["another", run.notes[0]]))
+    assert read_manifest(tmp_path)["warnings"] == [run.notes[0], "another"]
+
+
+def test_a_job_that_gets_nowhere_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "4")
+    for _ in range(3):
+        open_run("pretrain", config(tmp_path)).end("failed", last_error="the disk of the data is gone")
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"gave up: 3 sessions .* step 0; last error: the disk of the data is gone$"):
+            open_run("pretrain", config(tmp_path))
+    manifest = read_manifest(tmp_path)
+    assert manifest["status"] == "failed" and len(manifest["sessions"]) == 3
+    monkeypatch.delenv("SLURM_RESTART_COUNT")
+    open_run("pretrain", config(tmp_path)).end("interrupted")  # by hand it is tried again
+
+
+def test_a_job_that_gets_on_does_not_give_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    for step in range(1, 6):
+        run = open_run("pretrain", config(tmp_path))
+        write(run.checkpoints / LAST, step if step < 3 else 3)
+        assert run._lock is not None
+        run._lock.close()  # kill -9: no end is noted
+    steps = [(s["from_step"], s.get("to_step")) for s in read_manifest(tmp_path)["sessions"]]
+    assert steps == [(0, 1), (1, 2), (2, 3), (3, 3), (3, None)]
+    open_run("pretrain", config(tmp_path)).end("failed")
+    with pytest.raises(RunError, match="gave up: 3 sessions in a row ended without a checkpoint newer than step 3"):
+        open_run("pretrain", config(tmp_path))
+
+
+def test_ranks_workers_and_intervals_may_differ(tmp_path: Path) -> None:
+    open_run("pretrain", config(tmp_path)).end("interrupted")
+    free = ["trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp", "trainer.keep_checkpoints=5"]
+    open_run("pretrain", config(tmp_path, *free, "trainer.checkpoint_steps=3")).end("interrupted")
+    with pytest.raises(RunError, match=r"trainer.accumulate: 1 -> 2\); choose another run.dir, run.on_change=fork, or"):
+        open_run("pretrain", config(tmp_path, "trainer.accumulate=2"))
+    with pytest.raises(RunError, match=r"the checkpoint of .* does not fit that"):
+        open_run("pretrain", config(tmp_path, "trainer.accumulate=2", "run.on_change=continue"))
+
+
+def test_phases_of_an_extended_run() -> None:
+    extended = [
+        {"at": 100, "from": 100, "to": 150, "how": "restart"},
+        {"at": 120, "from": 150, "to": 200, "how": "stretch"},
+    ]
+    phases = Length(200, extended).phases
+    assert phases == (Phase(0, 0, 100), Phase(100, 100, 150), Phase(120, 100, 200))
+    assert [phase_at(phases, s).progress(s) for s in (50, 99, 100, 119, 120, 200)] == [0.5, 0.99, 0, 0.38, 0.2, 1]
+
+
+def test_settled_twice_is_settled_once() -> None:
+    known = {"total_steps": 100}
+    asked: dict[str, Any] = {"planned": 150, "step": 100, "extend": Extend.stretch}
+    first = settle(known, changed=True, **asked)
+    assert (first.total_steps, first.extended) == (150, [{"at": 100, "from": 100, "to": 150, "how": "stretch"}])
+    noted = {"total_steps": 150, "extended": first.extended}
+    assert settle(noted, changed=False, **asked) == settle(noted, changed=True, **asked) == first
+    with pytest.raises(RunError, match="90 steps are asked for, and the run has done 100 of 100"):
+        settle(known, changed=True, planned=90, step=100, extend=Extend.stretch)
+
+
+def test_resumed_where_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "start").mkdir()
+    needs = config(tmp_path / "run", "dataset=imagefolder", "dataset.root=images", "dataset.image_size=32")
+    go_to(tmp_path / "start", needs)
+    assert Path.cwd() == tmp_path / "start"
+    with pytest.raises(RunError, match=r"dataset.root=images is relative to .*gone, where the run was started"):
+        go_to(tmp_path / "gone", needs)
+    go_to(tmp_path / "gone", config(tmp_path / "run"))
+    assert Path.cwd() == tmp_path / "start"
