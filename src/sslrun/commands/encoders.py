@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -70,13 +71,15 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         assert ref.folder is not None
         described = read_config(ref.folder)
         chosen = dataset or _dataset_of_run(ref)
-        return Subject(ref, group_from_plain("backbone", described["backbone"]), _read_as(chosen, described["inputs"]))
+        read = _read_as(chosen, described["inputs"], beside=ref.folder)
+        return Subject(ref, group_from_plain("backbone", described["backbone"]), read)
     if ref.source is Source.checkpoint:
         assert ref.run is not None
         manifest = read_manifest(ref.run)
         config = load(manifest["command"], ref.run / "config.yaml")
         assert isinstance(config, PretrainConfig)
-        return Subject(ref, config.backbone, _read_as(dataset or config.dataset, manifest["inputs"]))
+        read = _read_as(dataset or config.dataset, manifest["inputs"], beside=ref.run / "inputs")
+        return Subject(ref, config.backbone, read)
     if dataset is None:
         raise ConfigError(f"encoder={encoder} has no run that names a dataset; say dataset=…")
     if ref.source is Source.timm:
@@ -104,10 +107,14 @@ def _dataset_of_run(ref: EncoderRef) -> DatasetConfig:
     raise ConfigError(f"encoder={ref.folder} has no run that names a dataset; say dataset=…")
 
 
-def _read_as(dataset: DatasetConfig, inputs: dict[str, Any]) -> DatasetConfig:
-    """The dataset read as the encoder was trained: another normalisation or size would measure something else."""
+def _read_as(dataset: DatasetConfig, inputs: dict[str, Any], *, beside: Path | None = None) -> DatasetConfig:
+    """The dataset read as the encoder was trained: another normalisation, size or tokenizer would measure something
+    else."""
     names = {f.name for f in dataclasses.fields(dataset)}
-    return dataclasses.replace(dataset, **{k: v for k, v in inputs.items() if k in names and v is not None})
+    same = {k: v for k, v in inputs.items() if k in names and v is not None}
+    if beside is not None and "tokenizer" in names and (beside / "tokenizer.json").is_file():
+        same["tokenizer"] = str(beside / "tokenizer.json")
+    return dataclasses.replace(dataset, **same)
 
 
 def _timm_inputs(name: str) -> dict[str, Any]:

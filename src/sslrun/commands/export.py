@@ -1,6 +1,7 @@
 """`sslrun export RUN FOLDER`: the encoder of a checkpoint, as safetensors and config.json."""
 
 import argparse
+import shutil
 from pathlib import Path
 
 from sslrun.config.compose import load
@@ -28,4 +29,6 @@ def main(arguments: list[str]) -> None:
     for name, encoder in encoders.items():
         target = options.folder if name == "encoder" else options.folder / name
         encoder.save(target)
+        if (options.run / "inputs").is_dir():
+            shutil.copytree(options.run / "inputs", target, dirs_exist_ok=True)
         print(f"{target}: {encoder.config.name}, {encoder.num_features} features, step {step}")

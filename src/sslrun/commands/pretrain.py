@@ -13,6 +13,7 @@ from sslrun.config.command import PretrainConfig
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method, check_fit
 from sslrun.monitors.health import Health
+from sslrun.monitors.held_out import HeldOut
 from sslrun.report.html import write_report
 from sslrun.training.plan import describe_plan, make_plan
 
@@ -43,22 +44,26 @@ def run(config: PretrainConfig) -> float | None:
         config.loader,
         config.optimizer,
         config.schedule,
-        items=data.size("train"),
+        items=len(dataset),
     )
     plan = session.settle(plan)
     resolved = {**data.describe(), **describe_plan(plan)}
     with session:
         health = Health(config.monitor, data, dataset, plan, seed=config.seed)
         inputs = data.encoder_inputs()
-        if not train(
-            session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=[health]
-        ):
+        validation = data.held_out(config.augmentation, batch_type=batch_type)
+        held_out = [HeldOut(config.monitor, data, validation, plan, seed=config.seed)] if validation else []
+        watch: list[pl.Callback] = [health, *held_out]
+        if not train(session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=watch):
             return None
         for name, encoder in method.encoders().items():
-            encoder.save(session.path / "encoder" / ("" if name == "encoder" else name))
+            folder = session.path / "encoder" / ("" if name == "encoder" else name)
+            encoder.save(folder)
+            data.save_inputs(folder)
         if health.stopped is not None:
             print(health.stopped)
         rows = health.rows(method, encoder=session.name)
+        rows += [row for monitor in held_out for row in monitor.rows(method, encoder=session.name)]
         session.finish(rows, data=data, warnings=health.warnings, stopped_early=health.stopped)
     report = write_report(session.path)
     _closing_lines(session.path, report, rows)
@@ -71,4 +76,6 @@ def _closing_lines(path: Path, report: Path, rows: list[Any]) -> None:
             sys.stdout.write(
                 f"online {row.evaluation} on {row.split}: {row.value:.1%} [{row.low:.1%}, {row.high:.1%}]\n"
             )
+        if row.evaluation == "held_out":
+            sys.stdout.write(f"{row.metric} on {row.split}: {row.value:.4g} [{row.low:.4g}, {row.high:.4g}]\n")
     sys.stdout.write(f"report   {report}\nencoder  {path / 'encoder'}\nnext     sslrun probe encoder={path}\n")

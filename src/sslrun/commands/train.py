@@ -40,6 +40,8 @@ def train(
     before = session.world
     session.start(resolved=resolved, data=data, world=plan.world, inputs=inputs)
     print_resolved(session, resolved)
+    if global_rank() == 0:
+        data.save_inputs(session.path / "inputs")
     if session.checkpoint is not None and before not in (None, plan.world) and global_rank() == 0:
         print(
             f"resumed with {plan.world} process{'es' if plan.world > 1 else ''}, {before} before: the data order is "

@@ -21,9 +21,11 @@ class Items(Dataset[dict[str, Any]]):
 
     Attributes:
         are_of_split: whether item i is that of position i in the split; not so where items are cut out of a stream.
+        characters: of a text whose likelihood the summed losses of all items are; None where they are none.
     """
 
     are_of_split: bool = True
+    characters: int | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -50,7 +50,7 @@ def extract(
     """
     kind = torch.device(device).type
     features, labels, indices = [], [], []
-    with _evaluating(encoder):
+    with evaluating(encoder):
         for batch in loader:
             batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
             # the loader stays outside: what its dataset caches must not become inference tensors
@@ -78,7 +78,7 @@ def _check_finite(features: Tensor) -> None:
 
 
 @contextmanager
-def _evaluating(encoder: nn.Module) -> Iterator[None]:
+def evaluating(encoder: nn.Module) -> Iterator[None]:
     """Eval mode; afterwards each module's own flag, for parts may be frozen in eval mode while the rest trains."""
     flags = {module: module.training for module in encoder.modules()}
     encoder.eval()

@@ -1,6 +1,6 @@
 """Accuracy from few labels, over several draws of which items are labelled."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -46,7 +46,41 @@ def few_label_rows(
     """
     mean, std = train.mean(dim=0), spread(train)
     pool, queries = ((train - mean) / std).cpu(), ((test - mean) / std).cpu()
-    pool_labels, truth = train_labels.cpu(), test_labels.cpu()
+    pool_labels = train_labels.cpu()
+    return budget_rows(
+        lambda index: _predict(pool[index], pool_labels[index], queries),
+        pool_labels,
+        test_labels.cpu(),
+        encoder=encoder,
+        dataset=dataset,
+        seed=seed,
+        split=split,
+        condition=condition,
+        budgets=budgets,
+        draws=draws,
+    )
+
+
+def budget_rows(
+    predict: Callable[[Tensor], Tensor],
+    pool_labels: Tensor,
+    truth: Tensor,
+    *,
+    encoder: str,
+    dataset: str,
+    seed: int,
+    split: str = "test",
+    condition: str = "",
+    budgets: Sequence[Budget] = BUDGETS,
+    draws: int = 5,
+) -> tuple[list[Row], list[str]]:
+    """The rows of `few_label_rows` for any classifier.
+
+    Args:
+        predict: (n,) positions of the labelled items -> (M,) predicted classes of the test items.
+        pool_labels: (N,) of what subsets are drawn from.
+        truth: (M,) of the test items.
+    """
     correct: dict[Budget, list[Tensor]] = {}
     notes: list[str] = []
     for draw in range(draws):
@@ -56,8 +90,7 @@ def few_label_rows(
             if budget == "all" and draw > 0:
                 continue
             if len(index) not in fitted:
-                prediction = _predict(pool[index], pool_labels[index], queries)
-                fitted[len(index)] = (prediction == truth).double()
+                fitted[len(index)] = (predict(index) == truth).double()
             correct.setdefault(budget, []).append(fitted[len(index)])
     rows = []
     for budget, per_draw in correct.items():

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from sslrun.config.errors import DataError
@@ -22,14 +24,14 @@ class ProbeResult:
         rows: test numbers: `knn1`, `knn20`, `linear`, `few_labels`.
         notes: one line for each label budget skipped or raised.
         chosen: the linear head's `learning_rate`, `weight_decay` and the `validation_top1` that chose them.
-        linear: the head itself.
+        linear: the head itself; None of a baseline that has its own.
         confusion: (C, C) int64 of the linear head on test, rows = truth.
     """
 
     rows: list[Row]
     notes: list[str]
     chosen: dict[str, float]
-    linear: LinearProbe
+    linear: LinearProbe | None
     confusion: Tensor
 
 
@@ -59,9 +61,9 @@ def probe_rows(
         DataError: a split without labels.
         TrainingError: every head of the linear probe diverged.
     """
-    train_labels = _labels(train, split="train", dataset=dataset)
-    validation_labels = _labels(validation, split="validation", dataset=dataset)
-    test_labels = _labels(test, split="test", dataset=dataset)
+    train_labels = labels_of(train.labels, split="train", dataset=dataset)
+    validation_labels = labels_of(validation.labels, split="validation", dataset=dataset)
+    test_labels = labels_of(test.labels, split="test", dataset=dataset)
     neighbours = knn_rows(
         train.features,
         train_labels,
@@ -122,7 +124,8 @@ def probe_rows(
     )
 
 
-def _labels(features: Features, *, split: str, dataset: str) -> Tensor:
-    if features.labels is None:
+def labels_of(labels: Tensor | np.ndarray | None, *, split: str, dataset: str) -> Tensor:
+    """(N,) int64; DataError where there are none."""
+    if labels is None:
         raise DataError(f"dataset={dataset}: its {split} split has no labels, which a probe needs")
-    return features.labels
+    return torch.as_tensor(labels)

@@ -164,6 +164,8 @@ class Health(pl.Callback):
 
     def _view(self, method: Method, positions: list[int]) -> Tensor | None:
         """Features of the first augmented view of the same images, the same view at every check."""
+        if not self.dataset.are_of_split:
+            return None
         features = self._extract(method, self.dataset, positions)
         return features.features if len(features.features) == len(positions) else None
 

@@ -78,12 +78,13 @@ class Blocks(Items):
     Args:
         stream: (T,) ids.
         seed: None for held-out blocks.
+        characters: of the stream's texts, where it is held out.
     """
 
     are_of_split = False
 
-    def __init__(self, stream: np.ndarray, *, length: int, seed: int | None) -> None:
-        self.stream, self.length, self.seed = stream, length, seed
+    def __init__(self, stream: np.ndarray, *, length: int, seed: int | None, characters: int | None = None) -> None:
+        self.stream, self.length, self.seed, self.characters = stream, length, seed, characters
         self._randomness = Randomness()
 
     def __len__(self) -> int:

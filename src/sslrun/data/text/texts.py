@@ -141,7 +141,8 @@ class TextData(Data):
             return self._documents(split, policy=policy, seed=seed or 0, windows=seed is None)
         if policy.transforms:
             raise ConfigError(f"augmentation={policy.name}: blocks of tokens bear no transforms; augmentation=none")
-        blocks = Blocks(self._stream(split), length=self.config.max_length, seed=seed)
+        characters = self.characters(split) if seed is None else None
+        blocks = Blocks(self._stream(split), length=self.config.max_length, seed=seed, characters=characters)
         if not len(blocks):
             raise DataError(
                 f"dataset={self.name}: {split} has {len(blocks.stream):,} tokens, too few for blocks of "

@@ -20,3 +20,6 @@ class Pixels(nn.Module):
             side = math.isqrt(MAX_FEATURES // channels)
             image = F.adaptive_avg_pool2d(image, (min(height, side), min(width, side)))
         return image.flatten(1)
+
+
+BASELINE = Pixels

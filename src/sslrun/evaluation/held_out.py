@@ -1,0 +1,80 @@
+"""A method's own loss on data that it was not trained on, all of it."""
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.core.rows import Row
+from sslrun.data.base import to_device
+from sslrun.evaluation.features import evaluating
+from sslrun.evaluation.intervals import percentile_interval, resampled_counts
+from sslrun.methods.base import Method
+
+Batch = dict[str, Any]
+RESAMPLES = 1000
+
+
+def held_out_losses(
+    method: Method,
+    loader: Iterable[Batch],
+    prepare: Callable[[Batch], Batch],
+    *,
+    device: torch.device | str,
+    autocast: torch.dtype | None,
+) -> tuple[Tensor, Tensor] | None:
+    """(N,) sums of losses and (N,) numbers of targets, float64, by `method` in eval mode; None where it tells none."""
+    kind = torch.device(device).type
+    sums, counts = [], []
+    with evaluating(method):
+        for batch in loader:
+            batch = to_device(batch, device)
+            with torch.inference_mode(), torch.autocast(kind, dtype=autocast, enabled=autocast is not None):
+                told = method.row_losses(prepare(batch))
+            if told is None:
+                return None
+            sums.append(told[0].double().cpu())
+            counts.append(told[1].double().cpu())
+    return torch.cat(sums), torch.cat(counts)
+
+
+def held_out_numbers(sums: Tensor, counts: Tensor, *, characters: int | None) -> dict[str, float]:
+    """`loss` in nats a target, `perplexity`, and `bits_per_character` where the sum is the text's own likelihood."""
+    loss = float(sums.sum() / counts.sum())
+    numbers = {"loss": loss, "perplexity": _exp(loss)}
+    if characters:
+        numbers["bits_per_character"] = float(sums.sum()) / math.log(2) / characters
+    return numbers
+
+
+def held_out_rows(
+    sums: Tensor, counts: Tensor, *, characters: int | None, encoder: str, dataset: str, seed: int
+) -> list[Row]:
+    """Rows `held_out` on validation; intervals are percentile bootstraps over items, n is the number of targets."""
+    each = torch.ones(len(sums), dtype=torch.int64)
+    drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=seed)))  # (R, N)
+    low, high = percentile_interval((drawn @ sums) / (drawn @ counts))
+    numbers = held_out_numbers(sums, counts, characters=characters)
+    row = functools.partial(
+        Row,
+        encoder=encoder,
+        dataset=dataset,
+        split="validation",
+        evaluation="held_out",
+        n=int(counts.sum()),
+        seed=seed,
+    )
+    scale = numbers.get("bits_per_character", 0.0) / numbers["loss"] if numbers["loss"] else 0.0
+    ends = {
+        "loss": (low, high),
+        "perplexity": (_exp(low), _exp(high)),
+        "bits_per_character": (scale * low, scale * high),
+    }
+    return [row(metric=m, value=value, low=ends[m][0], high=ends[m][1]) for m, value in numbers.items()]
+
+
+def _exp(loss: float) -> float:
+    return math.exp(min(loss, 700.0))

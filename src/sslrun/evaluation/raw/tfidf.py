@@ -1,0 +1,79 @@
+"""The baseline of text: counts of words, weighed by how rare they are, and a logistic regression."""
+
+from collections.abc import Sequence
+
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from sslrun.data.base import Data
+from sslrun.data.text.texts import TextData
+from sslrun.evaluation.classification import classification_rows, confusion_matrix
+from sslrun.evaluation.few_labels import Budget, budget_rows
+from sslrun.evaluation.table import ProbeResult, labels_of
+
+INVERSE_PENALTIES = (0.1, 1.0, 10.0, 100.0)
+"""scikit-learn's C; of all labels validation chooses among them."""
+FEW_LABELS = 10.0
+"""The same with few labels, where nothing may choose."""
+MAX_ITERATIONS = 1000
+
+
+class TfIdf:
+    """Rows `linear` and `few_labels`; words are counted on all of train, which needs no labels."""
+
+    def probe(self, data: Data, *, encoder: str, seed: int, budgets: Sequence[Budget], draws: int) -> ProbeResult:
+        """The penalty is chosen on validation for all labels and fixed for few."""
+        assert isinstance(data, TextData) and data.classes is not None
+        words = TfidfVectorizer()
+        train = words.fit_transform(data.texts("train"))
+        validation, test = (words.transform(data.texts(split)) for split in ("validation", "test"))
+        train_labels, validation_labels, test_labels = (
+            labels_of(data.labels(split), split=split, dataset=data.name) for split in ("train", "validation", "test")
+        )
+        heads = [
+            LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, train_labels.numpy()) for c in INVERSE_PENALTIES
+        ]
+        accuracies = [head.score(validation, validation_labels.numpy()) for head in heads]
+        best = max(range(len(heads)), key=accuracies.__getitem__)
+        probabilities = torch.zeros(len(test_labels), len(data.classes))  # train may lack a class
+        probabilities[:, heads[best].classes_] = torch.from_numpy(heads[best].predict_proba(test)).float()
+        linear = classification_rows(
+            probabilities,
+            test_labels,
+            encoder=encoder,
+            dataset=data.name,
+            split="test",
+            evaluation="linear",
+            seed=seed,
+            logits=False,
+        )
+
+        def predict(index: Tensor) -> Tensor:
+            known = train_labels[index].numpy()
+            if len(set(known.tolist())) == 1:
+                return torch.full((len(test_labels),), int(known[0]))
+            head = LogisticRegression(C=FEW_LABELS, max_iter=MAX_ITERATIONS).fit(train[index.numpy()], known)
+            return torch.from_numpy(head.predict(test))
+
+        few, notes = budget_rows(
+            predict,
+            train_labels,
+            test_labels,
+            encoder=encoder,
+            dataset=data.name,
+            seed=seed,
+            budgets=budgets,
+            draws=draws,
+        )
+        return ProbeResult(
+            rows=[*linear, *few],
+            notes=notes,
+            chosen={"inverse_penalty": INVERSE_PENALTIES[best], "validation_top1": float(accuracies[best])},
+            linear=None,
+            confusion=confusion_matrix(probabilities, test_labels),
+        )
+
+
+BASELINE = TfIdf
