@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import time
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler,
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, RunError
@@ -34,6 +36,8 @@ PRUNERS: dict[PrunerName, type[BasePruner]] = {
     PrunerName.halving: SuccessiveHalvingPruner,
     PrunerName.hyperband: HyperbandPruner,
 }
+TRIES = 4
+"""To open a database whose tables another process may be making."""
 SWEEP = "sweep"
 """User attribute of a trial: the folder of the sweep that started it, absolute."""
 WITHDRAWN = "withdrawn"
@@ -52,14 +56,16 @@ def open_storage(storage: str) -> BaseStorage:
     if "://" not in storage:
         return open_journal(Path(storage))
     url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", storage)
-    try:
-        return RDBStorage(url)
-    except (ImportError, optuna.exceptions.OptunaError) as error:
-        raise RunError(f"{KEY}.storage={storage} cannot be opened: {_cause(error)}") from error
-    except Exception as error:
-        if type(error).__module__.startswith("sqlalchemy."):
+    for attempt in range(TRIES):
+        try:
+            return RDBStorage(url)
+        except (ImportError, optuna.exceptions.OptunaError, SQLAlchemyError) as error:
+            # where two sweepers make the tables at once, the second meets those of the first
+            if attempt + 1 < TRIES and isinstance(error, IntegrityError | ProgrammingError):
+                time.sleep(1 + attempt)
+                continue
             raise RunError(f"{KEY}.storage={storage} cannot be opened: {_cause(error)}") from error
-        raise
+    raise AssertionError
 
 
 def open_study(config: OptunaConfig, *, name: str, storage: str, salt: str) -> optuna.Study:
