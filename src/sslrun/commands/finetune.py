@@ -17,9 +17,9 @@ from sslrun.commands.train import train
 from sslrun.config.command import FinetuneConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.loader import LoaderConfig
+from sslrun.config.search_path import augmentation_named
 from sslrun.config.trainer import TrainerConfig
 from sslrun.core.atomic import replacing, write_json
-from sslrun.core.batch import ImageBatch
 from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.data.build import build_data
@@ -73,7 +73,8 @@ def run(config: FinetuneConfig) -> float | None:
     if data.classes is None:
         raise DataError(f"dataset={data.name} has no labels; finetune needs a labelled dataset: dataset=…")
     budget = choose_labels(config.labels, data, seed=config.seed)
-    dataset = Subset(data.training(config.augmentation, batch_type=ImageBatch, seed=config.seed), budget.train)
+    policy = config.augmentation or augmentation_named(data.mild)
+    dataset = Subset(data.training(policy, batch_type=data.single, seed=config.seed), budget.train)
     encoder = subject.build(data.encoder_inputs())
     method = Classifier(
         encoder.train(),
@@ -87,6 +88,7 @@ def run(config: FinetuneConfig) -> float | None:
     resolved = {
         **data.describe(),
         "encoder": config.encoder,
+        "augmentation": policy.name,
         "labels": f"{config.labels}: {len(budget.train)} to train on, {len(budget.validation)} to stop by",
         **describe_plan(plan),
     }
@@ -101,6 +103,7 @@ def run(config: FinetuneConfig) -> float | None:
             load_best(method, session.path / "checkpoints" / BEST)
         rows = evaluate(method, data, plan, session.path, encoder=subject.ref.name, config=config)
         method.encoder.save(session.path / "encoder")
+        data.save_inputs(session.path / "encoder")
         with replacing(session.path / "classifier.safetensors") as temporary:
             save_file({k: v.detach().cpu().contiguous() for k, v in method.head.state_dict().items()}, temporary)
         session.finish(rows, data=data)

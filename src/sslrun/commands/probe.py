@@ -13,7 +13,7 @@ from sslrun.commands.encoders import Subject, find_subject
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import ProbeConfig
-from sslrun.config.errors import DataError
+from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
 from sslrun.core.atomic import replacing, write_json
@@ -21,8 +21,8 @@ from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.features import Features, extract
-from sslrun.evaluation.pixels import Pixels
 from sslrun.evaluation.plane import plane
+from sslrun.evaluation.raw import Fitted, raw_baseline
 from sslrun.evaluation.table import ProbeResult, probe_rows
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
@@ -57,12 +57,15 @@ def run(config: ProbeConfig) -> float | None:
         session.start(resolved=resolved, data=data)
         rows, chosen, notes = [], {}, []
         for name, encoder in encoders(config, subject, data):
-            splits = features(encoder, data, config.loader, device=device, precision=precision)
-            result = measure(splits, name, data, config)
+            if isinstance(encoder, Fitted):
+                result, splits = probe_fitted(encoder, name, data, config), None
+            else:
+                splits = features(encoder, data, config.loader, device=device, precision=precision)
+                result = measure(splits, name, data, config)
             rows += result.rows
             chosen[name] = result.chosen
             notes += [note for note in result.notes if note not in notes]
-            if len(chosen) == 1:
+            if len(chosen) == 1 and splits is not None:
                 write_pictures(session.path, splits["test"], result, data.classes, seed=config.seed)
         session.finish(rows, data=data, chosen=chosen, warnings=notes)
     table = results_table([row for row in session.rows if row["metric"] == "top1"])
@@ -71,16 +74,19 @@ def run(config: ProbeConfig) -> float | None:
     return session.value
 
 
-def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module]]:
+def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module | Fitted]]:
     """The encoder asked for and then the baselines, each with its name in tables."""
     inputs = data.encoder_inputs()
     source = subject.ref.source
-    named: list[tuple[str, nn.Module]] = []
-    for name in [subject.ref.name, *config.baselines]:
+    named: list[tuple[str, nn.Module | Fitted]] = []
+    for asked in [subject.ref.name, *config.baselines]:
+        name = data.raw if asked == "raw" else asked
         if name in [n for n, _ in named] or (name == "random" and subject.backbone is None):
             continue
-        if name == "pixels":
-            named.append((name, Pixels()))
+        if name == "pixels" != data.raw:
+            raise ConfigError(f"pixels: dataset={data.name} holds no images; its raw baseline is {data.raw}: say raw")
+        if name == data.raw:
+            named.append((name, raw_baseline(name)))
         elif name == "random":
             named.append((name, subject.untrained(inputs, seed=config.seed)))
         elif name == subject.ref.name and source in (Source.folder, Source.checkpoint, Source.timm):
@@ -126,6 +132,11 @@ def measure(splits: Splits, name: str, data: Data, config: ProbeConfig) -> Probe
         budgets=config.labels,
         draws=config.draws,
     )
+
+
+def probe_fitted(baseline: Fitted, name: str, data: Data, config: ProbeConfig) -> ProbeResult:
+    """All numbers of a baseline with classifiers of its own."""
+    return baseline.probe(data, encoder=name, seed=config.seed, budgets=config.labels, draws=config.draws)
 
 
 def write_pictures(folder: Path, test: Features, result: ProbeResult, classes: tuple[str, ...], *, seed: int) -> None:

@@ -52,7 +52,8 @@ class ProbeConfig(CommandConfig):
     Attributes:
         encoder: a run folder, an encoder folder, a checkpoint, `random`, `pixels`, or `timm:NAME`.
         backbone, dataset: null takes those of the run.
-        baselines: rows beside the encoder's; `random` is the same architecture untrained.
+        baselines: rows beside the encoder's; `random` is the same architecture untrained, `raw` what learns nothing
+            of the modality: pixels of images, TF-IDF of text.
         labels: budgets of the few-label curve: whole numbers per class, fractions below 1.
         draws: subsets drawn per budget.
         limit: at most so many training items.
@@ -64,7 +65,7 @@ class ProbeConfig(CommandConfig):
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     accelerator: str = "auto"
     precision: Precision = Precision.auto
-    baselines: list[str] = field(default_factory=lambda: ["random", "pixels"])
+    baselines: list[str] = field(default_factory=lambda: ["random", "raw"])
     labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1])
     draws: int = 5
 
@@ -72,8 +73,8 @@ class ProbeConfig(CommandConfig):
         super().__post_init__()
         check_range("draws", self.draws, at_least=2)
         for name in self.baselines:
-            if name not in ("random", "pixels") and not name.startswith("timm:"):
-                raise ConfigError(f"baselines: '{name}' is none of random, pixels, timm:NAME")
+            if name not in ("random", "raw", "pixels") and not name.startswith("timm:"):
+                raise ConfigError(f"baselines: '{name}' is none of random, raw, pixels, timm:NAME")
         for budget in self.labels:
             check_labels(budget)
 
@@ -84,6 +85,7 @@ class FinetuneConfig(CommandConfig):
 
     Attributes:
         encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
+        augmentation: null takes the modality's own: `weak` for images, `none` for text.
         labels: `all`, a whole number per class, or a fraction below 1.
         min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
@@ -94,7 +96,7 @@ class FinetuneConfig(CommandConfig):
     encoder: str = MISSING
     backbone: BackboneConfig | None = None
     dataset: DatasetConfig | None = None
-    augmentation: AugmentationConfig = MISSING
+    augmentation: AugmentationConfig | None = None
     optimizer: OptimizerConfig = MISSING
     schedule: ScheduleConfig = MISSING
     trainer: TrainerConfig = MISSING

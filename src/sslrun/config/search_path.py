@@ -6,10 +6,12 @@ from pathlib import Path
 import yaml
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
 
 from sslrun.config.compose import conf_dir
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import load_all
+from sslrun.config.schema import AugmentationConfig
 
 
 def conf_folders() -> list[Path]:
@@ -28,6 +30,15 @@ class UserConf(SearchPathPlugin):
         for folder in reversed(conf_folders()):
             if folder != conf_dir().resolve():
                 search_path.prepend("sslrun-user", f"file://{folder}", SearchPathQuery(provider="main"))
+
+
+def augmentation_named(name: str) -> AugmentationConfig:
+    """The policy of a group's file, for what is not known before the dataset is read."""
+    path = next(p for f in conf_folders() if (p := f / "augmentation" / f"{name}.yaml").is_file())
+    merged = OmegaConf.merge(OmegaConf.structured(AugmentationConfig), OmegaConf.load(path))
+    policy = OmegaConf.to_object(merged)
+    assert isinstance(policy, AugmentationConfig)
+    return policy
 
 
 def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> None:

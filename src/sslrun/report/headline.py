@@ -3,9 +3,11 @@
 from sslrun.report.contents import Contents, Row
 from sslrun.report.tables import budget_text, interval, is_share, number
 
-BASELINES = ("random", "pixels")
+RAW = {"pixels": "the raw pixels", "tfidf": "TF-IDF with logistic regression"}
+"""What baselines that learn nothing are called in a sentence."""
+BASELINES = ("random", *RAW)
 PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online")
-NAMES = {"finetune": "Fine-tuning", "linear": "Linear probe", "few_labels": "Few-label probe", "online": "Online probe"}
+NAMES = {"finetune": "Fine-tuning", "linear": "Linear probe", "few_labels": "Few-label probe", "online": "Online probe", "held_out": "Held-out loss"}
 
 
 def headline(run: Contents) -> tuple[str, list[str]]:
@@ -14,8 +16,9 @@ def headline(run: Contents) -> tuple[str, list[str]]:
     if main is None:
         return _without_rows(run)
     further = [_overlap_sentence(main, run.rows)]
-    if (pixels := counterpart(main, run.rows, "pixels")) is not None:
-        further.append(f"It is {_difference(main, pixels)} the raw pixels.")
+    for name, called in RAW.items():
+        if (raw := counterpart(main, run.rows, name)) is not None:
+            further.append(f"It is {_difference(main, raw)} {called}.")
     if (few := _few_labels_row(main, run.rows)) is not None:
         further += [_sentence(few, run.rows), _overlap_sentence(few, run.rows)]
     return _sentence(main, run.rows), [sentence for sentence in further if sentence]

@@ -4,7 +4,7 @@ from torch import nn
 
 from sslrun.config.errors import TrainingError
 from sslrun.evaluation.features import extract
-from sslrun.evaluation.pixels import Pixels
+from sslrun.evaluation.raw.pixels import Pixels
 
 
 class Scaled(nn.Module):
