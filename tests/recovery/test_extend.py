@@ -1,6 +1,10 @@
 """A run is made longer, forked, stopped early; each killed in the middle ends as one that was not."""
 
+import itertools
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,9 @@ import pytest
 import torch
 
 from sessions import EXIT_INTERRUPTED, assert_equal_runs, logged
-from sslrun.runs.newest import newest
+from sslrun.runs import signals
+from sslrun.runs.newest import LAST, newest
+from sslrun.training.checkpoints import Checkpoints
 
 COMMON = [
     "pretrain", "augmentation=digits", "loader.batch_size=128", "loader.workers=0", "trainer.precision=fp32",
@@ -24,6 +30,22 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def rates(folder: Path) -> dict[int, float]:
     return {int(step): float(value) for step, name, value in logged(folder) if name == "train/lr"}
+
+
+def die_at(step: int) -> Callable[[], None]:
+    """In the child: kill -9 after the checkpoint of `step`."""
+
+    def arrange() -> None:
+        save = Checkpoints.save
+
+        def save_and_die(self: Any, trainer: Any, name: str) -> None:
+            save(self, trainer, name)
+            if trainer.global_step == step and name == LAST:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Checkpoints.save = save_and_die  # type: ignore[method-assign]
+
+    return arrange
 
 
 def test_longer_needs_a_choice_and_shorter_is_refused(tmp_path: Path, runner: Any) -> None:
@@ -45,22 +67,7 @@ def test_extended_killed_and_continued(tmp_path: Path, runner: Any, how: str) ->
     longer = [*COMMON, "trainer.steps=14", "schedule.warmup_epochs=0.25", "trainer.checkpoint_steps=1"]
     runner.run(*longer, f"run.dir={whole}", f"run.extend={how}")
 
-    def interrupt() -> None:
-        from sslrun.training import checkpoints
-
-        save = checkpoints.Checkpoints.save
-
-        def save_and_die(self: Any, trainer: Any, name: str) -> None:
-            save(self, trainer, name)
-            if trainer.global_step == 9:
-                import os
-                import signal
-
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        checkpoints.Checkpoints.save = save_and_die  # type: ignore[method-assign]
-
-    runner.run(*longer, f"run.dir={killed}", f"run.extend={how}", code=-9, before=interrupt)
+    runner.run(*longer, f"run.dir={killed}", f"run.extend={how}", code=-9, before=die_at(9))
     assert manifest(killed)["status"] == "running"
     runner.run("resume", str(killed))
     assert_equal_runs(whole, killed, step=14)
@@ -86,11 +93,6 @@ def test_a_fork_leaves_the_old_run_and_is_found_again(tmp_path: Path, runner: An
     command = [*COMMON, f"run.dir={folder}", "trainer.steps=6"]
 
     def ask() -> None:
-        import itertools
-        import signal
-
-        from sslrun.runs import signals
-
         asked = itertools.count(1)
         signals.received = lambda: signal.SIGTERM if next(asked) >= 3 else None
 
@@ -124,3 +126,17 @@ def test_patience_ends_the_run_as_finished(tmp_path: Path, runner: Any) -> None:
     checkpoint = newest(tmp_path / "checkpoints")
     assert checkpoint is not None and f"at step {checkpoint.step} of 40" in found["stopped_early"]
     assert max(int(s) for s, _, _ in logged(tmp_path)) == checkpoint.step
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0], ids=["between two checks", "after the stop"])
+def test_patience_survives_a_kill(tmp_path: Path, runner: Any, share: float) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    command = [*COMMON, "trainer.steps=40", "monitor.every_epochs=0.25", "monitor.items=64", "monitor.patience=2",
+               "optimizer.lr=1e-9", "trainer.checkpoint_steps=1"]  # fmt: skip
+    runner.run(*command, f"run.dir={whole}")
+    checkpoint = newest(whole / "checkpoints")
+    assert checkpoint is not None and checkpoint.step < 40
+    runner.run(*command, f"run.dir={killed}", code=-9, before=die_at(round(share * checkpoint.step)))
+    runner.run(*command, f"run.dir={killed}")
+    assert_equal_runs(whole, killed, step=checkpoint.step)
+    assert manifest(killed)["stopped_early"] == manifest(whole)["stopped_early"]
