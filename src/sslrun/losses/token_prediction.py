@@ -16,7 +16,15 @@ def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits.float(), targets, ignore_index=NO_TARGET, reduction="none")
 
 
-def mean_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """() float32 mean over the targets that there are; 0 where there are none."""
-    count = (targets != NO_TARGET).sum().clamp(min=1)
-    return token_losses(logits, targets).sum() / count
+def mean_token_loss(logits: Tensor, targets: Tensor, *, count: Tensor) -> Tensor:
+    """() float32 sum over the targets that there are, over `count`; 0 where there are none.
+
+    Args:
+        count: () targets to share it out over: of several ranks their mean, for ranks may have unequal numbers.
+    """
+    return token_losses(logits, targets).sum() / count.clamp(min=1)
+
+
+def target_count(targets: Tensor) -> Tensor:
+    """() float32 number of targets."""
+    return (targets != NO_TARGET).sum().float()

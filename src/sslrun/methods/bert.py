@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from sslrun.backbones.base import Encoder, further
 from sslrun.config.method.bert import BERTConfig
 from sslrun.core.batch import NO_TARGET, TokensBatch
-from sslrun.losses.token_prediction import mean_token_loss, token_losses
+from sslrun.core.dist import gather
+from sslrun.losses.token_prediction import mean_token_loss, target_count, token_losses
 from sslrun.methods.base import Method, StepOutput
 
 
@@ -46,7 +47,9 @@ class BERT(Method):
         """Loss on hidden tokens only."""
         logits, targets, pooled = self._predict(batch)
         accuracy = (logits.argmax(dim=1) == targets).float().mean()
-        return StepOutput(mean_token_loss(logits, targets), pooled.detach(), logs={"token_top1": accuracy.detach()})
+        count = gather(target_count(targets)[None]).mean()  # texts have unequal numbers, and so have ranks
+        loss = mean_token_loss(logits, targets, count=count)
+        return StepOutput(loss, embedding=pooled.detach(), logs={"token_top1": accuracy.detach()})
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """By text: sum over its hidden tokens, and their number."""

@@ -21,7 +21,7 @@ from torch import Tensor
 from sslrun.backbones.base import Encoder, further
 from sslrun.config.method.gpt import GPTConfig
 from sslrun.core.batch import NO_TARGET, BlocksBatch
-from sslrun.losses.token_prediction import mean_token_loss, token_losses
+from sslrun.losses.token_prediction import mean_token_loss, target_count, token_losses
 from sslrun.methods.base import Method, StepOutput
 
 
@@ -40,7 +40,8 @@ class GPT(Method):
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss of every next token."""
         logits, pooled = self._predict(batch)
-        loss = mean_token_loss(logits.flatten(0, 1), batch["targets"].flatten())
+        targets = batch["targets"].flatten()  # (B L): blocks are whole, ranks have equal numbers
+        loss = mean_token_loss(logits.flatten(0, 1), targets, count=target_count(targets))
         return StepOutput(loss, embedding=pooled.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,13 @@ RAW = {"pixels": "the raw pixels", "tfidf": "TF-IDF with logistic regression"}
 """What baselines that learn nothing are called in a sentence."""
 BASELINES = ("random", *RAW)
 PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online")
-NAMES = {"finetune": "Fine-tuning", "linear": "Linear probe", "few_labels": "Few-label probe", "online": "Online probe", "held_out": "Held-out loss"}
+NAMES = {
+    "finetune": "Fine-tuning",
+    "linear": "Linear probe",
+    "few_labels": "Few-label probe",
+    "online": "Online probe",
+    "held_out": "Held-out loss",
+}
 
 
 def headline(run: Contents) -> tuple[str, list[str]]:

@@ -137,6 +137,11 @@ def open_tokenizer(config: TextDatasetConfig, texts: list[str]) -> Tokenizer:
     return Tokenizer(_read(path, asked=config.tokenizer))
 
 
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer of a tokenizer.json, or of a folder that has one; DataError where it cannot be read."""
+    return Tokenizer(_read(path, asked=str(path)))
+
+
 def train(kind: str, texts: list[str], *, vocab_size: int) -> Backend:
     """A tokenizer of one of `TRAINED`."""
     if kind == "char":

@@ -1,0 +1,45 @@
+"""`sslrun sample`: text by a trained gpt, continuing a prompt."""
+
+from collections.abc import Iterable
+
+from sslrun.backbones.folder import load_encoder
+from sslrun.commands.encoders import find_subject
+from sslrun.config.command import SampleConfig
+from sslrun.config.errors import ConfigError
+from sslrun.data.text.tokenizer import read_tokenizer
+from sslrun.evaluation.generation import generate
+from sslrun.runs.encoders import Source, parse_encoder
+from sslrun.training.precision import accelerator_name
+
+
+def run(config: SampleConfig) -> None:
+    """Print `count` continuations of the prompt, the prompt before them."""
+    ref = parse_encoder(config.encoder)
+    if ref.source is Source.checkpoint:
+        subject = find_subject(config.encoder, None, None)
+        encoder, folder = subject.build({}), None if ref.run is None else ref.run / "inputs"
+    elif ref.folder is not None:
+        encoder, folder = load_encoder(ref.folder), ref.folder
+    else:
+        raise ConfigError(f"encoder={config.encoder} has learned nothing to say; name a run of method=gpt")
+    if not encoder.is_causal or folder is None or not (folder / "tokenizer.json").is_file():
+        raise ConfigError(f"encoder={config.encoder} writes no text; name a run of method=gpt")
+    tokenizer = read_tokenizer(folder)
+    prompt: Iterable[int] = tokenizer.encode([config.prompt]).ids if config.prompt else []
+    device = accelerator_name(config.accelerator)
+    texts = generate(
+        encoder.eval().to(device),
+        [int(i) for i in prompt] or [tokenizer.end],
+        count=config.count,
+        tokens=config.tokens,
+        temperature=config.temperature,
+        top_k=config.top_k,
+        end=tokenizer.end if config.stop else None,
+        never=[i for i in range(tokenizer.size) if i not in set(tokenizer.ordinary.tolist()) and i != tokenizer.end],
+        max_length=int(encoder.inputs["max_length"]),
+        seed=config.seed,
+    )
+    for ids in texts:
+        print(config.prompt + tokenizer.decode(ids))
+        if config.count > 1:
+            print("---")
