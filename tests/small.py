@@ -1,7 +1,10 @@
 """Small forms of every registered method, for the tiers that run over all of them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -12,7 +15,8 @@ from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.registry import entries, find
 from sslrun.config.schema import BackboneConfig, MethodConfig
-from sslrun.core.batch import ImageBatch, ViewsBatch
+from sslrun.config.text_backbone import TransformersConfig
+from sslrun.core.batch import NO_TARGET, BlocksBatch, ImageBatch, TokensBatch, ViewsBatch
 from sslrun.methods.base import Method, build_method
 
 CLASSES = 3
@@ -30,9 +34,50 @@ BACKBONES: dict[str, BackboneConfig] = {
 }
 
 
-def method_names() -> list[str]:
-    """Every registered method of images."""
-    return [e.kind for e in entries("method") if e.modality == "image"]
+BACKBONES |= {
+    name: TransformersConfig(
+        name=name, width=32, depth=2, heads=2, mlp=64, dropout=0.0, pool="mean" if name == "bert" else "last"
+    )
+    for name in ("bert", "gpt2", "llama")
+}
+VOCABULARY, LENGTH = 40, 16
+MODALITIES = ("image", "text")
+"""Those that this module can make batches of."""
+
+
+def method_names(*modalities: str) -> list[str]:
+    """Every registered method of some modalities, or of all that are known here."""
+    return [e.kind for e in entries("method") if e.modality in (modalities or MODALITIES)]
+
+
+def modality(name: str) -> str:
+    """Of a method."""
+    return find("method", name).modality
+
+
+def backbones_of(name: str) -> list[str]:
+    """Kinds of backbone that a method takes, the first of them the one that shows it best."""
+    cls = find("method", name).load()
+    if modality(name) == "text":
+        both_ways, causal = ["bert"], ["gpt2", "llama"]
+        return {True: causal, False: both_ways, None: [*both_ways, *causal]}[cls.needs_causal]
+    return ["vit"] if cls.needs_tokens else ["cnn", "vit"]
+
+
+def write_texts(path: Path, *, count: int = 240) -> Path:
+    """A table of made sentences with two classes, the same wherever it is written."""
+    random = np.random.Generator(np.random.Philox(0))
+    words = {
+        "sea": ["ship", "sail", "wave", "harbour", "rope", "deck"],
+        "land": ["field", "plough", "cow", "barn", "wheel", "fence"],
+    }
+    rows = []
+    for i in range(count):
+        label = ("sea", "land")[i % 2]
+        chosen = [words[label][int(k)] for k in random.integers(6, size=int(random.integers(3, 9)))]
+        rows.append(json.dumps({"text": f"The {' and the '.join(chosen)} are here. So it is.", "label": label}))
+    path.write_text("\n".join(rows) + "\n")
+    return path
 
 
 def needs_tokens(name: str) -> bool:
@@ -57,7 +102,9 @@ def shrink(config: MethodConfig, **sizes: Any) -> None:
 
 def small_method(name: str, backbone: str, *, size: int = 16, channels: int = 3) -> Method:
     """The small method on a small backbone, seeded."""
-    inputs = {"channels": channels, "image_size": size, "mean": None, "std": None, "classes": CLASSES}
+    inputs: dict[str, Any] = {"channels": channels, "image_size": size, "mean": None, "std": None, "classes": CLASSES}
+    if modality(name) == "text":
+        inputs = token_inputs()
     config = small_config(name)
     torch.manual_seed(0)
     encoder: Encoder = build_encoder(BACKBONES[backbone], inputs)
@@ -69,6 +116,8 @@ def random_batch(
 ) -> dict[str, Any]:
     """A seeded batch of the type that the method reads: noisy copies of random images, with labels."""
     generator = torch.Generator().manual_seed(seed)
+    if method.batch_type in (TokensBatch, BlocksBatch):
+        return random_tokens(rows, blocks=method.batch_type is BlocksBatch, generator=generator)
     coarse = torch.randn(rows, 3, 4, 4, generator=generator)
     image = F.interpolate(coarse, size=(size, size), mode="bilinear")  # (B, 3, H, W), smooth as photographs are
     facts = {"index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}
@@ -77,3 +126,37 @@ def random_batch(
         return {"views": [image + 0.2 * torch.randn(image.shape, generator=generator) for _ in range(count)], **facts}
     assert method.batch_type is ImageBatch, method.batch_type
     return {"image": image, **facts}
+
+
+def token_inputs() -> dict[str, Any]:
+    """What a text backbone is built for."""
+    return {
+        "reads": "input_ids", "vocab_size": VOCABULARY, "max_length": LENGTH, "pad": 0, "end": 3, "classes": CLASSES,
+    }  # fmt: skip
+
+
+def random_tokens(rows: int, *, blocks: bool, generator: torch.Generator) -> dict[str, Any]:
+    """Texts of unequal lengths with some tokens asked for, or whole blocks with the next tokens."""
+    facts = {"index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}
+    ids = torch.randint(5, VOCABULARY, (rows, LENGTH + 1), generator=generator)
+    if blocks:
+        whole = torch.ones(rows, LENGTH, dtype=torch.int64)
+        return {"input_ids": ids[:, :-1], "attention_mask": whole, "targets": ids[:, 1:], **facts}
+    lengths = torch.randint(LENGTH // 2, LENGTH + 1, (rows, 1), generator=generator)
+    is_token = torch.arange(LENGTH) < lengths  # (B, L)
+    is_target = (torch.rand(rows, LENGTH, generator=generator) < 0.3) & is_token
+    is_target[:, 0] = True
+    return {
+        "input_ids": torch.where(is_token, ids[:, 1:], 0),
+        "attention_mask": is_token.long(),
+        "targets": torch.where(is_target, ids[:, :-1], NO_TARGET),
+        **facts,
+    }
+
+
+def encoder_batch(encoder: Encoder) -> dict[str, Any]:
+    """Two inputs of the kind that an encoder reads."""
+    generator = torch.Generator().manual_seed(0)
+    if encoder.reads == "input_ids":
+        return random_tokens(2, blocks=False, generator=generator)
+    return {"image": torch.randn(2, 3, 16, 16, generator=generator)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from small import BACKBONES, needs_tokens, shrink
+from small import BACKBONES, backbones_of, modality, shrink, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
@@ -19,15 +19,27 @@ DATA = {
     "imagefolder": ["dataset.root=/nowhere"],
     "parquet": ["dataset.train=/nowhere.parquet"],
     "imagenet": ["dataset.root=/nowhere"],
+    "text": ["dataset.path=/nowhere"],
 }
+
+
+def defaults_of(name: str) -> dict[str, str]:
+    """Groups that an experiment chooses."""
+    text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
+    return {k: v for item in yaml.safe_load(text)["defaults"] if isinstance(item, dict) for k, v in item.items()}
+
+
+def there(name: str) -> list[str]:
+    """Paths that an experiment's dataset must be told, to nowhere."""
+    return DATA.get(defaults_of(name)["override /dataset"], [])
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
     path = conf_dir() / "experiment" / f"{name}.yaml"
     text = path.read_text()
-    defaults = {k: v for item in yaml.safe_load(text)["defaults"] if isinstance(item, dict) for k, v in item.items()}
-    config = compose("pretrain", [f"experiment={name}", *DATA.get(defaults["override /dataset"], [])])
+    defaults = defaults_of(name)
+    config = compose("pretrain", [f"experiment={name}", *there(name)])
     assert isinstance(config, PretrainConfig)
     assert config.method.kind == defaults["override /method"]
     stated = yaml.safe_load(text)
@@ -40,17 +52,26 @@ def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
     assert "Not run here" in header or "minutes" in header, "say what was measured, or that it was not run"
 
 
+def small_data(experiment: str, folder: Path) -> list[str]:
+    """Choices of data that are there, of the experiment's modality."""
+    config = compose("pretrain", [f"experiment={experiment}", *there(experiment)])
+    assert isinstance(config, PretrainConfig)
+    if modality(config.method.kind) == "text":
+        return ["dataset=text", f"dataset.path={write_texts(folder / 'texts.jsonl')}", "dataset.label=label"]
+    return ["dataset=digits"]
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_it_takes_a_step_on_digits(name: str, tmp_path: Path) -> None:
-    """Its method, optimizer, schedule and augmentation, on images that are always there; heads and backbone small."""
+def test_it_takes_a_step_on_small_data(name: str, tmp_path: Path) -> None:
+    """Its method, optimizer, schedule and augmentation, on data that is always there; heads and backbone small."""
     overrides = [
-        f"experiment={name}", "dataset=digits", "loader.batch_size=32", "loader.workers=0", "trainer.steps=2",
-        "trainer.sync_batchnorm=false", "trainer.devices=1", "monitor.every_epochs=0", f"run.dir={tmp_path}/run",
+        f"experiment={name}", *small_data(name, tmp_path), "loader.batch_size=32", "loader.workers=0",
+        "trainer.steps=2", "trainer.sync_batchnorm=false", "trainer.devices=1", "monitor.every_epochs=0", f"run.dir={tmp_path}/run",
     ]  # fmt: skip
     config = compose("pretrain", overrides)
     assert isinstance(config, PretrainConfig)
     shrink(config.method, mask_patch_size=4)
-    config.backbone = dataclasses.replace(BACKBONES["vit" if needs_tokens(config.method.kind) else "cnn"])
+    config.backbone = dataclasses.replace(BACKBONES[backbones_of(config.method.kind)[0]])
     if isinstance(config.backbone, TimmConfig):
         config.backbone.patch_size = 2
     run(config)

@@ -7,15 +7,15 @@ import sys
 import pytest
 import torch
 
-from small import SIZES, method_names, needs_tokens, random_batch, small_method
+from small import SIZES, backbones_of, encoder_batch, method_names, needs_tokens, random_batch, small_method
+from sslrun.backbones.base import encode
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
 from sslrun.methods.base import Method
 from sslrun.nn.center import Center
 from sslrun.nn.queue import Queue
 
-CASES = [(name, "cnn") for name in method_names() if not needs_tokens(name)]
-CASES += [(name, "vit") for name in method_names()]
+CASES = [(name, backbone) for name in method_names() for backbone in backbones_of(name)]
 
 every_case = pytest.mark.parametrize(("name", "backbone"), CASES)
 
@@ -111,7 +111,7 @@ def test_bf16_is_near_float32(name: str, backbone: str) -> None:
 @every_case
 def test_exported_encoders_give_features(name: str, backbone: str) -> None:
     for encoder in small_method(name, backbone).encoders().values():
-        assert encoder.eval()(torch.randn(2, 3, 16, 16)).shape == (2, encoder.num_features)
+        assert encode(encoder.eval(), encoder_batch(encoder)).shape == (2, encoder.num_features)
 
 
 @pytest.mark.parametrize("name", method_names())
@@ -122,7 +122,7 @@ def test_it_imports_no_lightning(name: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", [n for n in method_names() if needs_tokens(n)])
+@pytest.mark.parametrize("name", [n for n in method_names("image") if needs_tokens(n)])
 def test_a_backbone_without_tokens_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"method={name} needs a ViT backbone; small_cnn has no patch tokens"):
         small_method(name, "cnn")

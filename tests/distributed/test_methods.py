@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from small import BACKBONES, CLASSES, method_names, needs_tokens, random_batch, small_config
+from small import (
+    BACKBONES,
+    CLASSES,
+    backbones_of,
+    method_names,
+    modality,
+    needs_tokens,
+    random_batch,
+    small_config,
+    token_inputs,
+)
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.method.ibot import Centering
@@ -61,7 +71,10 @@ def step(variant: str, rows: slice) -> tuple[float, dict[str, Tensor], dict[str,
     name, options = VARIANTS[variant]
     config = small_config(name, **options)
     torch.manual_seed(0)
-    encoder = build_encoder(BACKBONES["vit"], INPUTS) if needs_tokens(name) else Linear()
+    if modality(name) == "text":
+        encoder = build_encoder(BACKBONES[backbones_of(name)[0]], token_inputs())
+    else:
+        encoder = build_encoder(BACKBONES["vit"], INPUTS) if needs_tokens(name) else Linear()
     method = build_method(config.method, encoder)
     without_batch_norm(method)
     batch = random_batch(method, rows=ROWS, size=SIZE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from small import BACKBONES, method_names, needs_tokens, small_config
+from small import BACKBONES, backbones_of, method_names, modality, small_config, write_texts
 from sslrun.backbones.folder import build_encoder
 from sslrun.data.build import build_data
 from sslrun.data.loader import RunSampler
@@ -23,16 +23,27 @@ STEPS = 20
 TOLERANCE = 1e-3
 
 
-def curve(name: str) -> list[float]:
-    config = small_config(name, ["augmentation=digits"])
+OPTIONS = {
+    "image": ["augmentation=digits"],
+    "text": ["dataset=text", "dataset.path={texts}", "dataset.tokenizer=char", "dataset.max_length=64"],
+}
+LEARNING_RATES = {"image": 0.05, "text": 0.001}
+
+
+def curve(name: str, folder: Path) -> list[float]:
+    texts, kind = write_texts(folder / "texts.jsonl"), modality(name)
+    config = small_config(name, [option.format(texts=texts) for option in OPTIONS[kind]])
     torch.manual_seed(0)
     data = build_data(config.dataset)
-    encoder = build_encoder(BACKBONES["vit" if needs_tokens(name) else "cnn"], data.encoder_inputs())
+    encoder = build_encoder(BACKBONES[backbones_of(name)[0]], data.encoder_inputs())
     method = build_method(config.method, encoder)
     dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=0)
-    sampler = RunSampler(data.size("train"), batch_size=64, total_steps=STEPS, start=lambda: 0, seed=0)
+    sampler = RunSampler(len(dataset), batch_size=64, total_steps=STEPS, start=lambda: 0, seed=0)
     optimizer = build_optimizer(
-        config.optimizer, parameter_groups(method.named_parameters(), weight_decay=1e-6), lr=0.05, fused=False
+        config.optimizer,
+        parameter_groups(method.named_parameters(), weight_decay=1e-6),
+        lr=LEARNING_RATES[kind],
+        fused=False,
     )
     prepare, losses = data.prepare(), []
     for step, keys in enumerate(sampler):
@@ -48,8 +59,8 @@ def curve(name: str) -> list[float]:
 
 
 @pytest.mark.parametrize("name", method_names())
-def test_curve(name: str) -> None:
-    losses = curve(name)
+def test_curve(name: str, tmp_path: Path) -> None:
+    losses = curve(name, tmp_path)
     known = json.loads(CURVES.read_text()) if CURVES.exists() else {}
     if os.environ.get("SSLRUN_WRITE_GOLDEN"):
         CURVES.write_text(json.dumps(known | {name: losses}, indent=1, sort_keys=True) + "\n")

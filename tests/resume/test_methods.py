@@ -11,22 +11,30 @@ from typing import Any
 import pytest
 import torch
 
-from small import BACKBONES, method_names, needs_tokens, small_config
+from small import BACKBONES, backbones_of, method_names, modality, needs_tokens, small_config, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
+from sslrun.config.text_backbone import TransformersConfig
 from sslrun.runs import signals
 
 STEPS, STOPPED_AT = 6, 3
 
 
 def config_for(name: str, folder: Path) -> PretrainConfig:
+    kind = modality(name)
+    texts = folder.parent / "texts.jsonl"
+    own = {"image": ["augmentation=digits"], "text": ["dataset=text", f"dataset.path={texts}", "dataset.max_length=24"]}
+    if kind == "text":
+        write_texts(texts)
     overrides = [
-        "augmentation=digits", "loader.batch_size=32", "loader.workers=0", f"trainer.steps={STEPS}",
+        *own[kind], "loader.batch_size=32", "loader.workers=0", f"trainer.steps={STEPS}",
         "trainer.accumulate=2", "trainer.precision=fp32", "monitor.every_epochs=0", f"run.dir={folder}",
     ]  # fmt: skip
     config = small_config(name, overrides, mask_patch_size=4)
-    if needs_tokens(name):
+    if kind == "text":
+        config.backbone = TransformersConfig(**vars(BACKBONES[backbones_of(name)[0]]) | {"dropout": 0.1})
+    elif needs_tokens(name):
         config.backbone = TimmConfig(**vars(BACKBONES["vit"]) | {"patch_size": 2})
     return config
 
