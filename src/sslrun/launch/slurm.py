@@ -10,9 +10,15 @@ from pathlib import Path
 from sslrun.config.errors import RunError
 from sslrun.config.launcher import SlurmConfig
 from sslrun.core.atomic import write_text
-from sslrun.launch.job import Job, Outcome, outcome, say, write_record
-from sslrun.runs.job import read_record
+from sslrun.launch.job import SCRIPT, Job, Outcome, outcome, say, write_record
+from sslrun.runs.job import LOG, read_record
 
+TASK = (
+    f'if [ "$SLURM_PROCID" = 0 ]; then exec >> "$1/{LOG}"; else exec > "$1/log-rank$SLURM_PROCID.txt"; fi; '
+    f'exec bash "$1/{SCRIPT}" 2>&1'
+)
+"""What each task of a run does: it writes its own file, since srun, which would carry the lines, may end before they
+arrive when a rank fails. Those of further ranks hold their latest start only."""
 LARGEST_ARRAY = 1000
 """SLURM's own limit, unless its administrator has set another."""
 
@@ -92,9 +98,7 @@ def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> s
         **{name.replace("_", "-"): value for name, value in config.sbatch.items()},
     }
     head = [f"#SBATCH --{k}" + ("" if v is True else f"={v}") for k, v in options.items() if v not in (None, False)]
-    label = ["--label"] if jobs[0].nodes * jobs[0].tasks_per_node > 1 else []
-    srun = shlex.join(["srun", "--kill-on-bad-exit=1", "--open-mode=append", *label])
-    command = shlex.join([*config.srun, "bash"])
+    srun = shlex.join(["srun", "--kill-on-bad-exit=1", *config.srun, "bash", "-c", TASK, "task"])
     return "\n".join(
         [
             "#!/bin/bash",
@@ -105,7 +109,7 @@ def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> s
             'run="${runs[$SLURM_ARRAY_TASK_ID]}"',
             'job="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"',
             *config.setup,
-            f'{srun} --output="$run/{jobs[0].log.name}" {command} "$run/{jobs[0].script.name}"',
+            f'{srun} "$run" 2>> "$run/{LOG}"',
             "code=$?",
             "# 0 finished, 2 a user's error, 3 stopped and saved: none of them is mended by another try",
             "case $code in 0|2|3) exit $code ;; esac",

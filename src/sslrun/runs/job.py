@@ -9,9 +9,9 @@ from typing import Any
 LOG = "log.txt"
 RECORD = "job.json"
 TAIL_BYTES = 64 * 1024
-_EXCEPTION = re.compile(r"^(\d+: )?([\w.]+(Error|Exception)\b|sslrun: error: )")
-"""With the rank before it, as `srun --label` prints."""
-_SLURM = re.compile(r"^(\d+: )?(srun|slurmstepd[^:]*): ")
+_EXCEPTION = re.compile(r"^(\[rank\d+\]: )?([\w.]+(Error|Exception|Exit)\b|sslrun: error: )")
+"""With the rank before it, as torch prints."""
+_SLURM = re.compile(r"^(srun|slurmstepd[^:]*): ")
 _TOLD = re.compile(r"error|killed|exception|out of memory|segmentation fault|no space left|fatal", re.IGNORECASE)
 
 
@@ -25,19 +25,34 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def last_error(log: Path) -> str:
-    """The last line of a log that names an exception, else one that tells of an error, else its last.
+    """The last line of a run's log that names an exception, else one that tells of an error, else its last.
 
-    The run's own come before SLURM's.
+    The run's own come before SLURM's. Where further ranks have logs of their own (`log-rank1.txt`), the exception of
+    the one that stopped writing first counts: the others failed because it did.
     """
+    ranks = {path: _rank_of(path) for path in log.parent.glob("log-rank*.txt")}
+    for path in sorted([p for p in (log, *ranks) if p.exists()], key=lambda p: p.stat().st_mtime):
+        if exceptions := [line for line in _own(_lines(path)) if _EXCEPTION.match(line)]:
+            return f"rank {ranks[path]}: {exceptions[-1]}" if path in ranks else exceptions[-1]
+    lines = _lines(log)
+    told = [line for line in lines if _TOLD.search(line)]
+    return (_own(told) or told or lines or ["ended before it printed anything"])[-1]
+
+
+def _lines(log: Path) -> list[str]:
     try:
         text = read_tail(log).decode("utf-8", "replace")
     except OSError:
-        text = ""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if _TOLD.search(line)]
-    own = [line for line in told if not _SLURM.match(line)]
-    exceptions = [line for line in own if _EXCEPTION.match(line)]
-    return (exceptions or own or told or lines or ["ended before it printed anything"])[-1]
+        return []
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def _own(lines: list[str]) -> list[str]:
+    return [line for line in lines if not _SLURM.match(line)]
+
+
+def _rank_of(log: Path) -> str:
+    return log.stem.removeprefix("log-rank")
 
 
 def read_tail(path: Path, size: int = TAIL_BYTES) -> bytes:

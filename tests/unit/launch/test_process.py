@@ -143,7 +143,13 @@ def test_the_command_line_of_a_job(tmp_path: Path) -> None:
 def test_the_last_error_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     assert last_error(log) == "ended before it printed anything"
-    log.write_text("step 1\nValueError: no\n  more\n0: slurmstepd-n1: error: *** CANCELLED ***\nsrun: error: n1: task 0: Exited\n")
+    slurm = "slurmstepd-n1: error: *** CANCELLED ***\nsrun: error: n1: task 0: Exited\n"
+    log.write_text(f"step 1\nValueError: no\n  more\n{slurm}")
     assert last_error(log) == "ValueError: no"
     log.write_text("step 1\nstep 2\n")
     assert last_error(log) == "step 2"
+    log.write_text("RuntimeError: Connection closed by peer\n")
+    first = tmp_path / "log-rank3.txt"
+    first.write_text("OSError: no space left\n")
+    os.utime(first, (1, 1))
+    assert last_error(log) == "rank 3: OSError: no space left"

@@ -9,7 +9,7 @@ import pytest
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.launcher import SlurmConfig
 from sslrun.launch.job import Job
-from sslrun.launch.slurm import LARGEST_ARRAY, Slurm, array_script, arrays, requeue
+from sslrun.launch.slurm import LARGEST_ARRAY, TASK, Slurm, array_script, arrays, requeue
 
 
 def job(folder: Path, number: int = 0, **shape: int) -> Job:
@@ -40,9 +40,17 @@ def test_the_script_is_bash_and_says_what_was_asked(tmp_path: Path) -> None:
         "--gpus-per-node=4", "--mem=64G", "--array=0-2%8", "--signal=USR1@90", "--requeue", "--open-mode=append",
         f"--output={tmp_path}/%A_%a.out", "--qos=low", "--exclusive",
     ]  # fmt: skip
-    assert "module load cuda\nsrun --kill-on-bad-exit=1 --open-mode=append --label --output=" in script
-    assert """ '--container-image=x y' bash "$run/job.sh"\n""" in script  # last, so that it may be a program
+    assert "module load cuda\nsrun --kill-on-bad-exit=1 '--container-image=x y' bash -c " in script
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("rank", "name"), [("0", "log.txt"), ("3", "log-rank3.txt")])
+def test_each_rank_writes_its_own_log(tmp_path: Path, rank: str, name: str) -> None:
+    (tmp_path / "job.sh").write_text("echo told; echo wrong >&2; exit 5\n")
+    for _start in range(2):
+        task = ["bash", "-c", TASK, "task", str(tmp_path)]
+        assert subprocess.run(task, env=os.environ | {"SLURM_PROCID": rank}, check=False).returncode == 5
+    assert (tmp_path / name).read_text() == "told\nwrong\n" * (2 if rank == "0" else 1)
 
 
 def test_jobs_of_one_shape_share_an_array(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_damaged_manifest_is_told(tmp_path: Path) -> None:
     ("log", "expected"),
     [
         ("a\nValueError: x\n  more\nsrun: error: n1: task 0: Exited with exit code 1\n", "ValueError: x"),
-        ("1: torch.cuda.OutOfMemoryError: 2 GiB\n0: Killed\n", "1: torch.cuda.OutOfMemoryError: 2 GiB"),
+        ("[rank1]: torch.cuda.OutOfMemoryError: 2 GiB\nKilled\n", "[rank1]: torch.cuda.OutOfMemoryError: 2 GiB"),
         ("step 1\nKilled\nbye\n", "Killed"),
         ("step 1\nslurmstepd: error: Detected 1 oom_kill event\nbye\n", "slurmstepd: error: Detected 1 oom_kill event"),
         ("sslrun: error: run.dir=x is in use\n", "sslrun: error: run.dir=x is in use"),
