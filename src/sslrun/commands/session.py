@@ -12,7 +12,6 @@ from sslrun.config.errors import RunError, SslrunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
 from sslrun.launch.slurm import requeue
-from sslrun.runs import signals
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_place
@@ -48,7 +47,6 @@ class Session:
         self._length: Length | None = None
 
     def __enter__(self) -> "Session":
-        signals.clear()
         if global_rank() == 0:
             parent = None if self.parent is None else str(self.parent)
             self._run = open_run(self.command, self.config, parent=parent, fork_of=self.place.fork_of)

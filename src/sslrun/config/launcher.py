@@ -59,7 +59,7 @@ class SlurmConfig:
     wait: bool = True
     poll_seconds: float = 5.0
     retries: int = 2
-    sbatch: dict[str, Any] = field(default_factory=dict)
+    sbatch: Any = None  # a typed dict would refuse {qos: low} on the command line
     setup: list[str] = field(default_factory=list)
     srun: list[str] = field(default_factory=list)
 
@@ -75,6 +75,9 @@ class SlurmConfig:
             check_range(f"{KEY}.{name}", getattr(self, name), at_least=1)
         check_range(f"{KEY}.poll_seconds", self.poll_seconds, above=0)
         check_range(f"{KEY}.retries", self.retries, at_least=0)
+        self.sbatch = {} if self.sbatch is None else self.sbatch
+        if not isinstance(self.sbatch, dict):
+            raise ConfigError(f"{KEY}.sbatch must be {{option: value}}, got {self.sbatch!r}")
         for option in self.sbatch:
             if option.replace("-", "_") in ("array", "output", "error", "open_mode", "requeue", "signal", "parsable"):
                 raise ConfigError(f"{KEY}.sbatch.{option} cannot be set: restarts and logs depend on it")

@@ -1,5 +1,6 @@
 """One run, one folder: held by one process, updated, ended."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -113,7 +114,7 @@ def hold(path: Path) -> IO[str]:
     """
     lock = (path / ".lock").open("a+")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock)
     except BlockingIOError as error:
         lock.seek(0)
         holder = lock.read().strip() or "another process"
@@ -123,3 +124,12 @@ def hold(path: Path) -> IO[str]:
     lock.write(f"process {os.getpid()} on {os.uname().nodename}")
     lock.flush()
     return lock
+
+
+def _take(lock: IO[str]) -> None:
+    """Lock a file; a look at whether it is held, which takes microseconds, is waited for."""
+    for _ in range(4):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.05)
+    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
