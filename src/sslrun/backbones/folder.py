@@ -1,5 +1,6 @@
 """Encoder folders: model.safetensors + config.json. Nothing is unpickled."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,10 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
     folder = Path(path)
     folder = folder / "encoder" if (folder / "encoder").is_dir() else folder
     config = read_config(folder)
-    encoder = build_encoder(_backbone(config), inputs or config["inputs"])
-    encoder.load_library_state(read_weights(folder))
+    # by `pretrained` the folder itself tells its library's architecture where that has more than our sizes
+    backbone = dataclasses.replace(_backbone(config), pretrained=str(folder))
+    encoder = build_encoder(backbone, inputs or config["inputs"])
+    encoder.config = dataclasses.replace(encoder.config, pretrained=None)
     return encoder.eval()
 
 
