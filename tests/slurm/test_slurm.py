@@ -181,3 +181,17 @@ def test_what_a_user_gets_wrong_is_told_before_anything_is_submitted(tmp_path: P
     assert "sbatch refused" in wrong and "partition" in wrong
     typo = finish(start(*COMMON, "-m", "method.decay_strat=.9,.99", *SLURM, f"run.dir={tmp_path / 'b'}"), code=2)
     assert "did you mean 'decay_start'" in typo and squeue() == ""
+
+
+def test_an_optuna_sweep_is_a_job_for_each_trial(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    space = [
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_trials=3",
+        "hydra.sweeper.n_jobs=2",
+        "optimizer.lr=interval(.1,.5)",
+    ]
+    output = finish(start(*COMMON, "-m", "trainer.steps=3", *space, *SLURM, f"run.dir={sweep}"))
+    assert output.count("SLURM job") == 3
+    assert [manifest(sweep / str(number))["status"] for number in range(3)] == ["finished"] * 3
+    assert (sweep / "report.html").exists() and (sweep / "best.yaml").exists()
