@@ -9,6 +9,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.data.text.tokenizer import read_tokenizer
 from sslrun.evaluation.generation import generate
 from sslrun.runs.encoders import Source, parse_encoder
+from sslrun.runs.manifest import read_manifest
 from sslrun.training.precision import accelerator_name
 
 
@@ -16,13 +17,14 @@ def run(config: SampleConfig) -> None:
     """Print `count` continuations of the prompt, the prompt before them."""
     ref = parse_encoder(config.encoder)
     if ref.source is Source.checkpoint:
+        assert ref.run is not None
         subject = find_subject(config.encoder, None, None)
-        encoder, folder = subject.build({}), None if ref.run is None else ref.run / "inputs"
+        encoder, folder = subject.build(read_manifest(ref.run)["inputs"]), ref.run / "inputs"
     elif ref.folder is not None:
         encoder, folder = load_encoder(ref.folder), ref.folder
     else:
         raise ConfigError(f"encoder={config.encoder} has learned nothing to say; name a run of method=gpt")
-    if not encoder.is_causal or folder is None or not (folder / "tokenizer.json").is_file():
+    if not encoder.is_causal or not (folder / "tokenizer.json").is_file():
         raise ConfigError(f"encoder={config.encoder} writes no text; name a run of method=gpt")
     tokenizer = read_tokenizer(folder)
     prompt: Iterable[int] = tokenizer.encode([config.prompt]).ids if config.prompt else []
@@ -35,7 +37,7 @@ def run(config: SampleConfig) -> None:
         temperature=config.temperature,
         top_k=config.top_k,
         end=tokenizer.end if config.stop else None,
-        never=[i for i in range(tokenizer.size) if i not in set(tokenizer.ordinary.tolist()) and i != tokenizer.end],
+        never=sorted(set(range(tokenizer.size)) - {*tokenizer.ordinary.tolist(), tokenizer.end}),
         max_length=int(encoder.inputs["max_length"]),
         seed=config.seed,
     )

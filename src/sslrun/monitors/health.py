@@ -46,6 +46,8 @@ class Health(pl.Callback):
         self.config, self.data, self.dataset, self.plan, self.seed = config, data, dataset, plan, seed
         self.every_steps = max(1, round(config.every_epochs * plan.steps_per_epoch)) if config.every_epochs else 0
         self.bank = self._positions("train")
+        if len(self.bank) < 2:  # one long text has no spread to watch
+            self.every_steps = 0
         self.queries = self._positions("validation")
         self.warnings: list[str] = []
         self._below = 0
