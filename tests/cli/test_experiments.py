@@ -10,7 +10,7 @@ from small import BACKBONES, backbones_of, modality, shrink, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose, conf_dir
+from sslrun.config.compose import compose, conf_dir, plain
 
 EXPERIMENTS = sorted(
     str(p.relative_to(conf_dir() / "experiment").with_suffix("")) for p in (conf_dir() / "experiment").rglob("*.yaml")
@@ -20,6 +20,7 @@ DATA = {
     "parquet": ["dataset.train=/nowhere.parquet"],
     "imagenet": ["dataset.root=/nowhere"],
     "text": ["dataset.path=/nowhere"],
+    "series": ["dataset.path=/nowhere"],
 }
 
 
@@ -46,7 +47,7 @@ def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
     for key, value in stated.get("loader", {}).items():
         assert getattr(config.loader, key) == value
     for key, value in stated.get("trainer", {}).items():
-        assert getattr(config.trainer, key) == value
+        assert plain(config.trainer)[key] == value
     header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
     assert f"sslrun pretrain experiment={name}" in header
     assert "Not run here" in header or "minutes" in header, "say what was measured, or that it was not run"
@@ -58,6 +59,8 @@ def small_data(experiment: str, folder: Path) -> list[str]:
     assert isinstance(config, PretrainConfig)
     if modality(config.method.kind) == "text":
         return ["dataset=text", f"dataset.path={write_texts(folder / 'texts.jsonl')}", "dataset.label=label"]
+    if modality(config.method.kind) == "series":
+        return ["dataset=waves"]
     return ["dataset=digits"]
 
 
