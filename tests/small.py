@@ -15,8 +15,9 @@ from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.registry import entries, find
 from sslrun.config.schema import BackboneConfig, MethodConfig
+from sslrun.config.series_backbone import PatchTSTEncoderConfig, TS2VecEncoderConfig
 from sslrun.config.text_backbone import TransformersConfig
-from sslrun.core.batch import NO_TARGET, BlocksBatch, ImageBatch, TokensBatch, ViewsBatch
+from sslrun.core.batch import NO_TARGET, BlocksBatch, ImageBatch, SeriesBatch, TokensBatch, ViewsBatch
 from sslrun.methods.base import Method, build_method
 
 CLASSES = 3
@@ -24,6 +25,7 @@ SIZES: dict[str, Any] = {
     "hidden_dim": 64, "out_dim": 32, "bottleneck_dim": 16, "prototypes": 24, "queue_size": 32,
     "mask_patch_size": 4, "decoder_dim": 48, "decoder_depth": 1, "decoder_heads": 3,
     "predictor_dim": 24, "predictor_hidden_dim": 32, "predictor_depth": 1, "predictor_heads": 3,
+    "dropout": 0.0,
 }  # fmt: skip
 """Fields of method configurations that are made small wherever a method has them."""
 BACKBONES: dict[str, BackboneConfig] = {
@@ -40,8 +42,14 @@ BACKBONES |= {
     )
     for name in ("bert", "gpt2", "llama")
 }
+BACKBONES |= {
+    "ts2vec": TS2VecEncoderConfig(name="ts2vec", width=8, out_dim=24, depth=3, dropout=0.0),
+    "patchtst": PatchTSTEncoderConfig(name="patchtst", patch_size=4, width=16, depth=2, heads=2, mlp=32, dropout=0.0),
+}
 VOCABULARY, LENGTH = 40, 16
-MODALITIES = ("image", "text")
+CHANNELS = 2
+"""Of series."""
+MODALITIES = ("image", "text", "series")
 """Those that this module can make batches of."""
 
 
@@ -61,6 +69,8 @@ def backbones_of(name: str) -> list[str]:
     if modality(name) == "text":
         both_ways, causal = ["bert"], ["gpt2", "llama"]
         return {True: causal, False: both_ways, None: [*both_ways, *causal]}[cls.needs_causal]
+    if modality(name) == "series":
+        return [name]
     return ["vit"] if cls.needs_tokens else ["cnn", "vit"]
 
 
@@ -105,6 +115,8 @@ def small_method(name: str, backbone: str, *, size: int = 16, channels: int = 3)
     inputs: dict[str, Any] = {"channels": channels, "image_size": size, "mean": None, "std": None, "classes": CLASSES}
     if modality(name) == "text":
         inputs = token_inputs()
+    if modality(name) == "series":
+        inputs = series_inputs()
     config = small_config(name)
     torch.manual_seed(0)
     encoder: Encoder = build_encoder(BACKBONES[backbone], inputs)
@@ -118,6 +130,8 @@ def random_batch(
     generator = torch.Generator().manual_seed(seed)
     if method.batch_type in (TokensBatch, BlocksBatch):
         return random_tokens(rows, blocks=method.batch_type is BlocksBatch, generator=generator)
+    if method.batch_type is SeriesBatch:
+        return random_series(rows, generator=generator)
     coarse = torch.randn(rows, 3, 4, 4, generator=generator)
     image = F.interpolate(coarse, size=(size, size), mode="bilinear")  # (B, 3, H, W), smooth as photographs are
     facts = {"index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}
@@ -154,9 +168,27 @@ def random_tokens(rows: int, *, blocks: bool, generator: torch.Generator) -> dic
     }
 
 
+def series_inputs() -> dict[str, Any]:
+    """What a backbone of series is built for."""
+    return {"reads": "series", "channels": CHANNELS, "max_length": 4 * LENGTH, "classes": CLASSES}
+
+
+def random_series(rows: int, *, generator: torch.Generator) -> dict[str, Any]:
+    """Sines of unequal lengths, NaN behind their ends and at some places within."""
+    time = torch.arange(4 * LENGTH)[None, :, None]  # (1, T, 1)
+    turns = 0.02 + 0.08 * torch.rand(rows, 1, CHANNELS, generator=generator)
+    series = torch.sin(6.283 * (turns * time + torch.rand(rows, 1, CHANNELS, generator=generator)))
+    lengths = torch.randint(3 * LENGTH, 4 * LENGTH + 1, (rows, 1, 1), generator=generator)
+    is_missing = torch.rand(series.shape, generator=generator) < 0.02
+    series = series.masked_fill(is_missing | (time >= lengths), torch.nan)
+    return {"series": series, "index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}
+
+
 def encoder_batch(encoder: Encoder) -> dict[str, Any]:
     """Two inputs of the kind that an encoder reads."""
     generator = torch.Generator().manual_seed(0)
     if encoder.reads == "input_ids":
         return random_tokens(2, blocks=False, generator=generator)
+    if encoder.reads == "series":
+        return random_series(2, generator=generator)
     return {"image": torch.randn(2, 3, 16, 16, generator=generator)}

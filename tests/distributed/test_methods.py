@@ -14,6 +14,7 @@ from small import (
     modality,
     needs_tokens,
     random_batch,
+    series_inputs,
     small_config,
     token_inputs,
 )
@@ -73,6 +74,8 @@ def step(variant: str, rows: slice) -> tuple[float, dict[str, Tensor], dict[str,
     torch.manual_seed(0)
     if modality(name) == "text":
         encoder = build_encoder(BACKBONES[backbones_of(name)[0]], token_inputs())
+    elif modality(name) == "series":
+        encoder = build_encoder(BACKBONES[backbones_of(name)[0]], series_inputs())
     else:
         encoder = build_encoder(BACKBONES["vit"], INPUTS) if needs_tokens(name) else Linear()
     method = build_method(config.method, encoder)

@@ -26,8 +26,9 @@ TOLERANCE = 1e-3
 OPTIONS = {
     "image": ["augmentation=digits"],
     "text": ["dataset=text", "dataset.path={texts}", "dataset.tokenizer=char", "dataset.max_length=64"],
+    "series": ["dataset=waves", "dataset.items=300"],
 }
-LEARNING_RATES = {"image": 0.05, "text": 0.001}
+LEARNING_RATES = {"image": 0.05, "text": 0.001, "series": 0.001}
 
 
 def curve(name: str, folder: Path) -> list[float]:

@@ -3,6 +3,7 @@
 Queues, centres, prototypes, momentum copies, masks and the micro-batches of an accumulation are in it.
 """
 
+import dataclasses
 import itertools
 import signal
 from pathlib import Path
@@ -25,6 +26,7 @@ def config_for(name: str, folder: Path) -> PretrainConfig:
     kind = modality(name)
     texts = folder.parent / "texts.jsonl"
     own = {"image": ["augmentation=digits"], "text": ["dataset=text", f"dataset.path={texts}", "dataset.max_length=24"]}
+    own["series"] = ["dataset=waves", "dataset.items=100"]
     if kind == "text":
         write_texts(texts)
     overrides = [
@@ -34,6 +36,8 @@ def config_for(name: str, folder: Path) -> PretrainConfig:
     config = small_config(name, overrides, mask_patch_size=4)
     if kind == "text":
         config.backbone = TransformersConfig(**vars(BACKBONES[backbones_of(name)[0]]) | {"dropout": 0.1})
+    elif kind == "series":
+        config.backbone = dataclasses.replace(BACKBONES[backbones_of(name)[0]], dropout=0.1)
     elif needs_tokens(name):
         config.backbone = TimmConfig(**vars(BACKBONES["vit"]) | {"patch_size": 2})
     return config

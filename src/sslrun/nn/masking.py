@@ -34,7 +34,7 @@ def random_tokens(rows: int, tokens: int, *, ratio: float, device: torch.device)
         keep (B, K) and hidden (B, N - K): positions, together every one once, in random order.
     """
     visible = tokens - _share(tokens, ratio)
-    order = _own(torch.rand(rows * dist.world_size(), tokens, device=device), rows).argsort(dim=1)  # (B, N)
+    order = own_rows(torch.rand(rows * dist.world_size(), tokens, device=device), rows).argsort(dim=1)  # (B, N)
     return order[:, :visible], order[:, visible:]
 
 
@@ -114,7 +114,7 @@ def context_and_targets(
         )
     visible = int(is_context.sum(dim=1).min())
     keep = (is_context + torch.rand(is_context.shape, device=device)).topk(visible, dim=1).indices  # (W*B, K)
-    return _own(keep, rows), _own(blocks, rows)
+    return own_rows(keep, rows), own_rows(blocks, rows)
 
 
 def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
@@ -140,5 +140,6 @@ def _share(count: int, ratio: float) -> int:
     )  # 1e-9: floats that exceed a whole number by a rounding
 
 
-def _own(drawn: Tensor, rows: int) -> Tensor:
+def own_rows(drawn: Tensor, rows: int) -> Tensor:
+    """This rank's rows of what was drawn for those of all ranks."""
     return drawn[dist.rank() * rows : (dist.rank() + 1) * rows]

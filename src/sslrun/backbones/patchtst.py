@@ -1,0 +1,126 @@
+"""The encoder of PatchTST (Nie et al. 2023, arXiv:2211.14730): a transformer over patches of each channel by itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, load_state
+from sslrun.config.series_backbone import PatchTSTEncoderConfig
+
+SMALLEST_STD = 1e-5
+
+
+@dataclass(frozen=True)
+class Patches:
+    """A series cut into patches.
+
+    Attributes:
+        values: (B, C, N, P), normalised by the series' own statistics; 0 where there is no value.
+        is_known: (B, C, N, P) bool, whether there is one.
+        mean, std: (B, C, 1, 1) of each channel's visible values.
+    """
+
+    values: Tensor
+    is_known: Tensor
+    mean: Tensor
+    std: Tensor
+
+
+class PatchTSTEncoder(Encoder):
+    """Section 3.1. Series (B, T, C) with NaN where values are missing -> (B, C W): each channel's mean over patches.
+
+    Each channel is normalised by its own mean and standard deviation (section 3.1, instance normalisation), taken of
+    visible values alone. `tokens` gives (B, N, C W): the channels' vectors side by side. LayerNorm stands where the
+    paper has BatchNorm: its statistics would mix padding and series of unequal lengths.
+    """
+
+    reads = "series"
+    has_tokens = True
+
+    def __init__(self, config: PatchTSTEncoderConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        self.patch_size, self.width = config.patch_size, config.width
+        self.num_features = int(inputs["channels"]) * config.width
+        self.max_patches = -(-int(inputs["max_length"]) // config.patch_size)
+        layer = nn.TransformerEncoderLayer(
+            config.width,
+            config.heads,
+            config.mlp,
+            config.dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.network = nn.ModuleDict(
+            {
+                "embedding": nn.Linear(config.patch_size, config.width),
+                "blocks": nn.TransformerEncoder(
+                    layer, config.depth, norm=nn.LayerNorm(config.width), enable_nested_tensor=False
+                ),
+            }
+        )
+        self.network.register_parameter("positions", nn.Parameter(torch.empty(self.max_patches, config.width)))
+        nn.init.uniform_(self.network.positions, -0.02, 0.02)  # type: ignore[arg-type]  # the authors' code
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, T, C) -> (B, C W)."""
+        return self.pooled_and_tokens(x)[0]
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, C) -> (B, C W) and (B, N, C W); `is_masked` (B, C, N) hides patches."""
+        assert keep is None and mask_token is None
+        patches = self.patches(x, is_masked)
+        tokens = self.encode(patches, is_masked)  # (B, C, N, W)
+        return self.pool(tokens, patches), tokens.permute(0, 2, 1, 3).flatten(2)
+
+    def patches(self, x: Tensor, is_masked: Tensor | None = None) -> Patches:
+        """(B, T, C) -> N = ceil(T / P) patches; what `is_masked` (B, C, N) hides has no part in the statistics."""
+        missing = -x.shape[1] % self.patch_size
+        x = nn.functional.pad(x.float(), (0, 0, 0, missing), value=torch.nan)
+        cut = x.transpose(1, 2).reshape(len(x), x.shape[2], -1, self.patch_size).contiguous()  # (B, C, N, P)
+        is_known = ~cut.isnan()
+        visible = is_known if is_masked is None else is_known & ~is_masked[..., None]
+        count = visible.sum(dim=(2, 3), keepdim=True)
+        mean = torch.where(visible, cut, 0.0).sum(dim=(2, 3), keepdim=True) / count.clamp(min=1)
+        variance = torch.where(visible, cut - mean, 0.0).square().sum(dim=(2, 3), keepdim=True) / count.clamp(min=1)
+        std = torch.where(count > 1, (variance + SMALLEST_STD).sqrt(), 1.0)
+        return Patches(torch.where(is_known, (cut - mean) / std, 0.0), is_known, mean, std)
+
+    def encode(self, patches: Patches, is_masked: Tensor | None = None) -> Tensor:
+        """(B, C, N, W): hidden patches are all zero, as in section 3.2; patches without any value are not attended."""
+        values = patches.values if is_masked is None else patches.values.masked_fill(is_masked[..., None], 0.0)
+        b, c, n, _ = values.shape
+        tokens = self.network["embedding"](values.flatten(0, 1)) + self.network.positions[:n]  # type: ignore[index]
+        is_absent = ~patches.is_known.any(dim=3).flatten(0, 1)  # (B C, N)
+        is_absent[:, 0] &= ~is_absent.all(dim=1)  # something must be attended to
+        encoded: Tensor = self.network["blocks"](tokens, src_key_padding_mask=is_absent)
+        return encoded.view(b, c, n, self.width)
+
+    def pool(self, tokens: Tensor, patches: Patches) -> Tensor:
+        """(B, C, N, W) -> (B, C W), the mean over patches that have values."""
+        weight = patches.is_known.any(dim=3, keepdim=True).to(tokens.dtype)  # (B, C, N, 1)
+        return ((tokens * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)).flatten(1)
+
+    def library_state(self) -> dict[str, Tensor]:
+        """Names of the plain modules."""
+        return self.network.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load what `library_state` gave."""
+        load_state(self.network, state, may_lack=(), origin="the weights file")
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Embedding and positions, each block, the last norm."""
+        blocks: Any = self.network["blocks"]
+        first = [*self.network["embedding"].parameters(), self.network.positions]
+        return [first, *(list(b.parameters()) for b in blocks.layers), list(blocks.norm.parameters())]

@@ -1,0 +1,115 @@
+"""Configurations of the datasets of time series."""
+
+from dataclasses import dataclass
+
+from sslrun.config.checks import check_range
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import register
+from sslrun.config.schema import DatasetConfig
+
+
+@dataclass(kw_only=True)
+class SeriesDatasetConfig(DatasetConfig):
+    """What all datasets of series share.
+
+    Attributes:
+        max_length: timestamps that the encoder sees at most; null takes the longest item's.
+        mean, std: of each channel, by which values are normalised; null measures them on train.
+        validation: share of train that is cut off, stratified, where the dataset has no validation split; of long
+            recordings it is the end of train.
+        test_share: share of all that is cut off for testing likewise; of long recordings it is their end.
+        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
+        limit: at most so many training items; null takes all.
+    """
+
+    max_length: int | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    validation: float = 0.1
+    test_share: float = 0.2
+    split_seed: int = 0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("dataset.max_length", self.max_length, at_least=4)
+        check_range("dataset.validation", self.validation, above=0, below=1)
+        check_range("dataset.test_share", self.test_share, above=0, below=1)
+        check_range("dataset.limit", self.limit, at_least=2)
+        for std in self.std or ():
+            check_range("dataset.std", std, above=0)
+
+
+@register("dataset", "series", target="sslrun.data.series.files:SeriesFiles", paper="own series", modality="series")
+@dataclass(kw_only=True)
+class SeriesConfig(SeriesDatasetConfig):
+    """Series out of .ts (UCR/UEA), .csv, .parquet or .npy files.
+
+    Attributes:
+        path: a file, or a folder: with NAME_TRAIN.ts and NAME_TEST.ts, with train, val and test as files or folders,
+            or with one recording a file.
+        train, val, test: instead of `path`: a file or folder each.
+        time: column of time in .csv and .parquet files; gaps in it become missing rows. Null: rows follow each other.
+        step: seconds (or units, of a column of numbers) between rows; null takes the median.
+        columns: names of the channels; null takes all columns of numbers.
+        label: column of classes; a window's class is the one that most of its rows have. Null: no labels, but .ts.
+        window: rows of an item that is cut out of a longer recording; null takes each recording as one item.
+        stride: rows between the beginnings of two windows; null takes `window`.
+        borders: rows at which train, validation and test end in each recording; null cuts by `validation` and
+            `test_share`.
+        horizons: rows ahead that `sslrun probe` forecasts, where there are windows.
+    """
+
+    kind: str = "series"
+    path: str | None = None
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    time: str | None = None
+    step: float | None = None
+    columns: list[str] | None = None
+    label: str | None = None
+    window: int | None = None
+    stride: int | None = None
+    borders: list[int] | None = None
+    horizons: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.path or self.train):
+            raise ConfigError(
+                "dataset.path is not set; say where the series lie: dataset.path=/data/ArrowHead, or dataset.train=… "
+                "and dataset.test=…"
+            )
+        check_range("dataset.step", self.step, above=0)
+        check_range("dataset.window", self.window, at_least=4)
+        check_range("dataset.stride", self.stride, at_least=1)
+        for horizon in self.horizons or ():
+            check_range("dataset.horizons", horizon, at_least=1)
+        if self.window is None and (self.stride or self.borders or self.horizons):
+            raise ConfigError("dataset.stride, borders and horizons are of windows; set dataset.window")
+        borders = self.borders
+        if borders is not None and (len(borders) != 3 or sorted(set(borders)) != list(borders) or borders[0] < 1):
+            raise ConfigError(f"dataset.borders must be three rising rows, got {list(borders)}")
+
+
+@register("dataset", "waves", target="sslrun.data.series.waves:Waves", paper="synthetic", modality="series")
+@dataclass(kw_only=True)
+class WavesConfig(SeriesDatasetConfig):
+    """Synthetic: five waveforms in three channels with noise, unequal lengths and missing values; always there.
+
+    Attributes:
+        items: of all splits together.
+        noise: standard deviation, of waves between -1 and 1.
+        missing: share of values that are missing.
+    """
+
+    kind: str = "waves"
+    items: int = 1500
+    noise: float = 0.5
+    missing: float = 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("dataset.items", self.items, at_least=50)
+        check_range("dataset.noise", self.noise, at_least=0)
+        check_range("dataset.missing", self.missing, at_least=0, below=0.5)

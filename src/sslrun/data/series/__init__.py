@@ -1,0 +1,1 @@
+"""Time series: files, windows, splits, views."""

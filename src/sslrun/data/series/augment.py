@@ -1,0 +1,118 @@
+"""Policies of augmentation for series: what is done to normalised values, randomness fixed by where the series stands.
+
+Jitter, Scaling and Permutation are those of Um et al. 2017, arXiv:1706.00527, section 3.2.
+"""
+
+import inspect
+from typing import Any, Protocol
+
+import numpy as np
+
+from sslrun.config.checks import check_range, did_you_mean
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.data.randomness import Randomness
+
+
+class Transform(Protocol):
+    """One step of a policy."""
+
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+        """(T, C) -> (T', C); `room` is the number of timestamps that the encoder sees."""
+        ...
+
+
+class Jitter:
+    """Noise on every value; std: in units of a channel's standard deviation over train."""
+
+    def __init__(self, *, std: float = 0.1) -> None:
+        check_range("Jitter.std", std, at_least=0)
+        self.std = std
+
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+        return series + self.std * random.standard_normal(series.shape, dtype=np.float32)
+
+
+class Scaling:
+    """A factor for each channel, normal around 1; std: of the factors."""
+
+    def __init__(self, *, std: float = 0.2) -> None:
+        check_range("Scaling.std", std, at_least=0)
+        self.std = std
+
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+        factors = 1 + self.std * random.standard_normal((1, series.shape[1]), dtype=np.float32)
+        return series * factors
+
+
+class Permutation:
+    """Cut into pieces at random places, which are put in random order; segments: at most so many pieces."""
+
+    def __init__(self, *, segments: int = 4) -> None:
+        check_range("Permutation.segments", segments, at_least=2)
+        self.segments = segments
+
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+        count = int(random.integers(1, self.segments + 1))
+        if count == 1 or len(series) <= count:
+            return series
+        cuts = np.sort(random.choice(np.arange(1, len(series)), size=count - 1, replace=False))
+        pieces = np.split(series, cuts)
+        return np.concatenate([pieces[i] for i in random.permutation(count)])
+
+
+class Crop:
+    """A stretch anywhere in the series; share: of its length, at least. Never longer than the encoder sees."""
+
+    def __init__(self, *, share: float = 1.0) -> None:
+        check_range("Crop.share", share, above=0, at_most=1)
+        self.share = share
+
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+        longest = min(room, len(series))
+        shortest = min(longest, max(1, round(self.share * longest)))
+        size = int(random.integers(shortest, longest + 1))
+        start = int(random.integers(len(series) - size + 1))
+        return series[start : start + size]
+
+
+TRANSFORMS: dict[str, type] = {cls.__name__: cls for cls in (Jitter, Scaling, Permutation, Crop)}
+
+
+class Policy:
+    """All views of a series.
+
+    Raises:
+        ConfigError: no such transform or argument.
+    """
+
+    def __init__(self, config: AugmentationConfig) -> None:
+        self.name = config.name
+        built = [[_build(t, policy=config.name) for t in kind.transforms] for kind in config.views]
+        self._views = [view for view, kind in zip(built, config.views, strict=True) for _ in range(kind.count)]
+        self._randomness = Randomness()
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def view(self, series: np.ndarray, view: int, *, room: int, seed: int, epoch: int, index: int) -> np.ndarray:
+        """(T', C) of at most `room` timestamps; what is drawn is a function of seed, epoch, index and view alone."""
+        self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
+        for transform in self._views[view]:
+            series = transform(series, self._randomness.numpy, room=room)
+        return series[:room]
+
+
+def _build(item: Any, *, policy: str) -> Transform:
+    name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
+    if name not in TRANSFORMS:
+        raise ConfigError(
+            f"augmentation={policy}: {name} is no transform of series{did_you_mean(name, TRANSFORMS)}; there are "
+            f"{', '.join(TRANSFORMS)}; choose e.g. augmentation=series_views, or none"
+        )
+    known = list(inspect.signature(TRANSFORMS[name]).parameters)
+    for key in arguments or {}:
+        if key not in known:
+            raise ConfigError(f"augmentation={policy}: {name} takes no {key}{did_you_mean(key, known)}")
+    built: Transform = TRANSFORMS[name](**(arguments or {}))
+    return built

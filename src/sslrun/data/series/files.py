@@ -1,0 +1,110 @@
+"""Series out of files and folders."""
+
+from pathlib import Path
+
+from sslrun.config.dataset.series import SeriesConfig
+from sslrun.config.errors import DataError
+from sslrun.data.series.series import SeriesData
+from sslrun.data.series.source import Recordings, Source, cut_in_time, items_of, together, whole
+from sslrun.data.series.tables import read_npy, read_table
+from sslrun.data.series.ts import read_ts
+
+ENDINGS = (".ts", ".csv", ".parquet", ".npy")
+NAMES = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
+"""Names of a split's folder or file below `dataset.path`, also behind `NAME_` of .ts files."""
+
+
+class SeriesFiles(SeriesData):
+    """Splits as the files have them; of long recordings, which windows are cut out of, by time.
+
+    Attributes:
+        horizons: rows ahead that are forecast.
+    """
+
+    def __init__(self, config: SeriesConfig) -> None:
+        super().__init__(config, read_sources(config))
+        self.horizons = tuple(config.horizons or ())
+
+
+def read_sources(config: SeriesConfig) -> dict[str, Source]:
+    """Items of each split.
+
+    Raises:
+        DataError: nothing there, or not as asked.
+    """
+    if config.path is not None:
+        paths = split_paths(Path(config.path).expanduser())
+    else:
+        named = {"train": config.train, "validation": config.val, "test": config.test}
+        paths = {split: Path(p).expanduser() for split, p in named.items() if p}
+    read = {split: read_recordings(path, config) for split, path in paths.items()}
+    if config.borders is not None and len(read) > 1:
+        raise DataError("dataset.borders cut one file or folder; this dataset has splits of its own")
+    if config.window is None or len(read) > 1:
+        spans = {split: whole(recordings) for split, recordings in read.items()}
+    else:
+        spans = cut_in_time(
+            read["train"], borders=config.borders, validation=config.validation, test_share=config.test_share
+        )
+        read = dict.fromkeys(spans, read["train"])
+    return {
+        split: items_of(
+            read[split], spans[split], window=config.window, stride=config.stride, where=f"{config.name}, {split}"
+        )
+        for split in read
+    }
+
+
+def split_paths(path: Path) -> dict[str, Path]:
+    """Splits below `path`; all of it is train where it has no train.
+
+    Raises:
+        DataError: no such file or folder, or several that could be a split.
+    """
+    if not path.exists():
+        raise DataError(f"dataset.path={path}: no such file or folder")
+    if path.is_file():
+        return {"train": path}
+    found = {}
+    for split, names in NAMES.items():
+        fitting = [p for p in sorted(path.iterdir()) if _is_named(p, names)]
+        if len(fitting) > 1:
+            raise DataError(f"{path}: both {fitting[0].name} and {fitting[1].name} could be {split}; say dataset.train")
+        if fitting:
+            found[split] = fitting[0]
+    return found if "train" in found else {"train": path}
+
+
+def read_recordings(path: Path, config: SeriesConfig) -> Recordings:
+    """A file, or all files below a folder.
+
+    Raises:
+        DataError: nothing there to read, a file that cannot be read.
+    """
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.stem.endswith("_labels"))
+        if not files:
+            raise DataError(f"no series under {path}; expected files of {', '.join(ENDINGS)}")
+        return together([_read_file(p, config) for p in files], where=str(path))
+    if not path.is_file():
+        raise DataError(f"{path}: no such file or folder")
+    return _read_file(path, config)
+
+
+def _read_file(path: Path, config: SeriesConfig) -> Recordings:
+    if path.suffix.lower() == ".ts":
+        return read_ts(path)
+    if path.suffix.lower() == ".npy":
+        return read_npy(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise DataError(f"{path}: cannot be read as series; expected one of {', '.join(ENDINGS)}")
+    return read_table(path, config)
+
+
+def _is_named(path: Path, names: tuple[str, ...]) -> bool:
+    stem = path.stem.lower()
+    if path.is_dir():
+        return path.name.lower() in names
+    if path.suffix.lower() not in ENDINGS or stem.endswith("_labels"):
+        return False
+    return stem in names or (path.suffix.lower() == ".ts" and stem.rpartition("_")[2] in names)

@@ -1,0 +1,158 @@
+"""What all datasets of series share: splits, normalisation, items."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import nn
+
+from sslrun.config.dataset.series import SeriesDatasetConfig
+from sslrun.config.errors import ConfigError, DataError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.core.batch import SeriesBatch, ViewsBatch
+from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.labels import code_labels, digest
+from sslrun.data.series.augment import Policy
+from sslrun.data.series.items import AsIs, SeriesItems, collate
+from sslrun.data.series.source import Source
+from sslrun.data.splits import split
+
+
+class SeriesData(Data):
+    """A dataset of series in memory, normalised by the mean and standard deviation of train's values, by channel.
+
+    Args:
+        config: of any kind of dataset of series.
+        sources: `train`, and `validation` and `test` where the dataset has them.
+
+    Raises:
+        DataError: too few to cut, a label that train does not have, channels that do not fit.
+    """
+
+    gives: ClassVar[tuple[type, ...]] = (SeriesBatch, ViewsBatch)  # type: ignore[misc]
+    single, raw = SeriesBatch, "lags"
+
+    def __init__(self, config: SeriesDatasetConfig, sources: Mapping[str, Source]) -> None:
+        self.name, self.config, self.corrupt = config.name, config, []
+        self._sources = dict(sources)
+        known = {name: source.values for name, source in sources.items() if source.values is not None}
+        self.classes: tuple[str, ...] | None = None
+        self._labels: dict[str, np.ndarray | None] = dict.fromkeys(sources)
+        if "train" in known:
+            self.classes, coded = code_labels(known, names=None)
+            self._labels |= coded
+        self._parts = split(
+            {name: len(source) for name, source in sources.items()},
+            self._labels,
+            validation=config.validation,
+            test_share=config.test_share,
+            seed=config.split_seed,
+            limit=config.limit,
+        )
+        read = {name: source.recordings.values for name, source in sources.items()}
+        self.fingerprint = digest(*(f"{n}:{digest(*read[n], s.windows, self._labels[n])}" for n, s in sources.items()))
+        self.channels = read["train"][0].shape[1]
+        self.mean, self.std = self._mean_std()
+        normalised = {id(values): self._normalised(values) for values in read.values()}  # splits may share them
+        self._values = {name: normalised[id(values)] for name, values in read.items()}
+        longest = max(int((s.windows[:, 2] - s.windows[:, 1]).max()) for s in sources.values())
+        self.max_length = config.max_length or longest
+
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> SeriesItems:
+        """All views of the policy for `ViewsBatch`, its first view alone for `SeriesBatch`."""
+        policy = Policy(augmentation)
+        return self._items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
+
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        """Validation as it is; what is hidden in it is drawn by the method, by position."""
+        return self._items("validation") if batch_type is SeriesBatch else None
+
+    def evaluation(self, split: str) -> SeriesItems:
+        """Each series' beginning, as long as the encoder sees."""
+        return self._items(split)
+
+    def labels(self, split: str) -> np.ndarray | None:
+        part = self._parts[split]
+        known = self._labels[part.source]
+        return None if known is None else known[part.positions]
+
+    def size(self, split: str) -> int:
+        return len(self._parts[split])
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        return collate(items)
+
+    def prepare(self, *, channels_last: bool = True) -> nn.Module:
+        return AsIs()
+
+    def encoder_inputs(self) -> dict[str, Any]:
+        return {
+            "reads": "series",
+            "channels": self.channels,
+            "max_length": self.max_length,
+            "mean": self.mean,
+            "std": self.std,
+            "classes": len(self.classes) if self.classes else None,
+        }
+
+    def describe(self) -> dict[str, str]:
+        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
+        known = f"{len(self.classes)} classes" if self.classes else "no labels"
+        windows = self._windows("train")
+        lengths = windows[:, 2] - windows[:, 1]
+        span = f"{lengths.min()}" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}"
+        lines = {
+            "dataset": f"{self.name}: {sizes}; {known}",
+            "series": f"{span} timestamps in train, {self.channels} channel(s)",
+        }
+        if lengths.max() > self.max_length:
+            lines["cut"] = f"{(lengths > self.max_length).mean():.0%} of train to dataset.max_length={self.max_length}"
+        return lines
+
+    def spans(self, split: str) -> list[tuple[np.ndarray, int, int]]:
+        """The split's own rows of long recordings: each (T, C) normalised recording, its first row, behind its last."""
+        return [(self._values[split][i], a, b) for i, a, b in self._sources[split].spans.tolist()]
+
+    def _windows(self, split: str) -> np.ndarray:
+        part = self._parts[split]
+        return self._sources[part.source].windows[part.positions]
+
+    def _items(self, split: str, **options: Any) -> SeriesItems:
+        return SeriesItems(
+            self._values[self._parts[split].source],
+            self._windows(split),
+            self.labels(split),
+            max_length=self.max_length,
+            **options,
+        )
+
+    def _mean_std(self) -> tuple[list[float], list[float]]:
+        config = self.config
+        for key, given in (("mean", config.mean), ("std", config.std)):
+            if given is not None and len(given) != self.channels:
+                raise ConfigError(f"dataset.{key} has {len(given)} numbers; the series have {self.channels} channels")
+        if config.mean is not None and config.std is not None:
+            return list(config.mean), list(config.std)
+        rows = self._train_rows()  # (R, C)
+        if np.isnan(rows).all(axis=0).any():
+            channel = int(np.isnan(rows).all(axis=0).argmax())
+            raise DataError(f"dataset={config.name}: channel {channel} has no value in train; leave it out")
+        mean, std = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
+        std = np.where(std > 1e-8, std, 1.0)  # a constant channel
+        return list(config.mean or mean.tolist()), list(config.std or std.tolist())
+
+    def _train_rows(self) -> np.ndarray:
+        """(R, C) float64: every row of train's items once, however its windows overlap."""
+        values = self._sources[self._parts["train"].source].recordings.values
+        taken: dict[int, np.ndarray] = {}
+        for recording, first, last in self._windows("train").tolist():
+            taken.setdefault(recording, np.zeros(len(values[recording]), dtype=bool))[first:last] = True
+        return np.concatenate([values[i][rows] for i, rows in taken.items()]).astype(np.float64)
+
+    def _normalised(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        if values[0].shape[1] != self.channels:
+            raise DataError(
+                f"dataset={self.name}: train has {self.channels} channel(s), another split {values[0].shape[1]}"
+            )
+        mean, std = np.array(self.mean), np.array(self.std)
+        return [((v - mean) / std).astype(np.float32) for v in values]

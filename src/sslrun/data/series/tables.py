@@ -1,0 +1,133 @@
+"""Recordings out of tables: .csv and .parquet with a column for each channel, and arrays in .npy files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from sslrun.config.checks import did_you_mean
+from sslrun.config.dataset.series import SeriesConfig
+from sslrun.config.errors import DataError
+from sslrun.data.series.source import Recordings
+
+MOST_MISSING = 20
+"""A recording that gaps would make so many times as long is refused."""
+TOLERANCE = 0.25
+"""Of a step; beyond it a row lies between two places of the grid."""
+
+
+def read_table(path: Path, config: SeriesConfig) -> Recordings:
+    """One recording out of a .csv or .parquet file.
+
+    Raises:
+        DataError: a file that cannot be read, a column that is not there or holds no numbers, times that do not rise.
+    """
+    try:
+        table = pa.csv.read_csv(path) if path.suffix.lower() == ".csv" else pa.parquet.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    for key, asked in (("time", [config.time]), ("label", [config.label]), ("columns", config.columns or [])):
+        for name in asked:
+            if name is not None and name not in table.column_names:
+                near = did_you_mean(name, table.column_names)
+                raise DataError(
+                    f"dataset.{key}={name}: no such column in {path.name}{near}; it has {', '.join(table.column_names)}"
+                )
+    channels = list(config.columns or _numeric(table, without=(config.time, config.label)))
+    if not channels:
+        raise DataError(f"{path}: no columns of numbers; it has {', '.join(table.column_names)}")
+    try:
+        values = np.stack([_numbers(table[name]) for name in channels], axis=1)  # (T, C)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise DataError(f"{path}: a column of {', '.join(channels)} holds no numbers: {error}") from error
+    label = None if config.label is None else np.array([str(v) for v in table[config.label].to_pylist()])
+    if config.time is not None:
+        places = on_grid(_times(table[config.time], path), step=config.step, where=f"{path.name}, {config.time}")
+        spread = np.full((places[-1] + 1, len(channels)), np.nan, dtype=np.float32)
+        spread[places] = values
+        values = spread
+        if label is not None:  # a missing row has the class of the last one before it
+            label = label[np.searchsorted(places, np.arange(places[-1] + 1), side="right") - 1]
+    return Recordings([values], [path.name], None if label is None else [label])
+
+
+def on_grid(times: np.ndarray, *, step: float | None, where: str) -> np.ndarray:
+    """(T,) int64 places of rows on an even grid from 0.
+
+    Args:
+        times: (T,) float64.
+        step: between two places; None takes the median difference.
+
+    Raises:
+        DataError: times that do not rise, that lie between the places, or so far apart that most would be missing.
+    """
+    if np.isnan(times).any():
+        raise DataError(f"{where}: row {int(np.isnan(times).argmax())} has no time")
+    gaps = np.diff(times)
+    if (gaps <= 0).any():
+        row = int((gaps <= 0).argmax()) + 1
+        raise DataError(f"{where}: row {row} is not later than the one before; sort the file and drop doubles")
+    step = step or float(np.median(gaps)) if len(gaps) else 1.0
+    places = (times - times[0]) / step
+    rounded = np.round(places).astype(np.int64)
+    uneven = (np.abs(places - rounded) > TOLERANCE) | np.append(False, np.diff(rounded) == 0)
+    if uneven.any():
+        raise DataError(
+            f"{where}: row {int(uneven.argmax())} lies between the steps of {step:g}; resample the file, or set "
+            "dataset.step, or leave dataset.time out"
+        )
+    if rounded[-1] + 1 > MOST_MISSING * len(times):
+        raise DataError(
+            f"{where}: gaps would make {len(times)} rows {rounded[-1] + 1}; cut the file into one for each recording"
+        )
+    return rounded
+
+
+def read_npy(path: Path) -> Recordings:
+    """One recording of a (T,) or (T, C) array, or a series each of an (N, T, C) array.
+
+    Classes lie beside it in NAME_labels.npy, (N,) or (T,), where there are any.
+
+    Raises:
+        DataError: an array that is none of these.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+        beside = path.with_name(f"{path.stem}_labels.npy")
+        labels = np.load(beside, allow_pickle=False) if beside.exists() else None
+        array = array.astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    if array.ndim not in (1, 2, 3) or not array.size:
+        raise DataError(f"{path}: an array of shape {array.shape}; expected (T, C) of one recording or (N, T, C)")
+    if labels is not None and labels.shape != array.shape[:1]:
+        raise DataError(f"{beside}: {labels.shape} labels for an array of {array.shape}")
+    if array.ndim == 3:
+        names = [f"{path.name}[{i}]" for i in range(len(array))]
+        return Recordings(list(array), names, None if labels is None else [str(v) for v in labels])
+    return Recordings([array.reshape(len(array), -1)], [path.name], None if labels is None else [labels.astype(str)])
+
+
+def _numeric(table: Any, *, without: tuple[str | None, ...]) -> list[str]:
+    kinds = {name: table.schema.field(name).type for name in table.column_names if name not in without}
+    return [n for n, k in kinds.items() if pa.types.is_integer(k) or pa.types.is_floating(k) or pa.types.is_null(k)]
+
+
+def _numbers(column: Any) -> np.ndarray:
+    return column.cast(pa.float32()).to_numpy(zero_copy_only=False)
+
+
+def _times(column: Any, path: Path) -> np.ndarray:
+    """(T,) float64, in seconds where they are dates."""
+    kind = column.type
+    try:
+        if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+            return np.asarray(column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(), dtype=np.float64) / 1e6
+        return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    except pa.ArrowException as error:
+        raise DataError(
+            f"{path}: its column of time is of type {kind}; expected dates such as 2016-07-01 00:00:00, or numbers"
+        ) from error

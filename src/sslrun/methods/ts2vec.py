@@ -1,0 +1,139 @@
+"""TS2Vec (Yue et al. 2022, arXiv:2106.10466): a timestamp has one vector, whatever stretch of the series is around it.
+
+Two overlapping crops of each series go through the encoder with some timestamps hidden; where they overlap, they must
+agree, against other times of the series and against other series, at every scale of time.
+
+Formula:
+    loss = mean over scales of  alpha l_inst + (1 - alpha) l_temp
+
+    l_temp = -log( exp(r_t . r'_t) / sum_{s in overlap} (exp(r_t . r'_s) + [s != t] exp(r_t . r_s)) )       eq. 1
+    l_inst = -log( exp(r_i . r'_i) / sum_{j in batch} (exp(r_i . r'_j) + [j != i] exp(r_i . r_j)) )         eq. 2
+
+    r, r': vectors of a timestamp in the two crops, max-pooled by 2 from each scale to the next (algorithm 1).
+
+When to choose it:
+    The first try on sensors, logs of machines and other series: it needs no augmentation that could change a class,
+    learns in minutes, and gives a vector for each timestamp as well as one for the series. An untrained encoder of its
+    kind is strong already: look at that row before believing in the training.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.backbones.ts2vec import is_inside
+from sslrun.config.errors import ConfigError
+from sslrun.config.method.ts2vec import TS2VecConfig
+from sslrun.core import dist
+from sslrun.core.batch import SeriesBatch
+from sslrun.losses.hierarchical import hierarchical_contrast
+from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.ema import frozen_copy
+from sslrun.nn.masking import own_rows
+
+
+class Crops(NamedTuple):
+    """Two crops that share `overlap` timestamps: the end of the first, the beginning of the second.
+
+    Attributes:
+        first, second: lengths of the crops.
+        starts: (B,) where each row's first crop begins.
+        lag: from the first crop's beginning to the second's.
+    """
+
+    first: int
+    second: int
+    overlap: int
+    starts: Tensor
+    lag: int
+
+
+class TS2Vec(Method):
+    """Section 3; what is evaluated is the average of the weights over all steps, as in the authors' code."""
+
+    batch_type = SeriesBatch
+    needs_tokens = True
+
+    def __init__(self, config: TS2VecConfig, encoder: Encoder) -> None:
+        super().__init__()
+        if getattr(encoder, "patch_size", None) != 1:
+            raise ConfigError(
+                f"method=ts2vec needs a vector for each timestamp; backbone={encoder.config.name} gives none; "
+                "choose backbone=ts2vec"
+            )
+        self.config = config
+        self.encoder = encoder
+        self.average = frozen_copy(encoder)
+        self.register_buffer("averaged", torch.ones((), dtype=torch.int64))
+        self.averaged: Tensor
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Of two random overlapping crops with their own hidden timestamps: sections 3.2 and 3.3."""
+        series = _as_long_on_all_ranks(batch["series"])  # (B, T, C)
+        crops = draw_crops(len(series), series.shape[1])
+        rows = []
+        for start, length in ((crops.starts, crops.first), (crops.starts + crops.lag, crops.second)):
+            crop = take_stretch(series, start.to(series.device), length)  # (B, L, C)
+            drawn = own_rows(torch.rand(len(series) * dist.world_size(), length), len(series))
+            is_masked = drawn < self.config.mask_share
+            rows.append(self.encoder.pooled_and_tokens(crop, is_masked=is_masked.to(series.device)))
+        (pooled, z1), (_, z2) = rows
+        z1, z2 = z1[:, -crops.overlap :], z2[:, : crops.overlap]  # (B, O, D)
+        shared = take_stretch(is_inside(series)[..., None], (crops.starts + crops.lag).to(z1.device), crops.overlap)
+        inside = shared[..., 0]  # (B, O)
+        loss = hierarchical_contrast(
+            z1,
+            z2,
+            alpha=self.config.alpha,
+            inside=inside,
+            all_z1=dist.gather(z1) if dist.world_size() > 1 else None,
+            all_z2=dist.gather(z2) if dist.world_size() > 1 else None,
+            all_inside=dist.gather(inside.float()).bool() if dist.world_size() > 1 else None,
+            offset=dist.rank() * len(z1),
+        )
+        return StepOutput(loss, embedding=pooled.detach())
+
+    @torch.no_grad()
+    def after_step(self, progress: float) -> None:
+        """Every step weighs as much as every other, and so do the first weights."""
+        self.averaged += 1
+        share = 1 / float(self.averaged)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), share)
+
+    def encoders(self) -> dict[str, Encoder]:
+        """The average."""
+        return {"encoder": self.average}
+
+
+def draw_crops(rows: int, length: int) -> Crops:
+    """Random crops [a1, b1) and [a2, b2) with a1 <= a2 < b1 <= b2, of one size for all rows, each row elsewhere.
+
+    Section 3.3. The overlap has two timestamps at least, as in the authors' code. Drawn alike on all ranks.
+    """
+    overlap = _integer(min(2, length), length + 1)
+    left = _integer(0, length - overlap + 1)
+    first = _integer(0, left + 1)
+    last = _integer(left + overlap, length + 1)
+    starts = torch.randint(0, length - (last - first) + 1, (rows * dist.world_size(),))
+    return Crops(left + overlap - first, last - left, overlap, own_rows(starts, rows), left - first)
+
+
+def take_stretch(series: Tensor, starts: Tensor, length: int) -> Tensor:
+    """(B, T, C) -> (B, length, C), each row from its own start (B,)."""
+    places = starts[:, None] + torch.arange(length, device=series.device)  # (B, length)
+    return series.gather(1, places[..., None].expand(-1, -1, series.shape[2]))
+
+
+def _integer(low: int, high: int) -> int:
+    return int(torch.randint(low, high, ()))
+
+
+def _as_long_on_all_ranks(series: Tensor) -> Tensor:
+    """Padded to the longest of any rank, so that all draw the same crops."""
+    if dist.world_size() == 1:
+        return series
+    longest = int(dist.gather(torch.tensor([series.shape[1]], device=series.device)).max())
+    return torch.nn.functional.pad(series, (0, 0, 0, longest - series.shape[1]), value=torch.nan)
