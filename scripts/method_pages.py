@@ -159,6 +159,9 @@ def reads(entry: Entry) -> str:
 
 def backbones(entry: Entry) -> str:
     """What it takes."""
+    if entry.modality == "text":
+        kinds = {True: "GPT-2, Llama (causal ones)", False: "BERT (it reads both ways)", None: "any of text"}
+        return kinds[entry.load().needs_causal]
     return "ViTs (it needs patch tokens)" if entry.load().needs_tokens else "CNNs and ViTs"
 
 
