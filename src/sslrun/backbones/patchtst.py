@@ -96,6 +96,11 @@ class PatchTSTEncoder(Encoder):
         std = torch.where(count > 1, (variance + SMALLEST_STD).sqrt(), 1.0)
         return Patches(torch.where(is_known, (cut - mean) / std, 0.0), is_known, mean, std)
 
+    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C) mean and (B, C) standard deviation that are taken out of each channel of (B, T, C)."""
+        patches = self.patches(x)
+        return patches.mean[..., 0, 0], patches.std[..., 0, 0]
+
     def encode(self, patches: Patches, is_masked: Tensor | None = None) -> Tensor:
         """(B, C, N, W): hidden patches are all zero, as in section 3.2; patches without any value are not attended."""
         values = patches.values if is_masked is None else patches.values.masked_fill(is_masked[..., None], 0.0)

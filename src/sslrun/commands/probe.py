@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from sslrun.backbones.base import Encoder
 from sslrun.commands.encoders import Subject, find_subject
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.backbone import TimmConfig
@@ -20,7 +21,9 @@ from sslrun.core.atomic import replacing, write_json
 from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
+from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import Features, extract
+from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_vector
 from sslrun.evaluation.plane import plane
 from sslrun.evaluation.raw import Fitted, raw_baseline
 from sslrun.evaluation.table import ProbeResult, probe_rows
@@ -45,8 +48,10 @@ def run(config: ProbeConfig) -> float | None:
     pl.seed_everything(config.seed, verbose=False)
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     data = build_data(subject.dataset)
-    if data.classes is None:
-        raise DataError(f"dataset={data.name} has no labels; probe needs a labelled dataset: dataset=…")
+    horizons = data.horizons if isinstance(data, SeriesData) else ()
+    if data.classes is None and not horizons:
+        remedy = ", or dataset.window and dataset.horizons to forecast" if isinstance(data, SeriesData) else ""
+        raise DataError(f"dataset={data.name} has no labels; probe needs a labelled dataset: dataset=…{remedy}")
     device = accelerator_name(config.accelerator)
     precision = resolve_precision(config.precision, accelerator=device)
     resolved = {**data.describe(), "encoder": config.encoder, "device": f"{device}, {precision.value}"}
@@ -57,6 +62,12 @@ def run(config: ProbeConfig) -> float | None:
         session.start(resolved=resolved, data=data)
         rows, chosen, notes = [], {}, []
         for name, encoder in encoders(config, subject, data):
+            if horizons and isinstance(encoder, Encoder):
+                assert isinstance(data, SeriesData)
+                represent = last_vector(encoder.to(device), device=device)
+                rows += forecast_rows(data, horizons, encoder=name, represent=represent, seed=config.seed)
+            if data.classes is None:
+                continue
             if isinstance(encoder, Fitted):
                 result, splits = probe_fitted(encoder, name, data, config), None
             else:
@@ -67,8 +78,11 @@ def run(config: ProbeConfig) -> float | None:
             notes += [note for note in result.notes if note not in notes]
             if len(chosen) == 1 and splits is not None:
                 write_pictures(session.path, splits["test"], result, data.classes, seed=config.seed)
+        if horizons:
+            assert isinstance(data, SeriesData)
+            rows += lag_rows(data, horizons, seed=config.seed)
         session.finish(rows, data=data, chosen=chosen, warnings=notes)
-    table = results_table([row for row in session.rows if row["metric"] == "top1"])
+    table = results_table([row for row in session.rows if row["metric"] in ("top1", "mse", "mae")])
     report = write_report(session.path)
     sys.stdout.write(f"\n{table}\n\nreport   {report}\n")
     return session.value

@@ -3,9 +3,9 @@
 from sslrun.report.contents import Contents, Row
 from sslrun.report.tables import budget_text, interval, is_share, number
 
-RAW = {"pixels": "the raw pixels", "tfidf": "TF-IDF with logistic regression"}
+RAW = {"pixels": "the raw pixels", "tfidf": "TF-IDF with logistic regression", "lags": "the raw values"}
 """What baselines that learn nothing are called in a sentence."""
-BASELINES = ("random", *RAW)
+BASELINES = ("random", "last value", *RAW)
 PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online")
 NAMES = {
     "finetune": "Fine-tuning",
@@ -13,6 +13,7 @@ NAMES = {
     "few_labels": "Few-label probe",
     "online": "Online probe",
     "held_out": "Held-out loss",
+    "forecast": "Forecast",
 }
 
 

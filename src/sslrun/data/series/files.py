@@ -15,11 +15,7 @@ NAMES = {"train": ("train",), "validation": ("val", "valid", "validation"), "tes
 
 
 class SeriesFiles(SeriesData):
-    """Splits as the files have them; of long recordings, which windows are cut out of, by time.
-
-    Attributes:
-        horizons: rows ahead that are forecast.
-    """
+    """Splits as the files have them; of long recordings, which windows are cut out of, by time."""
 
     def __init__(self, config: SeriesConfig) -> None:
         super().__init__(config, read_sources(config))

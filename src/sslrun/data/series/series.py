@@ -27,7 +27,12 @@ class SeriesData(Data):
 
     Raises:
         DataError: too few to cut, a label that train does not have, channels that do not fit.
+
+    Attributes:
+        horizons: rows ahead that a probe forecasts.
     """
+
+    horizons: tuple[int, ...] = ()
 
     gives: ClassVar[tuple[type, ...]] = (SeriesBatch, ViewsBatch)  # type: ignore[misc]
     single, raw = SeriesBatch, "lags"

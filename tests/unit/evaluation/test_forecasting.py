@@ -1,0 +1,74 @@
+"""Forecasts: which places count, what each may see, and errors that are known beforehand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sslrun.config.dataset.series import SeriesConfig
+from sslrun.config.errors import DataError
+from sslrun.data.series.files import SeriesFiles
+from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_value, moments
+
+
+def counting(folder: Path, values: np.ndarray) -> SeriesFiles:
+    """One recording of 100 rows, not normalised; windows of 10, train to 60, validation to 80."""
+    np.save(folder / "x.npy", values)
+    channels = values.shape[1]
+    return SeriesFiles(
+        SeriesConfig(
+            name="x",
+            path=str(folder / "x.npy"),
+            window=10,
+            stride=10,
+            borders=[60, 80, 100],
+            horizons=[3, 5],
+            mean=[0.0] * channels,
+            std=[1.0] * channels,
+        )
+    )
+
+
+def test_every_place_counts_and_futures_stay_in_their_split(tmp_path: Path) -> None:
+    data = counting(tmp_path, np.arange(100.0)[:, None])
+    train, test = moments(data, "train", horizon=3), moments(data, "test", horizon=3)
+    assert train.context[0, :, 0].tolist() == list(range(10)) and train.future[0, :, 0].tolist() == [10, 11, 12]
+    assert train.future[-1, :, 0].tolist() == [57, 58, 59]
+    assert test.context[0, :, 0].tolist() == list(range(70, 80)) and test.future[0, :, 0].tolist() == [80, 81, 82]
+    assert test.future[-1, :, 0].tolist() == [97, 98, 99] and len(test.future) == 18
+
+
+def test_a_sine_is_told_by_its_lags_and_not_by_its_last_value(tmp_path: Path) -> None:
+    data = counting(tmp_path, np.sin(np.arange(100) / 3.0)[:, None])
+    values = {(r.encoder, r.condition, r.metric): r.value for r in lag_rows(data, (3, 5), seed=0)}
+    assert values["lags", "horizon=5", "mse"] < 0.01
+    sine, hours = np.sin(np.arange(100) / 3.0), np.arange(80, 98)
+    by_hand = np.mean([np.square(sine[t : t + 3] - sine[t - 1]).mean() for t in hours])
+    assert values["last value", "horizon=3", "mse"] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_level_and_scale_are_put_back(tmp_path: Path) -> None:
+    """An encoder that takes the level out of a ramp forecasts it well all the same."""
+    data = counting(tmp_path, np.arange(100.0)[:, None])
+
+    def represent(context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        level = context.mean(dim=1)  # (N, 1)
+        return context[:, -1] - level, level, torch.ones_like(level)
+
+    rows = forecast_rows(data, (3, 5), encoder="e", represent=represent, seed=0)
+    assert {(r.condition, r.metric, r.n) for r in rows} == {
+        (f"horizon={h}", m, n) for h, n in ((3, 18), (5, 16)) for m in ("mse", "mae")
+    }
+    assert all(r.value < 1e-6 for r in rows)
+
+
+def test_missing_values_are_passed_over() -> None:
+    context = torch.tensor([[1.0, 2.0, torch.nan], [torch.nan] * 3, [5.0, torch.nan, 7.0]])[..., None]
+    assert last_value(context)[:, 0].tolist() == [2, 0, 7]
+
+
+def test_a_horizon_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
+    data = counting(tmp_path, np.arange(100.0)[:, None])
+    with pytest.raises(DataError, match=r"dataset.horizons=30: validation of x has no window of 10 rows"):
+        lag_rows(data, (30,), seed=0)
