@@ -95,17 +95,18 @@ def run(config: FinetuneConfig) -> float | None:
     with session:
         watch = Validation(data, budget.split, budget.validation, plan, patience_epochs=config.patience_epochs)
         callbacks: list[pl.Callback] = [watch] if budget.validation else []
-        if not train(
+        trained = train(
             session, config, method, data, dataset, plan, resolved=resolved, inputs=encoder.inputs, callbacks=callbacks
-        ):
+        )
+        if not isinstance(trained, Classifier):
             return None
         if budget.validation:
-            load_best(method, session.path / "checkpoints" / BEST)
-        rows = evaluate(method, data, plan, session.path, encoder=subject.ref.name, config=config)
-        method.encoder.save(session.path / "encoder")
+            load_best(trained, session.path / "checkpoints" / BEST)
+        rows = evaluate(trained, data, plan, session.path, encoder=subject.ref.name, config=config)
+        trained.encoder.save(session.path / "encoder")
         data.save_inputs(session.path / "encoder")
         with replacing(session.path / "classifier.safetensors") as temporary:
-            save_file({k: v.detach().cpu().contiguous() for k, v in method.head.state_dict().items()}, temporary)
+            save_file({k: v.detach().cpu().contiguous() for k, v in trained.head.state_dict().items()}, temporary)
         session.finish(rows, data=data)
     report = write_report(session.path)
     sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")

@@ -54,16 +54,17 @@ def run(config: PretrainConfig) -> float | None:
         validation = data.held_out(config.augmentation, batch_type=batch_type)
         held_out = [HeldOut(config.monitor, data, validation, plan, seed=config.seed)] if validation else []
         watch: list[pl.Callback] = [health, *held_out]
-        if not train(session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=watch):
+        trained = train(session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=watch)
+        if trained is None:
             return None
-        for name, encoder in method.encoders().items():
+        for name, encoder in trained.encoders().items():
             folder = session.path / "encoder" / ("" if name == "encoder" else name)
             encoder.save(folder)
             data.save_inputs(folder)
         if health.stopped is not None:
             print(health.stopped)
-        rows = health.rows(method, encoder=session.name)
-        rows += [row for monitor in held_out for row in monitor.rows(method, encoder=session.name)]
+        rows = health.rows(trained, encoder=session.name)
+        rows += [row for monitor in held_out for row in monitor.rows(trained, encoder=session.name)]
         session.finish(rows, data=data, warnings=health.warnings, stopped_early=health.stopped)
     report = write_report(session.path)
     _closing_lines(session.path, report, rows)

@@ -27,7 +27,7 @@ def train(
     resolved: dict[str, str],
     inputs: dict[str, Any],
     callbacks: list[pl.Callback],
-) -> bool:
+) -> Method | None:
     """Note and print what was resolved, then train from the folder's last checkpoint where there is one.
 
     Args:
@@ -35,7 +35,7 @@ def train(
         inputs: of the encoder, for run.json.
 
     Returns:
-        Whether this process goes on to measure and write; further ranks and pruned runs are done.
+        The trained method, to measure and write; None where this process is done: on further ranks, in pruned runs.
     """
     before = session.world
     session.start(resolved=resolved, data=data, world=plan.world, inputs=inputs)
@@ -53,7 +53,7 @@ def train(
     )
     reporting, ending = pruning(config.run.trial, is_rank_zero=global_rank() == 0)
     try:
-        trainer = fit(
+        return fit(
             method,
             data,
             dataset,
@@ -67,5 +67,4 @@ def train(
         )
     except Pruned as pruned:
         session.prune(str(pruned))
-        return False
-    return trainer.is_global_zero
+        return None

@@ -73,8 +73,9 @@ class Health(pl.Callback):
             return
         self._checked = step
         rose = False
-        if trainer.is_global_zero:
-            numbers = self.measure(pl_module.method)
+        method = pl_module.whole()
+        if trainer.is_global_zero and method is not None:
+            numbers = self.measure(method)
             log_now(trainer, numbers)
             self._show(trainer, numbers)
             watched = numbers["probe/linear" if self._is_labelled else "health/rankme"]

@@ -43,7 +43,10 @@ class HeldOut(pl.Callback):
         if not due or step == self._checked:
             return
         self._checked = step
-        if trainer.is_global_zero and (told := self._losses(pl_module.method, self.positions)) is not None:
+        method = pl_module.whole()
+        if not trainer.is_global_zero or method is None:
+            return
+        if (told := self._losses(method, self.positions)) is not None:
             numbers = held_out_numbers(*told, characters=None)
             log_now(trainer, {f"held_out/{name}": value for name, value in numbers.items()})
             for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -49,16 +49,17 @@ class Validation(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Check, keep the best, stop where patience is over."""
-        assert isinstance(pl_module, Training) and isinstance(pl_module.method, Classifier)
+        assert isinstance(pl_module, Training)
         step = trainer.global_step
         due = step and (step % self.every_steps == 0 or step == self.plan.total_steps)
         if not due or step == self._checked:
             return
         self._checked = step
         improved = False
-        if trainer.is_global_zero:
+        method = pl_module.whole()
+        if trainer.is_global_zero and isinstance(method, Classifier):
             scores, features = predict(
-                pl_module.method, self.data, self.data.evaluation(self.split), self.plan, positions=self.positions
+                method, self.data, self.data.evaluation(self.split), self.plan, positions=self.positions
             )
             assert features.labels is not None
             top1 = float((scores.argmax(dim=1) == features.labels).double().mean())

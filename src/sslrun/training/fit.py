@@ -22,6 +22,7 @@ from sslrun.training.plan import Plan
 from sslrun.training.precision import LIGHTNING_NAMES
 from sslrun.training.progress import Progress
 from sslrun.training.ranks import Ranks
+from sslrun.training.sharded import Sharded
 
 
 def fit(
@@ -36,14 +37,14 @@ def fit(
     loggers: list[Logger],
     callbacks: list[pl.Callback],
     resume: Checkpoint | None = None,
-) -> pl.Trainer:
+) -> Method | None:
     """Train `method` on `dataset`, from the checkpoint `resume` where there is one.
 
     Args:
         checkpoints: folder that new ones go to.
 
     Returns:
-        The trainer, at the end of the run.
+        The trained method on rank 0, None on others.
 
     Raises:
         Interrupted: a signal or the time limit asked to stop; the checkpoint is written.
@@ -100,7 +101,7 @@ def fit(
             if isinstance(logger, MetricsFile):
                 logger.rewind(resume.step if resume else -1)
     trainer.fit(module, train_dataloaders=loader, ckpt_path=None if resume is None else resume.path, weights_only=True)
-    return trainer
+    return module.trained if trainer.is_global_zero else None
 
 
 def _strategy(name: str, *, world: int) -> str | Strategy:
@@ -109,6 +110,8 @@ def _strategy(name: str, *, world: int) -> str | Strategy:
     """
     if name == "ddp" or (name == "auto" and world > 1):
         return DDPStrategy(broadcast_buffers=False)
+    if name == "fsdp":
+        return Sharded(world=world)
     return name
 
 

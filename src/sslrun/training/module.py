@@ -1,6 +1,8 @@
 """The one LightningModule: runs any method, and fine-tuning, which is a method with a classifier."""
 
+import copy
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,6 +22,19 @@ from sslrun.training.optimizers import (
     set_weight_decay,
 )
 from sslrun.training.plan import Plan
+from sslrun.training.sharded import shard
+
+
+@dataclass
+class Beside:
+    """Methods that are no part of the module's state.
+
+    Attributes:
+        copy: with whole parameters, where those of the method are cut over ranks.
+    """
+
+    copy: Method | None = None
+    trained: Method | None = None
 
 
 class Training(pl.LightningModule):
@@ -37,6 +52,38 @@ class Training(pl.LightningModule):
         self.method = method
         self.prepare = prepare
         self.plan = plan
+
+        self._beside = Beside()
+
+    def configure_model(self) -> None:
+        """Lightning's place for cutting parameters over ranks; nothing to do for whole ones."""
+        if self.device_mesh is not None and self._beside.copy is None:
+            self._beside.copy = copy.deepcopy(self.method)
+            shard(self.method, self.device_mesh["data_parallel"])
+
+    def whole(self) -> Method | None:
+        """The method with all of its parameters, for measuring; all ranks call it.
+
+        Returns:
+            The method itself; where parameters are cut over ranks, a copy on rank 0 and None elsewhere.
+        """
+        if self._beside.copy is None:
+            return self.method
+        state = self.trainer.strategy.lightning_module_state_dict()
+        if not self.trainer.is_global_zero:
+            return None
+        whole = {k.removeprefix("method."): v for k, v in state.items() if k.startswith("method.")}
+        self._beside.copy.load_state_dict(whole)
+        return self._beside.copy.to(self.device)
+
+    def on_train_end(self) -> None:
+        """Parameters are together for the last time here, while all ranks are."""
+        self._beside.trained = self.whole()
+
+    @property
+    def trained(self) -> Method | None:
+        """After the run, the method with all of its parameters; None on ranks that have none."""
+        return self._beside.trained
 
     @property
     def progress(self) -> float:

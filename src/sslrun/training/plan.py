@@ -88,8 +88,6 @@ def make_plan(
         )
     if trainer.sync_batchnorm and accelerator == "cpu":
         raise ConfigError("trainer.sync_batchnorm=true needs GPUs: SyncBatchNorm does not exist on the CPU")
-    if trainer.strategy == "fsdp" and accelerator == "cpu":
-        raise ConfigError("trainer.strategy=fsdp needs GPUs; on the CPU choose trainer.strategy=ddp")
     steps_per_epoch = items // loader.batch_size
     if total_steps is None:
         assert trainer.steps is not None or trainer.epochs is not None
