@@ -90,6 +90,14 @@ def write_texts(path: Path, *, count: int = 240) -> Path:
     return path
 
 
+def write_hours(path: Path, *, rows: int = 600) -> Path:
+    """A table of two daily waves with a column of time, the same wherever it is written."""
+    start, hours = np.datetime64("2020-01-01T00"), np.arange(rows)
+    lines = [f"{str(start + h).replace('T', ' ')}:00:00,{np.sin(h / 4):.4f},{np.cos(h / 4):.4f}" for h in hours]
+    path.write_text("date,load,cold\n" + "\n".join(lines) + "\n")
+    return path
+
+
 def needs_tokens(name: str) -> bool:
     """Whether a method refuses CNNs."""
     return bool(find("method", name).load().needs_tokens)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from small import BACKBONES, backbones_of, modality, shrink, write_texts
+from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
@@ -60,7 +60,10 @@ def small_data(experiment: str, folder: Path) -> list[str]:
     if modality(config.method.kind) == "text":
         return ["dataset=text", f"dataset.path={write_texts(folder / 'texts.jsonl')}", "dataset.label=label"]
     if modality(config.method.kind) == "series":
-        return ["dataset=waves"]
+        if getattr(config.dataset, "window", None) is None:
+            return ["dataset=waves"]
+        path = write_hours(folder / "hours.csv")
+        return [f"dataset.path={path}", "dataset.window=48", "dataset.stride=8", "dataset.borders=[400,500,600]"]
     return ["dataset=digits"]
 
 

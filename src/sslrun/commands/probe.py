@@ -26,6 +26,7 @@ from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_vector
 from sslrun.evaluation.plane import plane
 from sslrun.evaluation.raw import Fitted, raw_baseline
+from sslrun.evaluation.svm import svm_row
 from sslrun.evaluation.table import ProbeResult, probe_rows
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
@@ -74,6 +75,8 @@ def run(config: ProbeConfig) -> float | None:
                 splits = features(encoder, data, config.loader, device=device, precision=precision)
                 result = measure(splits, name, data, config)
             rows += result.rows
+            if splits is not None and isinstance(data, SeriesData):
+                rows.append(svm_row(*splits.values(), encoder=name, dataset=data.name, seed=config.seed))
             chosen[name] = result.chosen
             notes += [note for note in result.notes if note not in notes]
             if len(chosen) == 1 and splits is not None:

@@ -41,23 +41,32 @@ def held_out_losses(
     return torch.cat(sums), torch.cat(counts)
 
 
-def held_out_numbers(sums: Tensor, counts: Tensor, *, characters: int | None) -> dict[str, float]:
-    """`loss` in nats a target, `perplexity`, and `bits_per_character` where the sum is the text's own likelihood."""
+def held_out_numbers(
+    sums: Tensor, counts: Tensor, *, characters: int | None, is_likelihood: bool = True
+) -> dict[str, float]:
+    """`loss` a target; of likelihoods, in nats, `perplexity`, and `bits_per_character` where their sum is a text's."""
     loss = float(sums.sum() / counts.sum())
-    numbers = {"loss": loss, "perplexity": _exp(loss)}
+    numbers = {"loss": loss} | ({"perplexity": _exp(loss)} if is_likelihood else {})
     if characters:
         numbers["bits_per_character"] = float(sums.sum()) / math.log(2) / characters
     return numbers
 
 
 def held_out_rows(
-    sums: Tensor, counts: Tensor, *, characters: int | None, encoder: str, dataset: str, seed: int
+    sums: Tensor,
+    counts: Tensor,
+    *,
+    characters: int | None,
+    encoder: str,
+    dataset: str,
+    seed: int,
+    is_likelihood: bool = True,
 ) -> list[Row]:
     """Rows `held_out` on validation; intervals are percentile bootstraps over items, n is the number of targets."""
     each = torch.ones(len(sums), dtype=torch.int64)
     drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=seed)))  # (R, N)
     low, high = percentile_interval((drawn @ sums) / (drawn @ counts))
-    numbers = held_out_numbers(sums, counts, characters=characters)
+    numbers = held_out_numbers(sums, counts, characters=characters, is_likelihood=is_likelihood)
     row = functools.partial(
         Row,
         encoder=encoder,

@@ -43,6 +43,8 @@ class Method(nn.Module):
     """Whether the backbone must give patch tokens (Encoder.has_tokens)."""
     needs_causal: bool | None = None
     """Whether each token may see the ones before it alone, must see all, or either."""
+    is_likelihood: bool = False
+    """Whether `row_losses` are negative log-likelihoods, of which a perplexity can be told."""
     encoder: Encoder
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:

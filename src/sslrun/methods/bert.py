@@ -32,6 +32,7 @@ class BERT(Method):
     batch_type = TokensBatch
     needs_tokens = True
     needs_causal = False
+    is_likelihood = True
 
     def __init__(self, config: BERTConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -31,6 +31,7 @@ class GPT(Method):
     batch_type = BlocksBatch
     needs_tokens = True
     needs_causal = True
+    is_likelihood = True
 
     def __init__(self, config: GPTConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -182,7 +182,7 @@ class Health(pl.Callback):
         return extract(
             encoder,
             loader,
-            lambda batch: first_view(prepare(batch)),
+            lambda batch: first_view(prepare(batch), reads=encoder.reads),
             device=device,
             autocast=autocast_dtype(self.plan.precision),
         )
@@ -223,6 +223,6 @@ class Health(pl.Callback):
                 callback.show(**shown)
 
 
-def first_view(batch: dict[str, Any]) -> dict[str, Any]:
-    """A batch of views as a batch of images, the first view each; other batches as they are."""
-    return {**batch, "image": batch["views"][0]} if "views" in batch else batch
+def first_view(batch: dict[str, Any], *, reads: str) -> dict[str, Any]:
+    """A batch of views as a batch of what the encoder reads, the first view each; other batches as they are."""
+    return {**batch, reads: batch["views"][0]} if "views" in batch else batch

@@ -47,7 +47,7 @@ class HeldOut(pl.Callback):
         if not trainer.is_global_zero or method is None:
             return
         if (told := self._losses(method, self.positions)) is not None:
-            numbers = held_out_numbers(*told, characters=None)
+            numbers = held_out_numbers(*told, characters=None, is_likelihood=method.is_likelihood)
             log_now(trainer, {f"held_out/{name}": value for name, value in numbers.items()})
             for callback in trainer.callbacks:  # type: ignore[attr-defined]
                 if isinstance(callback, Progress):
@@ -59,7 +59,12 @@ class HeldOut(pl.Callback):
         if told is None:
             return []
         return held_out_rows(
-            *told, characters=self.items.characters, encoder=encoder, dataset=self.data.name, seed=self.seed
+            *told,
+            characters=self.items.characters,
+            is_likelihood=method.is_likelihood,
+            encoder=encoder,
+            dataset=self.data.name,
+            seed=self.seed,
         )
 
     def _losses(self, method: Method, positions: list[int] | None) -> tuple[Tensor, Tensor] | None:

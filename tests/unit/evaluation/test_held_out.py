@@ -22,6 +22,7 @@ def test_loss_perplexity_and_bits_by_hand() -> None:
         "bits_per_character": pytest.approx(12 / math.log(2) / 24),
     }
     assert "bits_per_character" not in held_out_numbers(SUMS, COUNTS, characters=None)
+    assert held_out_numbers(SUMS, COUNTS, characters=None, is_likelihood=False).keys() == {"loss"}
 
 
 def test_rows_count_targets_and_hold_the_value() -> None:

@@ -13,7 +13,7 @@ def test_it_is_the_baseline_that_series_name() -> None:
     baseline = raw_baseline(data.raw)
     assert isinstance(baseline, Fitted)
     result = baseline.probe(data, encoder="lags", seed=0, budgets=[1], draws=2)
-    assert {r.evaluation for r in result.rows} == {"knn1", "knn20", "linear", "few_labels", "nn1"}
+    assert {r.evaluation for r in result.rows} == {"knn1", "knn20", "linear", "few_labels", "svm", "nn1"}
     assert all(r.encoder == "lags" and r.n == 20 for r in result.rows)
 
 

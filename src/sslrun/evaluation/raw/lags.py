@@ -13,6 +13,7 @@ from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.few_labels import Budget
 from sslrun.evaluation.intervals import bootstrap_interval
+from sslrun.evaluation.svm import svm_row
 from sslrun.evaluation.table import ProbeResult, probe_rows
 
 MAX_FEATURES = 4096
@@ -29,7 +30,7 @@ class Lags:
     """
 
     def probe(self, data: Data, *, encoder: str, seed: int, budgets: Sequence[Budget], draws: int) -> ProbeResult:
-        """All rows of `probe_rows`, and the neighbour's."""
+        """All rows of `probe_rows`, the kernel machine's and the neighbour's."""
         assert isinstance(data, SeriesData) and data.classes is not None
         train, validation, test = (values_of(data, split) for split in ("train", "validation", "test"))
         result = probe_rows(
@@ -43,6 +44,7 @@ class Lags:
             budgets=budgets,
             draws=draws,
         )
+        result.rows.append(svm_row(train, validation, test, encoder=encoder, dataset=data.name, seed=seed))
         result.rows.append(_neighbour_row(train, test, encoder=encoder, dataset=data.name, seed=seed))
         return result
 
