@@ -162,6 +162,8 @@ def backbones(entry: Entry) -> str:
     if entry.modality == "text":
         kinds = {True: "GPT-2, Llama (causal ones)", False: "BERT (it reads both ways)", None: "any of text"}
         return kinds[entry.load().needs_causal]
+    if entry.modality == "series":
+        return f"`backbone={entry.kind}`"
     return "ViTs (it needs patch tokens)" if entry.load().needs_tokens else "CNNs and ViTs"
 
 
