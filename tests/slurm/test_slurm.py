@@ -100,7 +100,7 @@ def test_two_nodes_train_like_two_processes(tmp_path: Path) -> None:
 def test_the_time_limit_puts_a_run_into_the_queue_again(tmp_path: Path) -> None:
     folder, whole = tmp_path / "limited", tmp_path / "whole"
     command = [*COMMON, "trainer.steps=2000"]
-    limit = ["hydra/launcher=slurm", "hydra.launcher.time=2", "hydra.launcher.signal_seconds=60"]
+    limit = ["hydra/launcher=slurm", "hydra.launcher.time=2", "hydra.launcher.signal_seconds=30"]
     launcher = start(*command, *limit, "hydra.launcher.poll_seconds=0.5", f"run.dir={folder}")
     assert "finished" in finish(launcher, seconds=1800)
     finish(start(*command, f"run.dir={whole}"), seconds=900)

@@ -1,18 +1,59 @@
 """`trainer.strategy=fsdp`: weights, gradients and optimizer state are cut over all ranks (FSDP2, arXiv:2304.11277)."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import torch
 from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
+from torch.optim import Optimizer
+
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 class Sharded(ModelParallelStrategy):
-    """FSDP2 over all ranks; a checkpoint is one file, the same as of any other strategy, written by rank 0."""
+    """FSDP2 over all ranks; a checkpoint is one file, the same as of any other strategy, written by rank 0.
+
+    Lightning numbers the optimizer's parameters as the module lists them. Here they are numbered as the optimizer does,
+    whose groups part weights from biases: so a run may change between this strategy and another.
+    """
 
     def __init__(self, *, world: int) -> None:
         super().__init__(data_parallel_size=world, tensor_parallel_size=1, save_distributed_checkpoint=False)
+
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        """As `optimizer.state_dict()` of whole parameters, on rank 0; all ranks call it."""
+        assert self.model is not None
+        named: dict[str, Any] = get_optimizer_state_dict(
+            self.model, getattr(optimizer, "_optimizer", optimizer), options=WHOLE
+        )
+        if self.global_rank > 0:
+            return {}
+        names = [name for group in named["param_groups"] for name in group["params"]]
+        number = {name: i for i, name in enumerate(names)}
+        groups = [{**group, "params": [number[name] for name in group["params"]]} for group in named["param_groups"]]
+        return {"state": {number[name]: state for name, state in named["state"].items()}, "param_groups": groups}
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read the file on every rank and keep this rank's part."""
+        assert self.model is not None
+        checkpoint = torch.load(checkpoint_path, mmap=True, map_location="cpu", weights_only=weights_only)
+        set_model_state_dict(self.model, checkpoint["state_dict"], options=WHOLE)
+        name_of = {parameter: name for name, parameter in self.model.named_parameters()}
+        for optimizer, numbered in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
+            names = [name_of[parameter] for group in optimizer.param_groups for parameter in group["params"]]
+            groups = [{**group, "params": [names[i] for i in group["params"]]} for group in numbered["param_groups"]]
+            named: Any = {"state": {names[i]: state for i, state in numbered["state"].items()}, "param_groups": groups}
+            set_optimizer_state_dict(self.model, optimizer, named, options=WHOLE)
+        return checkpoint
 
 
 def shard(method: nn.Module, mesh: DeviceMesh) -> None:
@@ -35,4 +76,3 @@ def transformer_blocks(method: nn.Module) -> Iterator[nn.Module]:
 
 def _attends(block: nn.Module) -> bool:
     return any("attention" in type(module).__name__.lower() for module in block.modules())
-
