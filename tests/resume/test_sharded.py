@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sessions import assert_equal_runs, finish, start, wait_until
 
 COMMAND = [
@@ -12,6 +14,7 @@ COMMAND = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_begun_under_ddp_goes_on_under_fsdp(tmp_path: Path) -> None:
     whole, folder = tmp_path / "whole", tmp_path / "changed"
     finish(start(*COMMAND, "trainer.strategy=fsdp", f"run.dir={whole}"))
