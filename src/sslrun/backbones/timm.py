@@ -51,7 +51,7 @@ class TimmEncoder(Encoder):
             arguments["fc_norm"] = False  # the norm stands before the pooling, where masked methods read tokens
         described = timm.get_pretrained_cfg(config.name.split(".")[0])
         if described is not None and described.fixed_input_size:  # ViTs and their kin have a grid of positions
-            arguments.setdefault("img_size", int(inputs["image_size"]))
+            arguments.setdefault("img_size", inputs["image_size"])
         if config.patch_size is not None:
             arguments["patch_size"] = config.patch_size
         if config.drop_path:
@@ -98,7 +98,7 @@ class TimmEncoder(Encoder):
 
     def library_config(self) -> dict[str, Any]:
         """By this, `timm.create_model("local-dir:FOLDER")` finds the architecture and the weights."""
-        size = int(self.inputs["image_size"])
+        height, width = sides_of(self.inputs)
         return {
             "library": "timm",
             "architecture": self.config.name.split(".")[0],
@@ -106,7 +106,7 @@ class TimmEncoder(Encoder):
             "num_features": self.num_features,
             "model_args": {"in_chans": int(self.inputs["channels"]), **self.arguments},
             "pretrained_cfg": {
-                "input_size": [int(self.inputs["channels"]), size, size],
+                "input_size": [int(self.inputs["channels"]), height, width],
                 "mean": self.inputs.get("mean"),
                 "std": self.inputs.get("std"),
                 "num_classes": 0,
@@ -125,3 +125,10 @@ class TimmEncoder(Encoder):
         last = [p for n, p in names if n.startswith(("norm.", "fc_norm.", "attn_pool."))]
         first = [p for n, p in names if not n.startswith(("norm.", "fc_norm.", "attn_pool."))]
         return [first, *inside, last] if last else [first, *inside]
+
+
+def sides_of(inputs: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of the images that an encoder is built for; `image_size` is one number where they are equal."""
+    size = inputs["image_size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)

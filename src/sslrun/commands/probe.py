@@ -24,6 +24,7 @@ from sslrun.data.loader import evaluation_loader
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_vector
+from sslrun.evaluation.groups import group_rows
 from sslrun.evaluation.plane import plane
 from sslrun.evaluation.raw import Fitted, raw_baseline
 from sslrun.evaluation.svm import svm_row
@@ -75,6 +76,8 @@ def run(config: ProbeConfig) -> float | None:
                 splits = features(encoder, data, config.loader, device=device, precision=precision)
                 result = measure(splits, name, data, config)
             rows += result.rows
+            if splits is not None:
+                rows += group_rows(splits, data, encoder=name, seed=config.seed)
             if splits is not None and isinstance(data, SeriesData):
                 rows.append(svm_row(*splits.values(), encoder=name, dataset=data.name, seed=config.seed))
             chosen[name] = result.chosen
@@ -85,7 +88,8 @@ def run(config: ProbeConfig) -> float | None:
             assert isinstance(data, SeriesData)
             rows += lag_rows(data, horizons, seed=config.seed)
         session.finish(rows, data=data, chosen=chosen, warnings=notes)
-    table = results_table([row for row in session.rows if row["metric"] in ("top1", "mse", "mae")])
+    shown = [row for row in session.rows if not row["condition"].startswith("group=")]
+    table = results_table([row for row in shown if row["metric"] in ("top1", "mse", "mae")])
     report = write_report(session.path)
     sys.stdout.write(f"\n{table}\n\nreport   {report}\n")
     return session.value

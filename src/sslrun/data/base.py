@@ -81,6 +81,10 @@ class Data(ABC):
     def labels(self, split: str) -> np.ndarray | None:
         """(N,) int64 labels of a split in the order of its items; None where there are none."""
 
+    def groups(self, split: str) -> np.ndarray | None:
+        """(N,) names of what leave-one-group-out probes hold out, such as speakers; None where nothing tells them."""
+        return None
+
     @abstractmethod
     def size(self, split: str) -> int:
         """Items of a split; 0 where it is absent."""
@@ -101,7 +105,8 @@ class Data(ABC):
     def encoder_inputs(self) -> dict[str, Any]:
         """What a backbone must know to be built, an encoder's config.json must tell and a method may ask: `reads`, the
         key of a batch, `image` where it is absent; `classes`, their number or None; for images `channels`,
-        `image_size`, `mean`, `std`; for text `vocab_size`, `max_length`, `pad`."""
+        `image_size`, `mean`, `std`; for text `vocab_size`, `max_length`, `pad`. `image_size` is
+        one number, or height and width."""
 
     @abstractmethod
     def describe(self) -> dict[str, str]:

@@ -3,7 +3,12 @@
 from sslrun.report.contents import Contents, Row
 from sslrun.report.tables import budget_text, interval, is_share, number
 
-RAW = {"pixels": "the raw pixels", "tfidf": "TF-IDF with logistic regression", "lags": "the raw values"}
+RAW = {
+    "pixels": "the raw pixels",
+    "tfidf": "TF-IDF with logistic regression",
+    "lags": "the raw values",
+    "logmel": "log-mel statistics",
+}
 """What baselines that learn nothing are called in a sentence."""
 BASELINES = ("random", "last value", *RAW)
 PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online")
@@ -14,6 +19,7 @@ NAMES = {
     "online": "Online probe",
     "held_out": "Held-out loss",
     "forecast": "Forecast",
+    "leave_one_group_out": "Leaving one group out",
 }
 
 

@@ -1,0 +1,158 @@
+"""Configurations of the datasets of sound."""
+
+import re
+from dataclasses import dataclass
+
+from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import register
+from sslrun.config.schema import DatasetConfig
+
+FORMS = ("spectrogram", "frames", "wave")
+
+
+@dataclass(kw_only=True)
+class AudioDatasetConfig(DatasetConfig):
+    """What all datasets of sound share.
+
+    Attributes:
+        form: how clips are handed out: `spectrogram`, images of log-mel (1, mels, frames) of one size; `frames`, series
+            of log-mel (frames, mels) of their own lengths; `wave`, samples. Null takes what the method reads, and
+            `spectrogram` where none says.
+        sample_rate: in Hz; clips of another are resampled.
+        seconds: of a clip that the encoder sees at most; spectrograms are always so long, filled with silence.
+        mels: bands.
+        window_ms, hop_ms: of the short-time Fourier transform, in milliseconds.
+        low_hz, high_hz: range of the bands; null takes half the sample rate.
+        mean, std: by which values are normalised; null measures them on train, over all bands.
+        validation: share of train that is cut off, stratified, where the dataset has no validation split.
+        test_share: share of all that is cut off for testing likewise, where there are labels and no test split.
+        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
+        limit: at most so many training clips; null takes all.
+        max_corrupt: largest share of unreadable clips; beyond it the run stops.
+        cache_dir: where samples and log-mel lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
+    """
+
+    form: str | None = None
+    sample_rate: int = 16000
+    seconds: float = 1.0
+    mels: int = 64
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    low_hz: float = 60.0
+    high_hz: float | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    validation: float = 0.1
+    test_share: float = 0.2
+    split_seed: int = 0
+    limit: int | None = None
+    max_corrupt: float = 0.01
+    cache_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.form is not None:
+            check_one_of("dataset.form", self.form, FORMS)
+        check_range("dataset.sample_rate", self.sample_rate, at_least=1000)
+        check_range("dataset.seconds", self.seconds, above=0)
+        check_range("dataset.mels", self.mels, at_least=4)
+        check_range("dataset.window_ms", self.window_ms, above=0)
+        check_range("dataset.hop_ms", self.hop_ms, above=0, at_most=self.window_ms)
+        check_range("dataset.high_hz", self.high_hz, above=self.low_hz, at_most=self.sample_rate / 2)
+        check_range("dataset.low_hz", self.low_hz, at_least=0, below=self.sample_rate / 2)
+        check_range("dataset.validation", self.validation, above=0, below=1)
+        check_range("dataset.test_share", self.test_share, above=0, below=1)
+        check_range("dataset.limit", self.limit, at_least=2)
+        check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
+        for key in ("mean", "std"):
+            values = getattr(self, key)
+            if values is not None and len(values) != 1:
+                raise ConfigError(f"dataset.{key} is one number in a list for sound, got {list(values)}")
+        for std in self.std or ():
+            check_range("dataset.std", std, above=0)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+        return max(1, round(self.hop_ms * self.sample_rate / 1000))
+
+    @property
+    def window(self) -> int:
+        """Samples of a frame."""
+        return max(2, round(self.window_ms * self.sample_rate / 1000))
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip at most."""
+        return max(1, round(self.seconds * self.sample_rate))
+
+    @property
+    def frames(self) -> int:
+        """Frames of a clip at most."""
+        return max(4, round(self.samples / self.hop))
+
+
+@register("dataset", "audio", target="sslrun.data.audio.files:AudioFiles", paper="own recordings", modality="audio")
+@dataclass(kw_only=True)
+class AudioConfig(AudioDatasetConfig):
+    """Files of sound: .wav, .flac, .ogg, .mp3 and what else libsndfile reads; several channels are averaged.
+
+    Attributes:
+        path: a folder, or one with train, val and test as folders. The folders below are the classes, where two or more
+            of them hold files and nothing else tells labels.
+        train, val, test: instead of `path`: a folder each.
+        table: a .csv or .tsv of labels, relative to `path` or absolute.
+        file, label, group: names of its columns, or of the named groups of `pattern`; `file` is relative to the folder.
+            label null: no labels. A group is what leave-one-group-out probes hold out, such as a speaker.
+        pattern: regular expression, searched in a file's path below the folder without its ending, with named groups.
+        test_pattern: regular expression, searched in the path with its ending; what it matches is the test split.
+    """
+
+    kind: str = "audio"
+    path: str | None = None
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    table: str | None = None
+    file: str = "file"
+    label: str | None = "label"
+    group: str | None = "group"
+    pattern: str | None = None
+    test_pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.path or self.train):
+            raise ConfigError(
+                "dataset.path is not set; say where the recordings lie: dataset.path=/data/sounds, or dataset.train=… "
+                "and dataset.test=…"
+            )
+        if self.table and self.pattern:
+            raise ConfigError("dataset.table and dataset.pattern both tell labels; leave one of the two away")
+        if self.test_pattern and self.test:
+            raise ConfigError("dataset.test and dataset.test_pattern both tell the test split; leave one away")
+        for key in ("pattern", "test_pattern"):
+            try:
+                re.compile(getattr(self, key) or "")
+            except re.error as error:
+                raise ConfigError(f"dataset.{key} is no regular expression: {error}") from error
+
+
+@register("dataset", "tones", target="sslrun.data.audio.tones:Tones", paper="synthetic", modality="audio")
+@dataclass(kw_only=True)
+class TonesConfig(AudioDatasetConfig):
+    """Synthetic: five melodies of three tones by six voices, with noise; always there.
+
+    Attributes:
+        items: of all splits together.
+        noise: standard deviation, of tones between -1 and 1.
+    """
+
+    kind: str = "tones"
+    items: int = 900
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("dataset.items", self.items, at_least=60)
+        check_range("dataset.noise", self.noise, at_least=0)

@@ -1,0 +1,247 @@
+"""What all datasets of sound share: splits, log-mel, normalisation, items."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import nn
+
+from sslrun.config.dataset.audio import AudioDatasetConfig
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.core.batch import ImageBatch, SeriesBatch, ViewsBatch, WaveBatch
+from sslrun.data.audio.augment import Facts, Policy
+from sslrun.data.audio.clips import Clips, Ragged, ragged
+from sslrun.data.audio.items import AsIs, LogMelItems, WaveItems, collate, normalised
+from sslrun.data.audio.logmel import FLOOR, LogMel
+from sslrun.data.audio.store import keep
+from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.folders import cache_folder
+from sslrun.data.labels import code_labels, digest
+from sslrun.data.splits import split
+
+SINGLE = {"spectrogram": ImageBatch, "frames": SeriesBatch, "wave": WaveBatch}
+READS = {"spectrogram": "image", "frames": "series", "wave": "wave"}
+MEASURED = 2000
+"""Training clips of which mean and std are taken."""
+
+
+class AudioData(Data):
+    """A dataset of clips.
+
+    Args:
+        config: of any kind of dataset of sound.
+        sources: `train`, and `validation` and `test` where the dataset has them.
+        corrupt: names of files that were left out.
+
+    Raises:
+        DataError: too few to cut, a label that train does not have.
+    """
+
+    gives: ClassVar[tuple[type, ...]] = (ViewsBatch, ImageBatch, SeriesBatch, WaveBatch)  # type: ignore[misc]
+    raw, mild = "logmel", "audio_weak"
+
+    def __init__(self, config: AudioDatasetConfig, sources: Mapping[str, Clips], *, corrupt: list[str]) -> None:
+        self.name, self.config, self.corrupt = config.name, config, corrupt
+        self.form = config.form or "spectrogram"
+        self._sources = dict(sources)
+        known = {name: source.labels for name, source in sources.items() if source.labels is not None}
+        self.classes: tuple[str, ...] | None = None
+        self._labels: dict[str, np.ndarray | None] = dict.fromkeys(sources)
+        if "train" in known:
+            self.classes, coded = code_labels(known, names=None)
+            self._labels |= coded
+        self._parts = split(
+            {name: len(source) for name, source in sources.items()},
+            self._labels,
+            validation=config.validation,
+            test_share=config.test_share,
+            seed=config.split_seed,
+            limit=config.limit,
+        )
+        told = ((n, s.key or digest(s.waves.flat, s.waves.ends), s.names, self._labels[n]) for n, s in sources.items())
+        self.fingerprint = digest(*(digest(*parts) for parts in told))
+        self._logmel: dict[str, Ragged] = {}
+        self._scales: dict[str, tuple[float, float]] = {}
+
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
+        """All views of the policy for `ViewsBatch`, its first view alone for the others; waves are cropped at most."""
+        self._take_form(batch_type)
+        if self.form == "wave":
+            names = {t if isinstance(t, str) else next(iter(t)) for v in augmentation.views for t in v.transforms}
+            if names - {"Crop"}:
+                raise ConfigError(
+                    f"augmentation={augmentation.name}: {sorted(names - {'Crop'})[0]} is none of waves, which take "
+                    "Crop alone; augmentation=audio_crop"
+                )
+            return self._wave_items("train", crop=bool(names), seed=seed)
+        policy = Policy(augmentation, self._facts())
+        return self._logmel_items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
+
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        """Validation as it is; what is hidden in it is drawn by the method, by position."""
+        return self.evaluation("validation") if batch_type in (SeriesBatch, WaveBatch) else None
+
+    def evaluation(self, split: str) -> Items:
+        """Each clip's beginning, as long as the encoder sees."""
+        return self._wave_items(split) if self.form == "wave" else self._logmel_items(split)
+
+    def labels(self, split: str) -> np.ndarray | None:
+        part = self._parts[split]
+        known = self._labels[part.source]
+        return None if known is None else known[part.positions]
+
+    def groups(self, split: str) -> np.ndarray | None:
+        """(N,) strings, such as the speaker of each clip."""
+        part = self._parts[split]
+        known = self._sources[part.source].groups
+        return None if known is None else known[part.positions]
+
+    def size(self, split: str) -> int:
+        return len(self._parts[split])
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        return collate(items)
+
+    def prepare(self, *, channels_last: bool = True) -> nn.Module:
+        return AsIs(channels_last=channels_last)
+
+    @property
+    def single(self) -> type:  # type: ignore[override]
+        """Batch type of clips as they are, which follows the form."""
+        return SINGLE[self.form]
+
+    def encoder_inputs(self) -> dict[str, Any]:
+        config, (mean, std) = self.config, self.scale
+        told = {
+            "reads": READS[self.form],
+            "form": self.form,
+            "sample_rate": config.sample_rate,
+            "seconds": config.seconds,
+            "mels": config.mels,
+            "window_ms": config.window_ms,
+            "hop_ms": config.hop_ms,
+            "low_hz": config.low_hz,
+            "high_hz": config.high_hz,
+            "mean": [mean],
+            "std": [std],
+            "classes": len(self.classes) if self.classes else None,
+        }
+        if self.form == "spectrogram":
+            return told | {"channels": 1, "image_size": [config.mels, config.frames]}
+        if self.form == "frames":
+            return told | {"channels": config.mels, "max_length": config.frames}
+        return told | {"channels": 1, "max_length": config.samples}
+
+    def describe(self) -> dict[str, str]:
+        config = self.config
+        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
+        known = f"{len(self.classes)} classes" if self.classes else "no labels"
+        if (groups := self.groups("train")) is not None:
+            known += f", {len(np.unique(groups))} groups"
+        part = self._parts["train"]
+        seconds = self._sources[part.source].waves.lengths[part.positions] / config.sample_rate
+        as_what = {
+            "spectrogram": f"log-mel images of {config.mels} bands x {config.frames} frames",
+            "frames": f"log-mel frames of {config.mels} bands, every {config.hop_ms:g} ms",
+            "wave": "samples",
+        }[self.form]
+        lines = {
+            "dataset": f"{self.name}: {sizes}; {known}",
+            "sound": f"{seconds.sum() / 60:.1f} minutes in train at {config.sample_rate:,} Hz, {seconds.mean():.2g} s "
+            f"a clip; {as_what}",
+        }
+        if (longer := float((seconds > config.seconds).mean())) > 0:
+            lines["cut"] = f"{longer:.0%} of train to dataset.seconds={config.seconds:g}"
+        if self.corrupt:
+            lines["unreadable"] = f"{len(self.corrupt)} recordings left out, first: {self.corrupt[0]}"
+        return lines
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Mean and std of what the form gives, over train, as configured or measured."""
+        kind = "wave" if self.form == "wave" else "logmel"
+        if kind not in self._scales:
+            self._scales[kind] = self._measure(kind)
+        mean, std = self._scales[kind]
+        config = self.config
+        return config.mean[0] if config.mean else mean, config.std[0] if config.std else std
+
+    def logmel(self, source: str) -> Ragged:
+        """(frames, mels) float32 of each clip of a source."""
+        if source not in self._logmel:
+            clips, make = self._sources[source], LogMel(self.config)
+
+            def rows() -> Iterator[np.ndarray]:
+                return (make(clips.waves[i]) for i in range(len(clips)))
+
+            if clips.key is None:
+                self._logmel[source] = ragged(list(rows()))
+            else:
+                c = self.config
+                key = digest(clips.key, c.mels, c.window, c.hop, c.low_hz, c.high_hz)
+                self._logmel[source] = keep(cache_folder(c.cache_dir) / "audio", key, rows)
+        return self._logmel[source]
+
+    def clips_of(self, split: str) -> Iterator[np.ndarray]:
+        """(frames, mels) of every clip of a split, unnormalised and whole."""
+        part = self._parts[split]
+        logmel = self.logmel(part.source)
+        return (logmel[int(i)] for i in part.positions)
+
+    def _take_form(self, batch_type: type) -> None:
+        wanted = next((form for form, single in SINGLE.items() if single is batch_type), None)
+        if self.config.form is None:
+            self.form = wanted or "spectrogram"
+        elif wanted is not None and wanted != self.form:
+            raise ConfigError(f"dataset.form={self.form}: the method reads {wanted}; leave dataset.form=null")
+
+    def _facts(self) -> Facts:
+        scale, part = self.scale, self._parts["train"]
+        logmel = self.logmel(part.source)
+
+        def other(random: np.random.Generator) -> np.ndarray:
+            return normalised(logmel[int(part.positions[random.integers(len(part))])], scale)
+
+        fixed = self.form == "spectrogram"
+        return Facts(std=scale[1], room=self.config.frames, silence=self._silence, fixed=fixed, other=other)
+
+    @property
+    def _silence(self) -> float:
+        mean, std = self.scale
+        return float((np.log(FLOOR) - mean) / std)
+
+    def _logmel_items(self, split: str, **options: Any) -> LogMelItems:
+        part = self._parts[split]
+        return LogMelItems(
+            self.logmel(part.source),
+            part.positions,
+            self.labels(split),
+            scale=self.scale,
+            room=self.config.frames,
+            silence=self._silence,
+            as_series=self.form == "frames",
+            **options,
+        )
+
+    def _wave_items(self, split: str, **options: Any) -> WaveItems:
+        part = self._parts[split]
+        return WaveItems(
+            self._sources[part.source].waves,
+            part.positions,
+            self.labels(split),
+            scale=self.scale,
+            room=self.config.samples,
+            **options,
+        )
+
+    def _measure(self, kind: str) -> tuple[float, float]:
+        part = self._parts["train"]
+        rows = self._sources[part.source].waves if kind == "wave" else self.logmel(part.source)
+        chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
+        room = self.config.samples if kind == "wave" else self.config.frames
+        values = np.concatenate([np.ravel(rows[int(part.positions[i])][:room]) for i in chosen]).astype(np.float64)
+        if kind == "wave":
+            values /= 32767
+        std = float(values.std())
+        return round(float(values.mean()), 4), round(std, 4) if std > 1e-4 else 1.0

@@ -1,0 +1,240 @@
+"""Policies of augmentation for log-mel: what is done to a normalised spectrogram, randomness fixed by where it stands.
+
+Masks are those of SpecAugment (Park et al. 2019, arXiv:1904.08779, section 2); Mixup and ResizedCrop those of BYOL-A
+(Niizumi et al. 2021, arXiv:2103.06695, section 3.2).
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from sslrun.config.checks import check_interval, check_range, did_you_mean
+from sslrun.config.errors import ConfigError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.data.randomness import Randomness
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a policy must know of the dataset.
+
+    Attributes:
+        std: of log energy over train, by which it was normalised.
+        room: frames that the encoder sees.
+        silence: value of no energy, normalised.
+        fixed: whether every item comes to `room` frames.
+        other: draws a training clip, (mels, frames) normalised.
+    """
+
+    std: float
+    room: int
+    silence: float
+    fixed: bool
+    other: Callable[[np.random.Generator], np.ndarray]
+
+
+class Transform(Protocol):
+    """One step of a policy."""
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """(F, T) -> (F, T')."""
+        ...
+
+
+class Crop:
+    """A stretch anywhere in the clip; share: of it, at least. Never longer than the encoder sees."""
+
+    def __init__(self, facts: Facts, *, share: float = 1.0) -> None:
+        check_range("Crop.share", share, above=0, at_most=1)
+        self.room, self.share = facts.room, share
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        longest = min(self.room, x.shape[1])
+        shortest = min(longest, max(1, round(self.share * longest)))
+        size = int(random.integers(shortest, longest + 1))
+        start = int(random.integers(x.shape[1] - size + 1))
+        return x[:, start : start + size]
+
+
+class Place:
+    """A clip that is shorter than the encoder sees, anywhere in silence; else it stands at the beginning."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        space = self.facts.room - x.shape[1]
+        if space <= 0 or not self.facts.fixed:
+            return x
+        before = int(random.integers(space + 1))
+        return np.pad(x, ((0, 0), (before, space - before)), constant_values=self.facts.silence)
+
+
+class TimeStretch:
+    """Faster or slower at the same pitch; factor: smallest and largest, drawn evenly on a scale of logarithms."""
+
+    def __init__(self, facts: Facts, *, factor: tuple[float, float] = (0.8, 1.25)) -> None:
+        check_interval("TimeStretch.factor", factor, above=0)
+        self.low, self.high = factor
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        factor = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
+        return resized(x, x.shape[0], max(1, round(x.shape[1] * factor)))
+
+
+class _Mask:
+    """Stripes at the mean; width: the widest, as a share of the side; count: of them."""
+
+    axis: int
+
+    def __init__(self, facts: Facts, *, width: float = 0.2, count: int = 1) -> None:
+        name = type(self).__name__
+        check_range(f"{name}.width", width, above=0, below=1)
+        check_range(f"{name}.count", count, at_least=1)
+        self.width, self.count = width, count
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        x, side = x.copy(), x.shape[self.axis]
+        for _ in range(self.count):
+            size = int(random.integers(round(self.width * side) + 1))
+            start = int(random.integers(side - size + 1))
+            stripe = slice(start, start + size)
+            x[(stripe, slice(None)) if self.axis == 0 else (slice(None), stripe)] = 0
+        return x
+
+
+class FrequencyMask(_Mask):
+    """Bands in a row at the mean; width: the most of them, as a share; count: of stripes."""
+
+    axis = 0
+
+
+class TimeMask(_Mask):
+    """Frames in a row at the mean; width: the most of them, as a share; count: of stripes."""
+
+    axis = 1
+
+
+class Noise:
+    """On every value; std: in units of the deviation over train."""
+
+    def __init__(self, facts: Facts, *, std: float = 0.1) -> None:
+        check_range("Noise.std", std, at_least=0)
+        self.std = std
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        return x + self.std * random.standard_normal(x.shape, dtype=np.float32)
+
+
+class Gain:
+    """Louder or softer; decibel: at most."""
+
+    def __init__(self, facts: Facts, *, decibel: float = 6.0) -> None:
+        check_range("Gain.decibel", decibel, at_least=0)
+        self.most = decibel * math.log(10) / 10 / facts.std
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        return x + np.float32(random.uniform(-self.most, self.most))
+
+
+class Mixup:
+    """Another clip in the background, energies added; share: of it, at most. BYOL-A, eq. 2."""
+
+    def __init__(self, facts: Facts, *, share: float = 0.4) -> None:
+        check_range("Mixup.share", share, at_least=0, below=1)
+        self.facts, self.share = facts, share
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        share, frames = random.uniform(0, self.share), x.shape[1]
+        other = self.facts.other(random)
+        start = int(random.integers(max(1, other.shape[1] - frames + 1)))
+        other = filled(other[:, start : start + frames], frames, self.facts.silence)
+        std = self.facts.std
+        with np.errstate(divide="ignore"):
+            mixed = np.logaddexp(std * x + np.log1p(-share), std * other + np.log(share)) / std
+        return mixed.astype(np.float32)
+
+
+class ResizedCrop:
+    """A random part of the plane, some of it beyond the clip's ends, at its size: pitch and tempo move.
+
+    Args:
+        frequency, time: smallest and largest side of the part, as shares of the spectrogram's.
+    """
+
+    def __init__(
+        self, facts: Facts, *, frequency: tuple[float, float] = (0.6, 1.5), time: tuple[float, float] = (0.6, 1.5)
+    ) -> None:
+        check_interval("ResizedCrop.frequency", frequency, above=0)
+        check_interval("ResizedCrop.time", time, above=0)
+        self.frequency, self.time, self.silence = frequency, time, facts.silence
+
+    def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        bands, frames = x.shape
+        high = max(1, min(bands, round(bands * random.uniform(*self.frequency))))  # as in the authors' code
+        wide = max(1, round(frames * random.uniform(*self.time)))
+        bottom = int(random.integers(bands - high + 1))
+        around = max(0, wide - frames)
+        x = np.pad(x, ((0, 0), (around, around)), constant_values=self.silence) if around else x
+        start = int(random.integers(x.shape[1] - wide + 1))
+        return resized(x[bottom : bottom + high, start : start + wide], bands, frames)
+
+
+TRANSFORMS: dict[str, type] = {
+    cls.__name__: cls for cls in (Crop, Place, TimeStretch, FrequencyMask, TimeMask, Noise, Gain, Mixup, ResizedCrop)
+}
+
+
+class Policy:
+    """All views of a clip.
+
+    Raises:
+        ConfigError: no such transform or argument.
+    """
+
+    def __init__(self, config: AugmentationConfig, facts: Facts) -> None:
+        self.name = config.name
+        built = [[_build(t, facts, policy=config.name) for t in kind.transforms] for kind in config.views]
+        self._views = [view for view, kind in zip(built, config.views, strict=True) for _ in range(kind.count)]
+        self._randomness = Randomness()
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def view(self, x: np.ndarray, view: int, *, seed: int, epoch: int, index: int) -> np.ndarray:
+        """(F, T) -> (F, T'); what is drawn is a function of seed, epoch, index and view alone."""
+        self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
+        for transform in self._views[view]:
+            x = transform(x, self._randomness.numpy)
+        return x
+
+
+def filled(x: np.ndarray, frames: int, silence: float) -> np.ndarray:
+    """(F, T) -> (F, frames): its beginning, or itself and silence."""
+    short = max(0, frames - x.shape[1])
+    return np.pad(x, ((0, 0), (0, short)), constant_values=silence) if short else x[:, :frames]
+
+
+def resized(x: np.ndarray, bands: int, frames: int) -> np.ndarray:
+    """Linear interpolation to (bands, frames)."""
+    return cv2.resize(np.ascontiguousarray(x), (frames, bands), interpolation=cv2.INTER_LINEAR).reshape(bands, frames)
+
+
+def _build(item: Any, facts: Facts, *, policy: str) -> Transform:
+    name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
+    if name not in TRANSFORMS:
+        raise ConfigError(
+            f"augmentation={policy}: {name} is no transform of sound{did_you_mean(name, TRANSFORMS)}; there are "
+            f"{', '.join(TRANSFORMS)}; choose e.g. augmentation=audio_views, audio_crop, or none"
+        )
+    known = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
+    for key in arguments or {}:
+        if key not in known:
+            raise ConfigError(f"augmentation={policy}: {name} takes no {key}{did_you_mean(key, known)}")
+    built: Transform = TRANSFORMS[name](facts, **(arguments or {}))
+    return built

@@ -1,0 +1,61 @@
+"""Clips as they were read: samples of all of them in one array."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of unequal lengths in one array, which may be memory-mapped.
+
+    Attributes:
+        flat: (total, …).
+        ends: (N,) int64; row i is flat[ends[i - 1] : ends[i]].
+    """
+
+    flat: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        return self.flat[int(self.ends[i - 1]) if i else 0 : int(self.ends[i])]
+
+    def at(self, rows: np.ndarray) -> "Ragged":
+        """Some of the rows, copied."""
+        return ragged([self[int(i)] for i in rows])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) int64."""
+        return np.diff(self.ends, prepend=0)
+
+
+def ragged(rows: list[np.ndarray]) -> Ragged:
+    """Rows put behind each other."""
+    return Ragged(np.concatenate(rows), np.cumsum([len(row) for row in rows]).astype(np.int64))
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Recordings of one split.
+
+    Attributes:
+        waves: mono samples in int16, at the dataset's sample rate.
+        names: of each, for messages.
+        labels: (N,) classes as they were told, strings; None where there are none.
+        groups: (N,) strings likewise, such as speakers.
+        key: hex digest of the files and the sample rate, under which what is made of them lies; None where nothing is
+            to be kept.
+    """
+
+    waves: Ragged
+    names: list[str]
+    labels: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    key: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -1,0 +1,170 @@
+"""Items of datasets of sound by their keys, and batches of them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sslrun.data.audio.augment import Policy, filled
+from sslrun.data.audio.clips import Ragged
+from sslrun.data.base import Items, Key
+from sslrun.data.randomness import Randomness
+
+
+class LogMelItems(Items):
+    """Log-mel of the clips of one split: `image` or `views` of one size, or `series` of their own lengths.
+
+    Args:
+        logmel: of the source, (frames, mels) each, unnormalised.
+        positions: (N,) of the split in the source.
+        labels: (N,) int64, or None.
+        scale: mean and std by which values are normalised.
+        room: frames that the encoder sees.
+        silence: normalised; what images are filled with.
+        as_series: give `series` (T, F) instead of images (1, F, T).
+        policy: None gives each clip's beginning as it is.
+        views: whether all views of the policy are asked for, or the first alone.
+    """
+
+    def __init__(
+        self,
+        logmel: Ragged,
+        positions: np.ndarray,
+        labels: np.ndarray | None,
+        *,
+        scale: tuple[float, float],
+        room: int,
+        silence: float,
+        as_series: bool,
+        policy: Policy | None = None,
+        views: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.logmel, self.positions, self.labels = logmel, positions, labels
+        self.scale, self.room, self.silence, self.as_series = scale, room, silence, as_series
+        self.policy, self.views, self.seed = policy, views, seed
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, index = key
+        x = normalised(self.logmel[int(self.positions[index])], self.scale)  # (F, T)
+        item: dict[str, Any] = {"index": index}
+        if self.labels is not None:
+            item["label"] = int(self.labels[index])
+        if self.policy is None:
+            return item | {self._name: self._finish(x)}
+        count = len(self.policy) if self.views else 1
+        made = [
+            self._finish(self.policy.view(x, view, seed=self.seed, epoch=epoch, index=index)) for view in range(count)
+        ]
+        return item | ({"views": made} if self.views else {self._name: made[0]})
+
+    @property
+    def _name(self) -> str:
+        return "series" if self.as_series else "image"
+
+    def _finish(self, x: np.ndarray) -> np.ndarray:
+        if self.as_series:
+            return x[:, : self.room].T  # (T, F)
+        return filled(x, self.room, self.silence)[None]  # (1, F, T)
+
+
+class WaveItems(Items):
+    """Samples of the clips of one split: `wave`.
+
+    Args:
+        waves: of the source, int16.
+        scale: mean and std by which samples in [-1, 1] are normalised.
+        room: samples that the encoder sees.
+        crop: whether longer clips give another stretch of them in each epoch, or always their beginning.
+    """
+
+    def __init__(
+        self,
+        waves: Ragged,
+        positions: np.ndarray,
+        labels: np.ndarray | None,
+        *,
+        scale: tuple[float, float],
+        room: int,
+        crop: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.waves, self.positions, self.labels = waves, positions, labels
+        self.scale, self.room, self.crop, self.seed = scale, room, crop, seed
+        self._randomness = Randomness()
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, index = key
+        wave, start = self.waves[int(self.positions[index])], 0
+        if self.crop:
+            self._randomness.set(seed=self.seed, epoch=epoch, index=index, view=0)
+            start = int(self._randomness.numpy.integers(max(1, len(wave) - self.room + 1)))
+        mean, std = self.scale
+        samples = (wave[start : start + self.room].astype(np.float32) / 32767 - mean) / std
+        item: dict[str, Any] = {"index": index, "wave": samples.astype(np.float32)}
+        if self.labels is not None:
+            item["label"] = int(self.labels[index])
+        return item
+
+
+def normalised(logmel: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """(T, F) -> (F, T) float32."""
+    mean, std = scale
+    return ((logmel.T - mean) / std).astype(np.float32)
+
+
+def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """`image` (B, 1, F, T), `series` (B, T, F) with NaN behind shorter ones, `views` of either, or `wave` (B, T) with
+    `lengths` (B,); `index` and `label` (B,)."""
+    batch: dict[str, Any] = {}
+    if "views" in items[0]:
+        batch["views"] = [_stack(list(views)) for views in zip(*(item["views"] for item in items), strict=True)]
+    for key in ("image", "series"):
+        if key in items[0]:
+            batch[key] = _stack([item[key] for item in items])
+    if "wave" in items[0]:
+        waves = [item["wave"] for item in items]
+        batch["wave"] = _padded([w[:, None] for w in waves], value=0.0)[..., 0]
+        batch["lengths"] = torch.tensor([len(w) for w in waves], dtype=torch.int64)
+    for key in ("index", "label"):
+        if key in items[0]:
+            batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)
+    return batch
+
+
+def _stack(rows: list[np.ndarray]) -> Tensor:
+    if rows[0].ndim == 3:
+        return torch.from_numpy(np.stack(rows))
+    return _padded(rows, value=np.nan)
+
+
+def _padded(rows: list[np.ndarray], *, value: float) -> Tensor:
+    """(T, C) each -> (B, T, C)."""
+    out = np.full((len(rows), max(map(len, rows)), rows[0].shape[1]), value, dtype=np.float32)
+    for place, row in zip(out, rows, strict=True):
+        place[: len(row)] = row
+    return torch.from_numpy(out)
+
+
+class AsIs(nn.Module):
+    """Clips were normalised when they were read; images may be laid out otherwise."""
+
+    def __init__(self, *, channels_last: bool) -> None:
+        super().__init__()
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The batch with its images in that layout."""
+        out = dict(batch)
+        if "image" in batch:
+            out["image"] = batch["image"].contiguous(memory_format=self.layout)
+        if "views" in batch and batch["views"][0].ndim == 4:
+            out["views"] = [view.contiguous(memory_format=self.layout) for view in batch["views"]]
+        return out

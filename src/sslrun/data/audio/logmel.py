@@ -1,0 +1,51 @@
+"""Log-mel: the logarithm of the energy in bands of frequency, frame by frame."""
+
+import warnings
+
+import numpy as np
+import torch
+from transformers.audio_utils import mel_filter_bank
+
+from sslrun.config.dataset.audio import AudioDatasetConfig
+
+FLOOR = 1e-6
+"""Added to the energy of a band, of samples in [-1, 1]: silence has none."""
+
+
+class LogMel:
+    """From samples to frames; a frame stands at each `hop`, centred, the ends mirrored."""
+
+    def __init__(self, config: AudioDatasetConfig) -> None:
+        self.hop, self.window_size = config.hop, config.window
+        self.fft = 1 << (config.window - 1).bit_length()
+        self.window = torch.hann_window(config.window)
+        bank = _bank(config, self.fft)
+        while (bank.max(axis=0) == 0).any():  # a narrow band lies between two bins of the transform
+            self.fft *= 2
+            bank = _bank(config, self.fft)
+        self.bank = torch.from_numpy(bank).float()  # (bins, mels)
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        """(n,) int16 -> (frames, mels) float32, unnormalised."""
+        samples = torch.from_numpy(wave.astype(np.float32) / 32767)
+        if len(samples) <= self.fft // 2:  # too short to be mirrored
+            samples = torch.nn.functional.pad(samples, (0, self.fft // 2 + 1 - len(samples)))
+        spectrum = torch.stft(
+            samples, self.fft, self.hop, self.window_size, self.window, center=True, return_complex=True
+        )  # (bins, frames)
+        power = spectrum.abs().square() / self.window.square().sum()
+        return torch.log(power.T @ self.bank + FLOOR).numpy()
+
+
+def _bank(config: AudioDatasetConfig, fft: int) -> np.ndarray:
+    """(bins, mels) weights of triangular bands."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of empty bands, which the caller looks for
+        bank: np.ndarray = mel_filter_bank(
+            num_frequency_bins=fft // 2 + 1,
+            num_mel_filters=config.mels,
+            min_frequency=config.low_hz,
+            max_frequency=config.high_hz or config.sample_rate / 2,
+            sampling_rate=config.sample_rate,
+        )
+    return bank

@@ -1,0 +1,42 @@
+"""A recording from its file: mono, at the rate asked for."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+from sslrun.config.errors import DataError
+
+ENDINGS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"})
+SHORTEST = 0.01
+"""Seconds; less counts as unreadable."""
+
+
+def read_wave(path: Path, *, sample_rate: int) -> np.ndarray:
+    """(n,) int16, channels averaged.
+
+    Raises:
+        DataError: it cannot be read, or has hardly a sample.
+    """
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
+    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    if len(samples) < SHORTEST * rate:
+        raise DataError(f"{path}: holds {len(samples)} samples, too few to hear")
+    return as_int16(resample(samples.mean(axis=1), rate, sample_rate))
+
+
+def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """(n,) at another rate, by a polyphase filter."""
+    if rate == wanted:
+        return wave
+    common = math.gcd(rate, wanted)
+    return resample_poly(wave, wanted // common, rate // common)
+
+
+def as_int16(wave: np.ndarray) -> np.ndarray:
+    """Samples in [-1, 1]; what lies beyond is clipped."""
+    return np.round(np.clip(wave, -1.0, 1.0) * 32767).astype(np.int16)

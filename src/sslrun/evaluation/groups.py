@@ -1,0 +1,83 @@
+"""Leave one group out: a classifier learns the classes from all groups but one and is scored on that one.
+
+Of speech the groups are the speakers, and the number tells what a voice that was never heard with labels would get.
+The encoder may have heard the group without labels, where it was pretrained on the same dataset.
+"""
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from sslrun.core.rows import Row
+from sslrun.data.base import Data
+from sslrun.evaluation.features import Features
+from sslrun.evaluation.few_labels import INVERSE_PENALTY
+from sslrun.evaluation.intervals import TAIL, bootstrap_interval
+from sslrun.evaluation.linear import spread
+
+EVALUATION = "leave_one_group_out"
+
+
+def group_rows(splits: Mapping[str, Features], data: Data, *, encoder: str, seed: int) -> list[Row]:
+    """Rows `leave_one_group_out` top1: one a group, `group=…`, and their mean, whose interval is over groups.
+
+    All splits together: items of a group are scored by a logistic regression with a fixed penalty, fitted on the items
+    of all other groups; nothing is chosen. Features are standardised with statistics of those others. None where the
+    dataset has no groups, or fewer than two.
+
+    Args:
+        splits: features of train, validation and test; items that a split lacks are told by `index`.
+    """
+    found = [_labelled(splits[split], data, split) for split in splits if data.size(split)]
+    if any(part is None for part in found):
+        return []
+    features, labels, groups = (
+        torch.cat([p[0] for p in found if p]),
+        torch.cat([p[1] for p in found if p]),
+        np.concatenate([p[2] for p in found if p]),
+    )
+    names = np.unique(groups)
+    if len(names) < 2:
+        return []
+    row = functools.partial(
+        Row, encoder=encoder, dataset=data.name, split="test", evaluation=EVALUATION, metric="top1", seed=seed
+    )
+    rows, accuracies = [], []
+    for name in names:
+        held = torch.from_numpy(groups == name)
+        correct = (_predict(features[~held], labels[~held], features[held]) == labels[held]).double()
+        low, high = bootstrap_interval(correct, seed=seed)
+        accuracies.append(correct.mean().item())
+        rows.append(row(value=accuracies[-1], low=low, high=high, n=len(correct), condition=f"group={name}"))
+    low, high = mean_interval(accuracies)
+    mean = row(value=float(np.mean(accuracies)), low=low, high=high, n=len(labels), draws=len(names))
+    return [mean, *rows]
+
+
+def mean_interval(values: list[float]) -> tuple[float, float]:
+    """Of the mean over groups drawn at random, by Student's t; kept within [0, 1]."""
+    half = stats.t.ppf(1 - TAIL, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+    mean = float(np.mean(values))
+    return max(0.0, mean - float(half)), min(1.0, mean + float(half))
+
+
+def _labelled(of_split: Features, data: Data, split: str) -> tuple[Tensor, Tensor, np.ndarray] | None:
+    groups = data.groups(split)
+    if groups is None or of_split.labels is None:
+        return None
+    return of_split.features, of_split.labels, groups[of_split.index.numpy()]
+
+
+def _predict(train: Tensor, labels: Tensor, test: Tensor) -> Tensor:
+    """(M,) classes of (M, D) by what (N, D) with (N,) labels teach."""
+    if len(torch.unique(labels)) == 1:  # scikit-learn refuses to fit it
+        return labels[:1].expand(len(test))
+    mean, std = train.mean(dim=0), spread(train)
+    head = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
+    head.fit(((train - mean) / std).numpy(), labels.numpy())
+    return torch.from_numpy(head.predict(((test - mean) / std).numpy()))
