@@ -19,7 +19,7 @@ COMMON = [
     "trainer.log_steps=1", "trainer.checkpoint_minutes=60",
 ]  # fmt: skip
 SLURM = ["hydra/launcher=slurm", "hydra.launcher.poll_seconds=0.5", "hydra.launcher.time=10"]
-LONG = 600
+LONG = 1200
 """Steps of a run that others interrupt."""
 
 
@@ -99,7 +99,7 @@ def test_two_nodes_train_like_two_processes(tmp_path: Path) -> None:
 
 def test_the_time_limit_puts_a_run_into_the_queue_again(tmp_path: Path) -> None:
     folder, whole = tmp_path / "limited", tmp_path / "whole"
-    command = [*COMMON, "trainer.steps=2000"]
+    command = [*COMMON, "trainer.steps=4000"]
     limit = ["hydra/launcher=slurm", "hydra.launcher.time=2", "hydra.launcher.signal_seconds=30"]
     launcher = start(*command, *limit, "hydra.launcher.poll_seconds=0.5", f"run.dir={folder}")
     assert "finished" in finish(launcher, seconds=1800)
@@ -107,7 +107,7 @@ def test_the_time_limit_puts_a_run_into_the_queue_again(tmp_path: Path) -> None:
     sessions = manifest(folder)["sessions"]
     assert [s["status"] for s in sessions[:-1]] == ["interrupted"] * (len(sessions) - 1) and len(sessions) > 1
     assert "stopped (SIGUSR1) and saved; it is in the queue again" in (folder / "log.txt").read_text()
-    assert_equal_runs(whole, folder, step=2000)
+    assert_equal_runs(whole, folder, step=4000)
 
 
 def test_a_preempted_run_comes_back_with_the_same_bits(tmp_path: Path, whole: Path) -> None:
