@@ -68,7 +68,7 @@ def state(folder: Path) -> str:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    finish(start(*COMMON, f"trainer.steps={LONG}", f"run.dir={folder}"))
+    finish(start(*COMMON, f"trainer.steps={LONG}", f"run.dir={folder}"), seconds=600)
     return folder
 
 
@@ -136,7 +136,7 @@ def test_a_cancelled_run_stays_cancelled_and_goes_on_by_the_same_command(tmp_pat
     assert "stopped and saved; the same command continues it" in finish(launcher, code=2)
     assert facts(folder)["JobState"] == "CANCELLED" and squeue() == ""
     assert manifest(folder)["status"] == "interrupted" and state(folder) == "interrupted"
-    assert "finished" in finish(start(*command, *SLURM))
+    assert "finished" in finish(start(*command, *SLURM), seconds=600)
     assert_equal_runs(whole, folder, step=LONG)
 
 
