@@ -154,7 +154,8 @@ def reads(entry: Entry) -> str:
     """`views of images (2 at least) and labels`."""
     cls = entry.load()
     views = f" ({cls.views} at least)" if cls.batch_type is ViewsBatch else ""
-    return BATCH_NAMES[cls.batch_type] + views + (" and labels" if cls.needs_labels else "")
+    kinds = " or ".join(BATCH_NAMES[kind] for kind in (cls.batch_type, *cls.also_reads))
+    return kinds + views + (" and labels" if cls.needs_labels else "")
 
 
 def backbones(entry: Entry) -> str:
@@ -162,6 +163,8 @@ def backbones(entry: Entry) -> str:
     if entry.modality == "text":
         kinds = {True: "GPT-2, Llama (causal ones)", False: "BERT (it reads both ways)", None: "any of text"}
         return kinds[entry.load().needs_causal]
+    if entry.kind == "cpc":
+        return "`backbone=cpc` of log-mel frames and series, `cpc_wave` of samples"
     if entry.modality == "series":
         return f"`backbone={entry.kind}`"
     return "ViTs (it needs patch tokens)" if entry.load().needs_tokens else "CNNs and ViTs"

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 import torch.nn.functional as F
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
+from sslrun.config.audio_backbone import CPCEncoderConfig
 from sslrun.config.backbone import SmallCNNConfig, TimmConfig
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose
@@ -44,6 +46,7 @@ BACKBONES |= {
 }
 BACKBONES |= {
     "ts2vec": TS2VecEncoderConfig(name="ts2vec", width=8, out_dim=24, depth=3, dropout=0.0),
+    "cpc": CPCEncoderConfig(name="cpc", width=32, hidden=48, kernels=[2, 1], strides=[2, 1], dropout=0.0),
     "patchtst": PatchTSTEncoderConfig(name="patchtst", patch_size=4, width=16, depth=2, heads=2, mlp=32, dropout=0.0),
 }
 VOCABULARY, LENGTH = 40, 16
@@ -55,12 +58,15 @@ MODALITIES = ("image", "text", "series")
 
 def method_names(*modalities: str) -> list[str]:
     """Every registered method of some modalities, or of all that are known here."""
-    return [e.kind for e in entries("method") if e.modality in (modalities or MODALITIES)]
+    return [e.kind for e in entries("method") if modality(e.kind) in (modalities or MODALITIES)]
 
 
 def modality(name: str) -> str:
-    """Of a method."""
-    return find("method", name).modality
+    """Of a method; one of sound that reads series is tried on series."""
+    entry = find("method", name)
+    if entry.modality == "audio" and entry.load().batch_type is SeriesBatch:
+        return "series"
+    return entry.modality
 
 
 def backbones_of(name: str) -> list[str]:
@@ -96,6 +102,17 @@ def write_hours(path: Path, *, rows: int = 600) -> Path:
     lines = [f"{str(start + h).replace('T', ' ')}:00:00,{np.sin(h / 4):.4f},{np.cos(h / 4):.4f}" for h in hours]
     path.write_text("date,load,cold\n" + "\n".join(lines) + "\n")
     return path
+
+
+def write_recordings(folder: Path, *, count: int = 80) -> Path:
+    """Tones of half a second named <digit>_<speaker>_<take>.wav, the same wherever they are written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.Generator(np.random.Philox(0))
+    for i in range(count):
+        time = np.arange(4000) / 8000
+        wave = 0.3 * np.sin(2 * np.pi * (300 + 200 * (i % 4)) * time) + 0.01 * random.standard_normal(4000)
+        soundfile.write(folder / f"{i % 4}_{'ab'[i // 4 % 2]}_{i // 8}.wav", wave, 8000)
+    return folder
 
 
 def needs_tokens(name: str) -> bool:

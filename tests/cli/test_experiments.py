@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_texts
+from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_recordings, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
@@ -21,6 +21,7 @@ DATA = {
     "imagenet": ["dataset.root=/nowhere"],
     "text": ["dataset.path=/nowhere"],
     "series": ["dataset.path=/nowhere"],
+    "audio": ["dataset.path=/nowhere"],
 }
 
 
@@ -57,6 +58,8 @@ def small_data(experiment: str, folder: Path) -> list[str]:
     """Choices of data that are there, of the experiment's modality."""
     config = compose("pretrain", [f"experiment={experiment}", *there(experiment)])
     assert isinstance(config, PretrainConfig)
+    if defaults_of(experiment)["override /dataset"] == "audio":
+        return [f"dataset.path={write_recordings(folder / 'recordings')}"]
     if modality(config.method.kind) == "text":
         return ["dataset=text", f"dataset.path={write_texts(folder / 'texts.jsonl')}", "dataset.label=label"]
     if modality(config.method.kind) == "series":

@@ -17,7 +17,7 @@ from sslrun.config.schema import BackboneConfig
 from sslrun.core.atomic import replacing, write_json
 
 FORMAT = "sslrun-encoder/1"
-READS = {"image": "images", "input_ids": "tokens", "series": "series"}
+READS = {"image": "images", "input_ids": "tokens", "series": "series", "wave": "waves"}
 """Key of a batch: what messages call it."""
 
 

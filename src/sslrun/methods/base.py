@@ -36,6 +36,8 @@ class Method(nn.Module):
     """
 
     batch_type: type
+    also_reads: tuple[type, ...] = ()
+    """Other batch types that it takes where the dataset does not give `batch_type`."""
     views: int = 1
     """Views it reads at least, where batch_type is ViewsBatch."""
     needs_labels: bool = False
@@ -114,7 +116,8 @@ def check_fit(
         ConfigError: the dataset does not give what the method reads, or the policy too few views.
     """
     cls: type[Method] = target_of("method", config)
-    if cls.batch_type not in gives:
+    batch_type = next((kind for kind in (cls.batch_type, *cls.also_reads) if kind in gives), None)
+    if batch_type is None:
         given = " or ".join(BATCH_NAMES[g] for g in gives)
         raise ConfigError(f"method={config.kind} reads {BATCH_NAMES[cls.batch_type]}; dataset={dataset} gives {given}")
     if cls.needs_labels and not labelled:
@@ -125,4 +128,4 @@ def check_fit(
             f"method={config.kind} reads {cls.views} views; the augmentation gives {views}; "
             f"raise augmentation.views[0].count or choose augmentation={config.kind}"
         )
-    return cls.batch_type
+    return batch_type

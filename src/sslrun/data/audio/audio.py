@@ -1,7 +1,7 @@
 """What all datasets of sound share: splits, log-mel, normalisation, items."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -20,6 +20,7 @@ from sslrun.data.folders import cache_folder
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.splits import split
 
+GIVES = {"spectrogram": (ViewsBatch, ImageBatch), "frames": (SeriesBatch, ViewsBatch), "wave": (WaveBatch,)}
 SINGLE = {"spectrogram": ImageBatch, "frames": SeriesBatch, "wave": WaveBatch}
 READS = {"spectrogram": "image", "frames": "series", "wave": "wave"}
 MEASURED = 2000
@@ -38,7 +39,6 @@ class AudioData(Data):
         DataError: too few to cut, a label that train does not have.
     """
 
-    gives: ClassVar[tuple[type, ...]] = (ViewsBatch, ImageBatch, SeriesBatch, WaveBatch)  # type: ignore[misc]
     raw, mild = "logmel", "audio_weak"
 
     def __init__(self, config: AudioDatasetConfig, sources: Mapping[str, Clips], *, corrupt: list[str]) -> None:
@@ -105,6 +105,13 @@ class AudioData(Data):
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
         return AsIs(channels_last=channels_last)
+
+    @property
+    def gives(self) -> tuple[type, ...]:  # type: ignore[override]
+        """Batch types of the form, or of all forms where it is open."""
+        return (
+            GIVES[self.form] if self.config.form else tuple(dict.fromkeys(kind for g in GIVES.values() for kind in g))
+        )
 
     @property
     def single(self) -> type:  # type: ignore[override]
@@ -190,11 +197,10 @@ class AudioData(Data):
         return (logmel[int(i)] for i in part.positions)
 
     def _take_form(self, batch_type: type) -> None:
-        wanted = next((form for form, single in SINGLE.items() if single is batch_type), None)
+        """Where it is open, what the method reads settles it."""
+        assert batch_type in self.gives
         if self.config.form is None:
-            self.form = wanted or "spectrogram"
-        elif wanted is not None and wanted != self.form:
-            raise ConfigError(f"dataset.form={self.form}: the method reads {wanted}; leave dataset.form=null")
+            self.form = next(form for form, kinds in GIVES.items() if batch_type in kinds)
 
     def _facts(self) -> Facts:
         scale, part = self.scale, self._parts["train"]

@@ -1,0 +1,106 @@
+"""The encoders of CPC (van den Oord et al. 2018, arXiv:1807.03748): convolutions over time, then a GRU."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.ts2vec import is_inside
+from sslrun.config.audio_backbone import RecurrentConfig
+
+
+class CPCEncoder(Encoder):
+    """Section 2.2. Series (B, T, C) with NaN where values are missing -> (B, D), the context's mean over time.
+
+    The layers normalise each moment over its channels; the paper does not say what its own do.
+    """
+
+    reads = "series"
+    has_tokens = True
+    is_causal = True
+
+    def __init__(self, config: RecurrentConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        self.num_features, self.local_dim = config.hidden, config.width
+        self.kernels, self.strides = list(config.kernels), list(config.strides)
+        self.patch_size = 1
+        for stride in self.strides:
+            self.patch_size *= stride
+        widths = [int(inputs["channels"]), *[config.width] * len(config.kernels)]
+        self.network = nn.Module()
+        self.network.convolutions = nn.ModuleList(
+            nn.Conv1d(i, o, k, stride=s)
+            for i, o, k, s in zip(widths[:-1], widths[1:], self.kernels, self.strides, strict=True)
+        )
+        self.network.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in config.kernels)
+        self.network.context = nn.GRU(config.width, config.hidden, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, T, C) -> (B, D)."""
+        return self.pooled_and_tokens(x, **rest)[0]
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T, C) -> (B, D) and (B, N, D), each moment with its past."""
+        assert keep is None and is_masked is None
+        _, context, inside = self.local_and_context(x, **rest)
+        return pooled(context, inside), context
+
+    def local_and_context(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, C) -> z (B, N, Z), each moment by itself; c (B, N, D), with its past; (B, N) bool, no padding."""
+        return self._encode(x.nan_to_num(nan=0.0), is_inside(x).sum(dim=1))
+
+    def _encode(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        convolutions, norms, gru = self.network.convolutions, self.network.norms, self.network.context
+        assert isinstance(convolutions, nn.ModuleList) and isinstance(norms, nn.ModuleList) and isinstance(gru, nn.GRU)
+        h = x.transpose(1, 2)  # (B, C, T)
+        for conv, norm, kernel, stride in zip(convolutions, norms, self.kernels, self.strides, strict=True):
+            h = conv(F.pad(h, (0, max(0, kernel - h.shape[2]))))
+            h = F.relu(norm(h.transpose(1, 2))).transpose(1, 2)  # (B, W, T')
+            lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
+        z = h.transpose(1, 2)  # (B, N, W)
+        context, _ = gru(self.dropout(z))  # (B, N, D)
+        return z, context, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
+
+    def library_state(self) -> dict[str, Tensor]:
+        """Names of the plain modules."""
+        return self.network.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load what `library_state` gave."""
+        load_state(self.network, state, may_lack=(), origin="the weights file")
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Each convolution, then the GRU."""
+        convolutions, norms, gru = self.network.convolutions, self.network.norms, self.network.context
+        assert isinstance(convolutions, nn.ModuleList) and isinstance(norms, nn.ModuleList) and isinstance(gru, nn.GRU)
+        blocks = [[*conv.parameters(), *norm.parameters()] for conv, norm in zip(convolutions, norms, strict=True)]
+        return [*blocks, list(gru.parameters())]
+
+
+class WaveCPCEncoder(CPCEncoder):
+    """Section 3.1. Samples (B, T) with their `lengths` -> (B, D)."""
+
+    reads = "wave"
+    beside = ("lengths",)
+
+    def local_and_context(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T) -> z (B, N, Z), c (B, N, D), and (B, N) bool, no padding."""
+        lengths = rest.get("lengths")
+        return self._encode(x[..., None], torch.full_like(x[:, 0], x.shape[1]).long() if lengths is None else lengths)
+
+
+def pooled(context: Tensor, inside: Tensor) -> Tensor:
+    """(B, D): mean of (B, N, D) over the moments that are no padding."""
+    weight = inside[..., None].to(context.dtype)
+    return (context * weight).sum(dim=1) / weight.sum(dim=1)

@@ -1,0 +1,31 @@
+"""CPC's loss: tell the true future of a sequence from other moments of it (arXiv:1807.03748)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def future_losses(predictions: Tensor, local: Tensor, *, step: int, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """-log( exp(p_t . z_{t+k}) / sum over s of exp(p_t . z_s) ), eq. 4, with all moments s of the same sequence.
+
+    Args:
+        predictions: (B, N, Z), p_t = W_k c_t.
+        local: (B, N, Z), z_t.
+        step: k, at least 1.
+        inside: (B, N) bool; where False there is padding, which is neither future nor negative.
+
+    Returns:
+        (B,) float32 sums over the moments t whose future t + k lies inside, and (B,) their numbers.
+    """
+    rows, moments = inside.shape
+    if step >= moments:
+        return predictions.sum(dim=(1, 2)) * 0, inside.new_zeros(rows, dtype=torch.int64)
+    with torch.autocast(predictions.device.type, enabled=False):
+        scores = predictions[:, :-step].float() @ local.float().transpose(1, 2)  # (B, N - k, N)
+        scores = scores.masked_fill(~inside[:, None], float("-inf"))
+        has_future = inside[:, step:]  # (B, N - k)
+        future = torch.arange(step, moments, device=scores.device).expand(rows, -1)  # (B, N - k)
+        # Moments without future ask for a moment that is inside, so that no infinity enters a gradient.
+        future = torch.where(has_future, future, 0)
+        losses = F.cross_entropy(scores.flatten(0, 1), future.flatten(), reduction="none").view(rows, -1)
+        return (losses * has_future).sum(dim=1), has_future.sum(dim=1)

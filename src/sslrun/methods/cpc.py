@@ -1,0 +1,72 @@
+"""CPC (van den Oord et al. 2018, arXiv:1807.03748): predict the next moments, told from other moments of the clip.
+
+A moment's vector z is made of that moment alone; a GRU sums up the past in c. What c predicts of the moments to come is
+not their content but which of the clip's moments they are.
+
+Formula:
+    loss = mean over clips, steps k and moments t of  -log( exp(z_{t+k} . W_k c_t) / sum_s exp(z_s . W_k c_t) )
+
+    s: all moments of the same clip (eq. 4; of section 3.1's ways to draw negatives, the one that no voice can solve).
+
+When to choose it:
+    Sound and other long sequences whose parts differ, such as speech: it needs no augmentation. A clip must be several
+    times longer than `method.steps`. What is the same through a clip, such as its speaker or its room, is of no use for
+    telling its moments apart: for such labels choose byol or simclr with views.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, further
+from sslrun.backbones.cpc import CPCEncoder, pooled
+from sslrun.config.errors import ConfigError
+from sslrun.config.method.cpc import CPCConfig
+from sslrun.core.batch import SeriesBatch, WaveBatch
+from sslrun.losses.future import future_losses
+from sslrun.methods.base import Method, StepOutput
+
+
+class CPC(Method):
+    """Section 2. Each clip weighs the same, however long it is."""
+
+    batch_type = SeriesBatch
+    also_reads = (WaveBatch,)
+    needs_tokens = True
+
+    def __init__(self, config: CPCConfig, encoder: Encoder) -> None:
+        super().__init__()
+        if not isinstance(encoder, CPCEncoder):
+            raise ConfigError(
+                f"method=cpc needs a backbone that tells a moment from its past; backbone={encoder.config.name} does "
+                "not; choose backbone=cpc, or cpc_wave"
+            )
+        self.config = config
+        self.encoder = encoder
+        self.predictors = nn.ModuleList(
+            nn.Linear(encoder.num_features, encoder.local_dim, bias=False) for _ in range(config.steps)
+        )
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Mean over clips of each clip's own mean."""
+        sums, counts, embedding = self._losses(batch)
+        loss = (sums / counts.clamp(min=1)).mean()
+        return StepOutput(loss, embedding=embedding.detach())
+
+    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """By clip: sum over its moments and steps, and their number."""
+        sums, counts, _ = self._losses(batch)
+        return sums, counts
+
+    def _losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        encoder = self.encoder
+        assert isinstance(encoder, CPCEncoder)
+        local, context, inside = encoder.local_and_context(batch[encoder.reads], **further(encoder, batch))
+        told = [
+            future_losses(predict(context), local, step=step, inside=inside)
+            for step, predict in enumerate(self.predictors, start=1)
+        ]
+        sums, counts = (torch.stack(parts).sum(dim=0) for parts in zip(*told, strict=True))
+        return sums, counts, pooled(context, inside)
