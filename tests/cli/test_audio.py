@@ -1,0 +1,75 @@
+"""Sound from pretraining to probing and fine-tuning."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from small import write_recordings
+from sslrun.commands import finetune, pretrain, probe
+from sslrun.config.compose import compose
+from sslrun.config.errors import ConfigError
+
+PATTERN = r"dataset.pattern='(?P<label>\d)_(?P<group>\w)_(?P<take>\d+)'"
+
+
+def run(command: Any, *overrides: str) -> None:
+    command.run(compose(command.__name__.rsplit(".", 1)[-1], [*overrides, "loader.workers=0"]))
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((path / "results.json").read_text())["rows"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of byol on spectrograms, and of cpc on frames and on samples."""
+    folder = tmp_path_factory.mktemp("audio")
+    data = [f"dataset.path={write_recordings(folder / 'recordings')}", "dataset.sample_rate=8000", PATTERN]
+    data += ["dataset=audio", "dataset.seconds=0.4", "dataset.mels=24", "trainer.precision=fp32", "trainer.steps=4"]
+    data += ["loader.batch_size=16", "monitor.every_epochs=0"]
+    small = ["backbone.width=16", "method.steps=3"]
+    byol = ["method=byol", "augmentation=byol_a", "backbone=small_cnn", "backbone.width=8"]
+    run(pretrain, *data, *byol, f"run.dir={folder}/byol")
+    run(pretrain, *data, *small, "method=cpc", "backbone.hidden=24", f"run.dir={folder}/cpc")
+    wave = ["method=cpc", "backbone=cpc_wave", "backbone.hidden=24", "dataset.form=wave"]
+    run(pretrain, *data, *small, *wave, f"run.dir={folder}/wave")
+    return folder
+
+
+@pytest.mark.parametrize(("name", "reads"), [("byol", "image"), ("cpc", "series"), ("wave", "wave")])
+def test_probe_reads_what_the_encoder_reads_and_leaves_speakers_out(folder: Path, name: str, reads: str) -> None:
+    described = json.loads((folder / name / "encoder" / "config.json").read_text())
+    assert described["reads"] == reads
+    run(probe, f"encoder={folder}/{name}", f"run.dir={folder}/{name}-probe", "labels=[2]", "draws=2")
+    left_out = [r for r in rows(folder / f"{name}-probe") if r["evaluation"] == "leave_one_group_out"]
+    encoders = dict.fromkeys(r["encoder"] for r in left_out)
+    assert len(encoders) == 3 and {"random", "logmel"} < encoders.keys()
+    for encoder in encoders:
+        of_it = {r["condition"]: r for r in left_out if r["encoder"] == encoder}
+        assert list(of_it) == ["", "group=a", "group=b"]
+        mean = (of_it["group=a"]["value"] + of_it["group=b"]["value"]) / 2
+        assert of_it[""]["value"] == pytest.approx(mean) and of_it[""]["n"] == 80
+    assert next(r for r in left_out if r["encoder"] == "logmel")["value"] == 1.0  # the digits differ in pitch
+    assert "log-mel statistics" in (folder / f"{name}-probe" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["byol", "cpc"])
+def test_fine_tuning(folder: Path, name: str) -> None:
+    options = ["labels=5", "min_steps=60", "trainer.epochs=1", "optimizer.lr=0.003", "trainer.precision=fp32"]
+    run(finetune, f"encoder={folder}/{name}", f"run.dir={folder}/{name}-tuned", *options)
+    found = {r["metric"]: r["value"] for r in rows(folder / f"{name}-tuned")}
+    assert found["top1"] > 0.5 and {"macro_f1", "auroc"} < found.keys()
+
+
+def test_a_form_that_the_method_does_not_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="method=mae reads images; dataset=tones gives series or views of images"):
+        run(pretrain, "method=mae", "dataset=tones", "dataset.form=frames", f"run.dir={tmp_path}/run")
+
+
+def test_waves_take_no_masks(tmp_path: Path) -> None:
+    overrides = ["method=cpc", "backbone=cpc_wave", "dataset.form=wave", "augmentation=audio_weak"]
+    with pytest.raises(ConfigError, match="augmentation=audio_weak: FrequencyMask is none of waves"):
+        run(pretrain, *overrides, f"run.dir={tmp_path}/run")
