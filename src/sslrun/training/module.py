@@ -76,8 +76,8 @@ class Training(pl.LightningModule):
         self._beside.copy.load_state_dict(whole)
         return self._beside.copy.to(self.device)
 
-    def on_train_end(self) -> None:
-        """Parameters are together for the last time here, while all ranks are."""
+    def on_fit_end(self) -> None:
+        """All ranks are together for the last time; a run that was killed after its last step comes here without a step."""
         self._beside.trained = self.whole()
 
     @property
