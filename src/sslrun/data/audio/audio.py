@@ -12,7 +12,7 @@ from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, SeriesBatch, ViewsBatch, WaveBatch
 from sslrun.data.audio.augment import Facts, Policy
 from sslrun.data.audio.clips import Clips, Ragged, ragged
-from sslrun.data.audio.items import AsIs, LogMelItems, WaveItems, collate, normalised
+from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, collate
 from sslrun.data.audio.logmel import FLOOR, LogMel
 from sslrun.data.audio.store import keep
 from sslrun.data.base import SPLITS, Data, Items
@@ -203,14 +203,14 @@ class AudioData(Data):
             self.form = next(form for form, kinds in GIVES.items() if batch_type in kinds)
 
     def _facts(self) -> Facts:
-        scale, part = self.scale, self._parts["train"]
-        logmel = self.logmel(part.source)
-
-        def other(random: np.random.Generator) -> np.ndarray:
-            return normalised(logmel[int(part.positions[random.integers(len(part))])], scale)
-
-        fixed = self.form == "spectrogram"
-        return Facts(std=scale[1], room=self.config.frames, silence=self._silence, fixed=fixed, other=other)
+        part = self._parts["train"]
+        return Facts(
+            std=self.scale[1],
+            room=self.config.frames,
+            silence=self._silence,
+            fixed=self.form == "spectrogram",
+            other=AnyClip(self.logmel(part.source), part.positions, self.scale),
+        )
 
     @property
     def _silence(self) -> float:

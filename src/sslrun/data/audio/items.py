@@ -1,5 +1,6 @@
 """Items of datasets of sound by their keys, and batches of them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,18 @@ class WaveItems(Items):
         if self.labels is not None:
             item["label"] = int(self.labels[index])
         return item
+
+
+@dataclass(frozen=True)
+class AnyClip:
+    """Draws one of some clips, (F, T) normalised; workers take it along."""
+
+    logmel: Ragged
+    positions: np.ndarray
+    scale: tuple[float, float]
+
+    def __call__(self, random: np.random.Generator) -> np.ndarray:
+        return normalised(self.logmel[int(self.positions[random.integers(len(self.positions))])], self.scale)
 
 
 def normalised(logmel: np.ndarray, scale: tuple[float, float]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Sound from files to batches: reading, labels, log-mel, forms, what is kept and what is drawn."""
 
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,13 @@ def test_views_are_a_function_of_seed_epoch_position_and_view() -> None:
     assert first.shape == (1, 40, 48) and np.array_equal(first, view(0, 0, 0, 0))
     others = [view(1, 0, 0, 0), view(0, 1, 0, 0), view(0, 0, 1, 0), view(0, 0, 0, 1)]
     assert not any(np.array_equal(first, other) for other in others)
+
+
+def test_items_go_to_workers_of_any_kind() -> None:
+    policy = config("augmentation=audio_views").augmentation
+    items = built("dataset=tones", "dataset.items=60").training(policy, batch_type=ViewsBatch, seed=0)
+    same = pickle.loads(pickle.dumps(items))
+    assert np.array_equal(items[1, 2]["views"][1], same[1, 2]["views"][1])
 
 
 def test_what_was_read_once_is_kept(spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
