@@ -77,7 +77,7 @@ class Training(pl.LightningModule):
         return self._beside.copy.to(self.device)
 
     def on_fit_end(self) -> None:
-        """All ranks are together for the last time; a run that was killed after its last step comes here without a step."""
+        """All ranks are together for the last time; a run killed after its last step comes here without another."""
         self._beside.trained = self.whole()
 
     @property
