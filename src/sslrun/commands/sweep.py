@@ -42,7 +42,8 @@ def search(
     config: DictConfig,
 ) -> None:
     """Carry a study to its end, from wherever it is."""
-    from sslrun.sweeps.run import Search
+    from sslrun.sweeps.run import run
+    from sslrun.sweeps.search import Search
     from sslrun.sweeps.space import parse_space
 
     folder = Path(config.hydra.sweep.dir).absolute()
@@ -59,15 +60,17 @@ def search(
         except Exception as error:  # a picture that fails must not end days of work
             warnings.warn(f"{folder / 'report.html'} was not written: {error!r}", stacklevel=2)
 
-    Search(
-        config=settings,
-        command=str(config.hydra.job.name),
-        space=space,
-        folder=folder,
-        launcher=launcher,
-        launch=lambda overrides, number: job.launch([overrides], number)[0],
-        show=show_quietly,
-    ).run()
+    run(
+        Search(
+            config=settings,
+            command=str(config.hydra.job.name),
+            space=space,
+            folder=folder,
+            launcher=launcher,
+            launch=lambda overrides, number: job.launch([overrides], number)[0],
+            show=show_quietly,
+        )
+    )
     show(folder)
 
 

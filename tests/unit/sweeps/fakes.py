@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 
 from sslrun.config.sweeper import OptunaConfig
-from sslrun.sweeps.run import Search
+from sslrun.sweeps.search import Search
 from sslrun.sweeps.space import parse_space
 
 

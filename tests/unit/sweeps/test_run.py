@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.sweeper import PrunerName
 from sslrun.sweeps import study as studies
+from sslrun.sweeps.run import run
 from unit.sweeps.fakes import FakeLauncher, leave, search
 
 
@@ -22,17 +23,17 @@ def states(study: optuna.Study) -> list[str]:
 
 def test_a_study_has_n_trials_and_a_second_session_adds_only_what_is_missing(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    study = search(tmp_path, launch).run()
+    study = run(search(tmp_path, launch))
     assert launch.launched == list(range(6)) and states(study) == ["COMPLETE"] * 6
     assert study.best_value == max(t.params["x"] for t in study.get_trials())
-    more = search(tmp_path, launch, n_trials=8).run()
+    more = run(search(tmp_path, launch, n_trials=8))
     assert launch.launched == list(range(8)) and states(more) == ["COMPLETE"] * 8
     assert len({t.params["x"] for t in more.get_trials()}) == 8  # the seed does not propose the same points again
 
 
 def test_a_job_gets_its_parameters_and_what_is_fixed(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    study = search(tmp_path, launch, n_trials=1).run()
+    study = run(search(tmp_path, launch, n_trials=1))
     assert launch.overrides == [["trainer.steps=2", f"x={study.get_trials()[0].params['x']}"]]
 
 
@@ -45,39 +46,39 @@ def test_a_trial_left_running_is_launched_again_with_the_same_parameters(tmp_pat
 
     child = os.fork()
     if child == 0:
-        search(tmp_path, FakeLauncher(tmp_path, cut)).run()
+        run(search(tmp_path, FakeLauncher(tmp_path, cut)))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     left = optuna.load_study(study_name=tmp_path.name, storage=studies.open_storage(str(tmp_path / "study.journal")))
     assert states(left) == ["COMPLETE", "COMPLETE", "RUNNING"]
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    study = search(tmp_path, launch).run()
+    study = run(search(tmp_path, launch))
     assert launch.launched == [2, 3, 4, 5] and states(study) == ["COMPLETE"] * 6
     assert study.get_trials()[2].params == left.get_trials()[2].params
 
 
 def test_a_trial_that_had_no_parameters_yet_gets_them(tmp_path: Path) -> None:
     begun = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1)
-    study = begun.run()
+    study = run(begun)
     studies.ask(study, {}, sweep=tmp_path)  # as if killed before the first parameter
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    again = search(tmp_path, launch, n_trials=2).run()
+    again = run(search(tmp_path, launch, n_trials=2))
     assert launch.launched == [1] and states(again) == ["COMPLETE", "COMPLETE"]
 
 
 def test_a_job_that_ended_after_its_sweeper_is_not_run_again(tmp_path: Path) -> None:
-    study = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1).run()
+    study = run(search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1))
     for number, status in ((1, "finished"), (2, "pruned")):
         studies.ask(study, search(tmp_path, print).space.distributions, sweep=tmp_path)  # type: ignore[arg-type]
         leave(tmp_path / str(number), status=status, probe_linear=0.25)
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    again = search(tmp_path, launch, n_trials=4).run()
+    again = run(search(tmp_path, launch, n_trials=4))
     assert launch.launched == [3]
     assert states(again) == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
     assert again.get_trials()[1].value == 0.25
 
 
 def test_a_folder_that_a_living_job_holds_is_waited_for(tmp_path: Path) -> None:
-    study = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1).run()
+    study = run(search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1))
     studies.ask(study, search(tmp_path, print).space.distributions, sweep=tmp_path)  # type: ignore[arg-type]
     leave(tmp_path / "1", status="running")
     lock = (tmp_path / "1" / ".lock").open("a")
@@ -89,55 +90,55 @@ def test_a_folder_that_a_living_job_holds_is_waited_for(tmp_path: Path) -> None:
 
     threading.Timer(0.5, end).start()
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    again = search(tmp_path, launch, n_trials=2).run()
+    again = run(search(tmp_path, launch, n_trials=2))
     assert launch.launched == [] and again.get_trials()[1].value == 0.5
 
 
 def test_trials_of_another_sweep_of_the_study_are_left_alone(tmp_path: Path) -> None:
     settings = {"study_name": "shared", "storage": str(tmp_path / "journal"), "n_trials": 3}
     one, two = tmp_path / "one", tmp_path / "two"
-    study = search(one, FakeLauncher(one, lambda _, x: x), **settings | {"n_trials": 1}).run()
+    study = run(search(one, FakeLauncher(one, lambda _, x: x), **settings | {"n_trials": 1}))
     studies.ask(study, search(one, print).space.distributions, sweep=one)  # type: ignore[arg-type]
     launch = FakeLauncher(two, lambda _, x: x)
-    again = search(two, launch, **settings).run()
+    again = run(search(two, launch, **settings))
     assert launch.launched == [2] and states(again) == ["COMPLETE", "RUNNING", "COMPLETE"]
 
 
 def test_failed_trials_are_replaced_until_there_are_too_many(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda number, x: "failed" if number == 1 else x)
-    study = search(tmp_path, launch, n_trials=3).run()
+    study = run(search(tmp_path, launch, n_trials=3))
     assert states(study) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert study.get_trials()[1].user_attrs["error"] == "the loss is nan"
     bad = FakeLauncher(tmp_path / "b", lambda *_: "failed")
     with pytest.raises(RunError, match=r"3 trials failed, more than hydra.sweeper.max_failures=2; .*the loss is nan"):
-        search(tmp_path / "b", bad, max_failures=2).run()
+        run(search(tmp_path / "b", bad, max_failures=2))
     assert bad.launched == [0, 1, 2]
 
 
 def test_a_metric_that_no_run_has_is_told_with_those_that_exist(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda _, x: x)
     with pytest.raises(RunError, match=r"metric=probe/lineal: .* did you mean 'probe/linear'\?; it has health/rankme"):
-        search(tmp_path, launch, metric="probe/lineal", max_failures=0).run()
+        run(search(tmp_path, launch, metric="probe/lineal", max_failures=0))
 
 
 def test_a_second_sweeper_is_refused_with_who_holds_it(tmp_path: Path) -> None:
     def second(_: int, x: float) -> float:
         with pytest.raises(RunError, match=f"in the hands of process {os.getpid()} on "):
-            search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x)).run()
+            run(search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x)))
         return x
 
     launch = FakeLauncher(tmp_path, second)
-    search(tmp_path, launch, n_trials=1).run()
+    run(search(tmp_path, launch, n_trials=1))
     assert launch.launched == [0]
 
 
 def test_other_overrides_in_the_same_folder_are_refused(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    search(tmp_path, launch, n_trials=1).run()
+    run(search(tmp_path, launch, n_trials=1))
     with pytest.raises(RunError, match="holds a sweep with metric"):
-        search(tmp_path, launch, metric="health/rankme").run()
+        run(search(tmp_path, launch, metric="health/rankme"))
     with pytest.raises(ConfigError, match=r"study .* has \['maximize'\]; choose another study_name"):
-        search(tmp_path, launch, direction="minimize").run()
+        run(search(tmp_path, launch, direction="minimize"))
 
 
 @pytest.mark.parametrize("reason", [KeyboardInterrupt(), SystemExit(3)])
@@ -150,12 +151,12 @@ def test_a_stop_leaves_the_trial_and_exits_with_3(
         return x
 
     with pytest.raises(SystemExit) as ended:
-        search(tmp_path, FakeLauncher(tmp_path, stop)).run()
+        run(search(tmp_path, FakeLauncher(tmp_path, stop)))
     assert ended.value.code == 3
     line = f"sweep stopped: 1 of 6 trials are finished; the same command with run.dir={tmp_path} continues it"
     assert line in capfd.readouterr().err
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    assert states(search(tmp_path, launch).run()) == ["COMPLETE"] * 6 and launch.launched == [1, 2, 3, 4, 5]
+    assert states(run(search(tmp_path, launch))) == ["COMPLETE"] * 6 and launch.launched == [1, 2, 3, 4, 5]
 
 
 def test_jobs_outside_this_process_run_several_at_a_time_without_a_barrier(tmp_path: Path) -> None:
@@ -171,13 +172,13 @@ def test_jobs_outside_this_process_run_several_at_a_time_without_a_barrier(tmp_p
         return x
 
     launch = FakeLauncher(tmp_path, work)
-    study = search(tmp_path, launch, launcher="process", n_jobs=2).run()
+    study = run(search(tmp_path, launch, launcher="process", n_jobs=2))
     assert quick == [1, 2, 3, 4, 5] and states(study) == ["COMPLETE"] * 6
 
 
 def test_several_metrics(tmp_path: Path) -> None:
     settings = {"metric": ["probe/linear", "health/rankme"], "direction": ["maximize", "maximize"], "n_trials": 4}
-    study = search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), **settings).run()
+    study = run(search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), **settings))
     assert [t.values for t in study.get_trials()] == [
         pytest.approx([t.params["x"], 1 - t.params["x"]]) for t in study.get_trials()
     ]
@@ -188,7 +189,7 @@ def test_several_metrics(tmp_path: Path) -> None:
 
 def test_a_pruned_run_counts_and_the_job_is_told_its_trial(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda number, x: "pruned" if number == 1 else x)
-    study = search(tmp_path, launch, n_trials=3, pruner=PrunerName.median).run()
+    study = run(search(tmp_path, launch, n_trials=3, pruner=PrunerName.median))
     assert states(study) == ["COMPLETE", "PRUNED", "COMPLETE"]
     trial = {"study": tmp_path.name, "storage": str(tmp_path / "study.journal"), "metric": "probe/linear"}
     told = ",".join(f"{k}:{json.dumps(v)}" for k, v in trial.items())
@@ -206,6 +207,6 @@ def test_a_trial_beyond_n_is_withdrawn(tmp_path: Path, monkeypatch: pytest.Monke
         return real(study, space, sweep=sweep)
 
     monkeypatch.setattr(studies, "ask", raced)
-    study = search(tmp_path, launch, n_trials=3).run()
+    study = run(search(tmp_path, launch, n_trials=3))
     assert launch.launched == [0, 1] and states(study) == ["COMPLETE", "COMPLETE", "RUNNING", "FAIL"]
     assert study.get_trials()[3].user_attrs[studies.WITHDRAWN] is True

@@ -1,0 +1,54 @@
+"""What a trial's run folder says of its job: whether one is at work, how it ended, what went wrong."""
+
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sslrun.config.errors import SslrunError
+from sslrun.runs.folder import is_held
+from sslrun.runs.job import read_record as read_job
+
+POLL_SECONDS = 0.2
+
+
+def wait_for_holder(folder: Path) -> None:
+    """Wait while a job that a dead sweeper started still works on the folder; SLURM's launcher sees to its own."""
+    while is_held(folder) or _starting(folder):
+        time.sleep(POLL_SECONDS)
+
+
+def _starting(folder: Path) -> bool:
+    """Whether the folder's local job is alive, which takes its lock some seconds after its start."""
+    job = read_job(folder)
+    if job is None or job["launcher"] != "process":
+        return False
+    try:
+        arguments = Path(f"/proc/{int(job['job'])}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return False
+    return os.fsencode(str(folder)) in arguments
+
+
+def status(folder: Path) -> str | None:
+    """`status` of run.json; None where there is none."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
+    return manifest.get("status")
+
+
+def last_error(error: BaseException | None, folder: Path) -> str:
+    """One line: the job's own last error, else what the launcher says."""
+    with suppress(OSError, json.JSONDecodeError):
+        manifest = json.loads((folder / "run.json").read_text())
+        if manifest.get("status") == "failed" and manifest.get("last_error"):
+            return str(manifest["last_error"])
+    cause = error.__context__ if isinstance(error, SystemExit) else error  # the command line turned it into an exit
+    if cause is None:
+        return "it ended without a word"
+    line = " ".join(str(cause).split())
+    return line if isinstance(cause, SslrunError) else f"{type(cause).__name__}: {line}"
