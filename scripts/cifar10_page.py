@@ -1,23 +1,14 @@
 """The page of scripts/cifar10_table.py, from its rows alone."""
 
-import json
 import statistics
-from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from table_runs import ROOT, Row
+
 RESULTS = ROOT / "docs" / "results" / "cifar10-small.jsonl"
 MEASURES = {"linear": "linear", "knn20": "kNN 20", "few10": "10 labels per class"}
 """Key of a row, `[value, low, high]` in per cent: title of its column."""
 LABELLED = ("supcon", "supervised")
 REFERENCES = ("random", "pixels")
-
-Row = dict[str, Any]
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Rows made so far."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def page(rows: list[Row]) -> str:

@@ -12,22 +12,19 @@ stopped: a row that is there is not made again, and a run that is unfinished is 
 import argparse
 import csv
 import dataclasses
-import json
 import math
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from cifar10_page import REFERENCES, RESULTS, ROOT, Row, page, read_rows
+from cifar10_page import REFERENCES, RESULTS, page
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import conf_dir, load, plain
 from sslrun.config.registry import entries
 from sslrun.config.schema import BackboneConfig
+from table_runs import INTERRUPTED, ROOT, Row, append, machine, read_json, read_rows, sslrun, sslrun_anew
 
 CALIBRATION_STEPS = 30
-INTERRUPTED = 3
 
 
 def main() -> None:
@@ -58,7 +55,6 @@ def recipes() -> list[str]:
 
 def make_rows(options: argparse.Namespace) -> list[str]:
     """Append the rows that are missing; what failed, by name. The first seed of all methods comes first."""
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     failed = []
     there = {(row["method"], row["seed"]) for row in read_rows(options.out)}
     seeds, methods = [int(s) for s in options.seeds.split(",")], options.methods.split(",")
@@ -114,10 +110,8 @@ def measure(method: str, seed: int, known: list[Row], options: argparse.Namespac
     there = {(row["method"], row["architecture"], row["seed"]) for row in known}
     missing = [n for n in REFERENCES if (n, architecture if n == "random" else "", seed) not in there]
     probe = run.with_name(run.name + "-probe")
-    if not finished(probe):
-        shutil.rmtree(probe, ignore_errors=True)
-        baselines = f"baselines=[{','.join(missing)}]"
-        sslrun("probe", f"encoder={run}", f"seed={seed}", "labels=[10]", "draws=5", baselines, f"run.dir={probe}")
+    baselines = f"baselines=[{','.join(missing)}]"
+    sslrun_anew(probe, "probe", f"encoder={run}", f"seed={seed}", "labels=[10]", "draws=5", baselines)
 
     found = read_json(probe / "results.json")["rows"]
     own = next(row["encoder"] for row in found)
@@ -155,24 +149,6 @@ def describe(backbone: BackboneConfig) -> str:
     return ", ".join([values["name"], *(f"{key} {value}" for key, value in changed.items())])
 
 
-def machine(manifest: Row) -> str:
-    """Processor, threads, precision, torch."""
-    hardware = manifest["hardware"]
-    device = manifest["resolved"]["device"]
-    return f"{hardware['cores']} cores of {hardware['cpu']}, {device}, torch {manifest['versions']['torch']}"
-
-
-def sslrun(*arguments: str) -> None:
-    """Run a command of sslrun; a finished run says so and ends at once."""
-    print("sslrun", *arguments, flush=True)
-    subprocess.run([sys.executable, "-m", "sslrun", *arguments], check=True)
-
-
-def finished(run: Path) -> bool:
-    """Whether a run folder is there and complete."""
-    return (run / "run.json").is_file() and bool(read_json(run / "run.json")["status"] == "finished")
-
-
 def logged(run: Path, name: str) -> dict[int, float]:
     """Values of metrics.csv by step."""
     with (run / "metrics.csv").open() as file:
@@ -185,18 +161,6 @@ def first_to_last_rate(run: Path, *, batch: int) -> float:
         seconds = {int(r["step"]): float(r["seconds"]) for r in csv.DictReader(file) if r["name"] == "train/loss"}
     first, last = min(seconds), max(seconds)
     return (last - first) * batch / (seconds[last] - seconds[first])
-
-
-def read_json(path: Path) -> Row:
-    return json.loads(path.read_text())
-
-
-def append(path: Path, rows: list[Row]) -> None:
-    """All at once, on disk when this returns."""
-    with path.open("a") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 if __name__ == "__main__":

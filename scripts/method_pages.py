@@ -19,12 +19,13 @@ from typing import Any
 
 import yaml
 
-from cifar10_page import REFERENCES, RESULTS, ROOT, read_rows, table_lines
+from cifar10_page import REFERENCES, RESULTS, table_lines
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose, conf_dir
 from sslrun.config.optimizer import LrScaling
 from sslrun.config.registry import Entry, entries
 from sslrun.core.batch import BATCH_NAMES, ViewsBatch
+from table_runs import ROOT, read_rows
 
 PAGES = ROOT / "docs" / "methods"
 SECTIONS = ("Formula", "When to choose it")

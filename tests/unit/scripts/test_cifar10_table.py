@@ -1,7 +1,7 @@
 """The table of scripts/cifar10_table.py, from rows made by hand."""
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,7 +10,6 @@ import pytest
 
 from sslrun.config.backbone import ResNetConfig, Stem, TimmConfig
 
-SCRIPTS = Path(__file__).parents[3] / "scripts"
 NET = "resnet18, width 16, stem small"
 FACTS = {"architecture": NET, "budget_minutes": 6.0, "machine": "2 cores of a processor, torch 2.15"}
 SIMCLR = {
@@ -24,28 +23,19 @@ RANDOM = {
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return load("cifar10_table", monkeypatch)
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("cifar10_table")
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return load("cifar10_page", monkeypatch)
-
-
-def load(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(SCRIPTS)
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def page(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("cifar10_page")
 
 
 def test_two_rows_make_the_table(script: ModuleType, page: ModuleType, tmp_path: Path) -> None:
     script.append(tmp_path / "rows.jsonl", [RANDOM])
     script.append(tmp_path / "rows.jsonl", [SIMCLR])
-    text = page.page(page.read_rows(tmp_path / "rows.jsonl"))
+    text = page.page(script.read_rows(tmp_path / "rows.jsonl"))
     assert "    python scripts/cifar10_table.py --minutes 6 --seeds 1\n" in text
     assert "Machine: 2 cores of a processor, torch 2.15." in text
     lines = [line for line in text.splitlines() if line.startswith("| ")]
