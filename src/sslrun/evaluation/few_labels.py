@@ -1,4 +1,4 @@
-"""Accuracy from few labels, over several draws of which items are labelled."""
+"""Accuracy, macro F1 and AUROC from few labels, over several draws of which items are labelled."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,6 +10,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.core.rows import Row
 from sslrun.evaluation.intervals import bootstrap_interval, draws_interval
 from sslrun.evaluation.linear import spread
+from sslrun.evaluation.per_item import auroc_items, macro_f1_items
 
 Budget = int | float | str
 """Labels per class (int), a share of each class (float in (0, 1)), or `"all"`."""
@@ -32,7 +33,9 @@ def few_label_rows(
     budgets: Sequence[Budget] = BUDGETS,
     draws: int = 5,
 ) -> tuple[list[Row], list[str]]:
-    """Rows `few_labels` top1, one a budget, and a note for each budget skipped or raised.
+    """Rows `few_labels` top1, macro_f1 and auroc of each budget, and a note for each budget skipped or raised.
+
+    `auroc` is left out where the test lacks a class.
 
     The classifier is a multinomial logistic regression with a fixed penalty: nothing is chosen, so no label outside
     the budget is seen. Features are standardised with statistics of all of `train`, which need no labels.
@@ -48,7 +51,7 @@ def few_label_rows(
     pool, queries = ((train - mean) / std).cpu(), ((test - mean) / std).cpu()
     pool_labels = train_labels.cpu()
     return budget_rows(
-        lambda index: _predict(pool[index], pool_labels[index], queries),
+        lambda index: logistic(pool[index], pool_labels[index], queries),
         pool_labels,
         test_labels.cpu(),
         encoder=encoder,
@@ -62,7 +65,7 @@ def few_label_rows(
 
 
 def budget_rows(
-    predict: Callable[[Tensor], Tensor],
+    predict: Callable[[Tensor], tuple[Tensor, Tensor]],
     pool_labels: Tensor,
     truth: Tensor,
     *,
@@ -77,42 +80,45 @@ def budget_rows(
     """The rows of `few_label_rows` for any classifier.
 
     Args:
-        predict: (n,) positions of the labelled items -> (M,) predicted classes of the test items.
+        predict: (n,) positions of the labelled items -> (K,) int64 classes among them, ascending, and (M, K)
+            probabilities of the test items.
         pool_labels: (N,) of what subsets are drawn from.
         truth: (M,) of the test items.
     """
-    correct: dict[Budget, list[Tensor]] = {}
+    num_classes = int(torch.cat([pool_labels, truth]).max()) + 1
+    scored: dict[Budget, list[dict[str, Tensor]]] = {}
     notes: list[str] = []
     for draw in range(draws):
         subsets, notes = nested_subsets(pool_labels, budgets=budgets, seed=seed + draw)
-        fitted: dict[int, Tensor] = {}  # by size: subsets of one draw are nested, so equal sizes are equal subsets
+        fitted: dict[int, dict[str, Tensor]] = {}  # by size: a draw's subsets are nested, so equal sizes are equal sets
         for budget, index in subsets.items():
             if budget == "all" and draw > 0:
                 continue
             if len(index) not in fitted:
-                fitted[len(index)] = (predict(index) == truth).double()
-            correct.setdefault(budget, []).append(fitted[len(index)])
+                fitted[len(index)] = _per_item(*predict(index), truth, num_classes=num_classes)
+            scored.setdefault(budget, []).append(fitted[len(index)])
     rows = []
-    for budget, per_draw in correct.items():
-        value = torch.stack(per_draw)  # (K, M)
-        low, high = _interval(value, budget=budget, seed=seed)
-        rows.append(
-            Row(
-                encoder=encoder,
-                dataset=dataset,
-                split=split,
-                evaluation="few_labels",
-                condition=condition,
-                labels=budget,
-                metric="top1",
-                value=value.mean().item(),
-                low=low,
-                high=high,
-                n=len(truth),
-                draws=len(value),
-                seed=seed,
+    for budget, per_draw in scored.items():
+        for metric in per_draw[0]:
+            values = torch.stack([of_draw[metric] for of_draw in per_draw])  # (K, M)
+            low, high = _interval(values, budget=budget, seed=seed)
+            rows.append(
+                Row(
+                    encoder=encoder,
+                    dataset=dataset,
+                    split=split,
+                    evaluation="few_labels",
+                    condition=condition,
+                    labels=budget,
+                    metric=metric,
+                    value=values.mean().item(),
+                    low=low,
+                    high=high,
+                    n=len(truth),
+                    draws=len(values),
+                    seed=seed,
+                )
             )
-        )
     return rows, notes
 
 
@@ -164,12 +170,26 @@ def _per_class(budget: Budget, available: int) -> int:
     return budget if isinstance(budget, int) else available
 
 
-def _predict(features: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
-    """(M,) classes of (M, D) queries."""
-    if len(torch.unique(labels)) == 1:  # scikit-learn refuses to fit it
-        return labels[:1].expand(len(queries))
+def logistic(features: Tensor, labels: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    """(K,) int64 classes and (M, K) probabilities of (M, D) queries, by what (n, D) features with (n,) labels teach."""
+    classes = torch.unique(labels)
+    if len(classes) == 1:  # scikit-learn refuses to fit it
+        return classes, torch.ones(len(queries), 1)
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(features.numpy(), labels.numpy())
-    return torch.from_numpy(model.predict(queries.numpy()))
+    return classes, torch.from_numpy(model.predict_proba(queries.numpy()))
+
+
+def _per_item(classes: Tensor, known: Tensor, truth: Tensor, *, num_classes: int) -> dict[str, Tensor]:
+    """(M,) values of each metric, one a test item; `known` are (M, K) probabilities of `classes`."""
+    prediction = classes[known.argmax(dim=1)]
+    probabilities = known.new_zeros(len(truth), num_classes)
+    probabilities[:, classes] = known
+    values = {
+        "top1": (prediction == truth).double(),
+        "macro_f1": macro_f1_items(prediction, truth, num_classes=num_classes),
+    }
+    area = auroc_items(probabilities, truth)
+    return values if area is None else values | {"auroc": area}
 
 
 def _interval(per_draw: Tensor, *, budget: Budget, seed: int) -> tuple[float, float] | tuple[None, None]:

@@ -2,10 +2,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from sslrun.config.errors import ConfigError
+from sslrun.core.rows import Row
 from sslrun.evaluation.few_labels import few_label_rows, nested_subsets
+from sslrun.evaluation.linear import spread
 
 NAMES = {"encoder": "pixels", "dataset": "digits", "seed": 0}
 LABELS = torch.tensor([0] * 100 + [1] * 300 + [2] * 50)[torch.randperm(450, generator=torch.Generator().manual_seed(0))]
@@ -13,6 +17,10 @@ LABELS = torch.tensor([0] * 100 + [1] * 300 + [2] * 50)[torch.randperm(450, gene
 
 def per_class(index: torch.Tensor) -> list[int]:
     return LABELS[index].bincount(minlength=3).tolist()
+
+
+def top1(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.metric == "top1"]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +70,9 @@ def test_a_budget_of_no_kind_is_an_error(budget):
 
 
 def test_digits_reach_the_published_accuracies(digits):
-    rows, notes = few_label_rows(*digits, **NAMES, budgets=(1, 5, 10, 50), draws=5)
+    found, notes = few_label_rows(*digits, **NAMES, budgets=(1, 5, 10, 50), draws=5)
     assert notes == []
+    rows = top1(found)
     assert [r.labels for r in rows] == [1, 5, 10, 50]
     # shared/data/README.md: pixels .558 .827 .888 .954, from other draws
     for row, published, tolerance in zip(rows, (0.558, 0.827, 0.888, 0.954), (0.08, 0.04, 0.03, 0.02), strict=True):
@@ -77,25 +86,49 @@ def test_budgets_that_coincide_give_equal_numbers(digits):
     x, y, test_x, test_y = digits
     small, labels = nested_subsets(y, budgets=(20,), seed=0)[0][20], y
     x, y = x[small], labels[small]  # 20 per class: 0.1 of them are 2
-    rows, _ = few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(2, 0.1, 2), draws=2)
+    rows = top1(few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(2, 0.1, 2), draws=2)[0])
     assert [r.labels for r in rows] == [2, 0.1]
     assert rows[0].value == rows[1].value
 
 
 def test_all_labels_are_one_draw_with_an_interval_over_items(digits):
-    [row], _ = few_label_rows(*digits, **NAMES, budgets=("all",), draws=5)
-    assert row.draws == 1
-    assert 0 < row.high - row.low < 0.05
+    rows, _ = few_label_rows(*digits, **NAMES, budgets=("all",), draws=5)
+    assert [(row.metric, row.draws) for row in rows] == [("top1", 1), ("macro_f1", 1), ("auroc", 1)]
+    assert all(0 < row.high - row.low < 0.05 for row in rows)
 
 
 def test_one_draw_has_no_interval(digits):
-    [row], _ = few_label_rows(*digits, **NAMES, budgets=(1,), draws=1)
-    assert (row.low, row.high) == (None, None)
+    rows, _ = few_label_rows(*digits, **NAMES, budgets=(1,), draws=1)
+    assert {(row.low, row.high) for row in rows} == {(None, None)}
+
+
+def test_f1_and_auroc_stand_beside_accuracy(digits):
+    x, y, test_x, test_y = digits
+    found, _ = few_label_rows(*digits, **NAMES, budgets=(5,), draws=2)
+    mean, std = x.mean(dim=0), spread(x)
+    expected = {"macro_f1": 0.0, "auroc": 0.0}
+    for seed in (0, 1):
+        known = nested_subsets(y, budgets=(5,), seed=seed)[0][5]
+        model = LogisticRegression(C=0.1, max_iter=1000).fit((x[known] - mean) / std, y[known])
+        queries = (test_x - mean) / std
+        expected["macro_f1"] += f1_score(test_y, model.predict(queries), average="macro") / 2
+        expected["auroc"] += roc_auc_score(test_y, model.predict_proba(queries), multi_class="ovr") / 2
+    values = {row.metric: row.value for row in found}
+    assert {metric: values[metric] for metric in expected} == pytest.approx(expected, abs=1e-6)
+    assert all(row.low < row.value < row.high for row in found)
+
+
+def test_one_known_class_is_guessed_for_all_and_auroc_is_a_coin(digits):
+    x, y, test_x, test_y = digits
+    only = y == 3
+    found, _ = few_label_rows(x[only], y[only], test_x, test_y, **NAMES, budgets=(2,), draws=1)
+    values = {row.metric: row.value for row in found}
+    assert values["top1"] == pytest.approx((test_y == 3).double().mean().item()) and values["auroc"] == 0.5
 
 
 def test_scale_of_a_feature_does_not_matter(digits):
     x, y, test_x, test_y = digits
     scale = torch.logspace(-2, 2, 64)
-    [plain], _ = few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(5,), draws=2)
-    [scaled], _ = few_label_rows(x * scale, y, test_x * scale, test_y, **NAMES, budgets=(5,), draws=2)
+    [plain] = top1(few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(5,), draws=2)[0])
+    [scaled] = top1(few_label_rows(x * scale, y, test_x * scale, test_y, **NAMES, budgets=(5,), draws=2)[0])
     assert scaled.value == pytest.approx(plain.value, abs=0.003)

@@ -50,12 +50,13 @@ class TfIdf:
             logits=False,
         )
 
-        def predict(index: Tensor) -> Tensor:
-            known = train_labels[index].numpy()
-            if len(set(known.tolist())) == 1:
-                return torch.full((len(test_labels),), int(known[0]))
-            head = LogisticRegression(C=FEW_LABELS, max_iter=MAX_ITERATIONS).fit(train[index.numpy()], known)
-            return torch.from_numpy(head.predict(test))
+        def predict(index: Tensor) -> tuple[Tensor, Tensor]:
+            known = train_labels[index]
+            classes = torch.unique(known)
+            if len(classes) == 1:  # scikit-learn refuses to fit it
+                return classes, torch.ones(len(test_labels), 1)
+            head = LogisticRegression(C=FEW_LABELS, max_iter=MAX_ITERATIONS).fit(train[index.numpy()], known.numpy())
+            return classes, torch.from_numpy(head.predict_proba(test))
 
         few, notes = budget_rows(
             predict,
