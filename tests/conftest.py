@@ -2,12 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: 2 threads for each of 2 workers cost tenfold
 
 import torch
+
+if TYPE_CHECKING:
+    from children import Runner
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -29,3 +33,24 @@ def real_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real data is absent: {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def _warm() -> None:
+    """What a first run would import and compute, once for all children."""
+    import children  # noqa: F401
+    from sslrun.config.compose import compose
+    from sslrun.config.registry import load_all
+    from sslrun.data.build import build_data
+
+    load_all()
+    build_data(compose("pretrain").dataset)  # type: ignore[attr-defined]
+    assert torch.get_num_threads() == 1  # a fork beside threads could hang
+
+
+@pytest.fixture
+def runner(tmp_path: Path, _warm: None) -> "Runner":
+    """Children whose output lies in one file."""
+    from children import Runner
+
+    return Runner(tmp_path / "output.txt")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from children import Runner
 from sessions import EXIT_INTERRUPTED, assert_equal_runs, logged
 from sslrun.runs import signals
 from sslrun.runs.newest import LAST, newest
@@ -48,7 +49,7 @@ def die_at(step: int) -> Callable[[], None]:
     return arrange
 
 
-def test_longer_needs_a_choice_and_shorter_is_refused(tmp_path: Path, runner: Any) -> None:
+def test_longer_needs_a_choice_and_shorter_is_refused(tmp_path: Path, runner: Runner) -> None:
     command = [*COMMON, f"run.dir={tmp_path / 'run'}"]
     runner.run(*command, "trainer.steps=4")
     before = (tmp_path / "run" / "run.json").read_bytes()
@@ -60,7 +61,7 @@ def test_longer_needs_a_choice_and_shorter_is_refused(tmp_path: Path, runner: An
 
 
 @pytest.mark.parametrize("how", ["stretch", "restart"])
-def test_extended_killed_and_continued(tmp_path: Path, runner: Any, how: str) -> None:
+def test_extended_killed_and_continued(tmp_path: Path, runner: Runner, how: str) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         runner.run(*COMMON, f"run.dir={folder}", "trainer.steps=6", "schedule.warmup_epochs=0.25")
@@ -88,7 +89,7 @@ def test_extended_killed_and_continued(tmp_path: Path, runner: Any, how: str) ->
         assert {s: rate[s] for s in range(7, 15)} == {s: rates(planned)[s] for s in range(7, 15)}
 
 
-def test_a_fork_leaves_the_old_run_and_is_found_again(tmp_path: Path, runner: Any) -> None:
+def test_a_fork_leaves_the_old_run_and_is_found_again(tmp_path: Path, runner: Runner) -> None:
     folder, fork = tmp_path / "run", tmp_path / "run-fork1"
     command = [*COMMON, f"run.dir={folder}", "trainer.steps=6"]
 
@@ -116,7 +117,7 @@ def test_a_fork_leaves_the_old_run_and_is_found_again(tmp_path: Path, runner: An
     assert manifest(folder)["status"] == "interrupted"
 
 
-def test_patience_ends_the_run_as_finished(tmp_path: Path, runner: Any) -> None:
+def test_patience_ends_the_run_as_finished(tmp_path: Path, runner: Runner) -> None:
     command = [*COMMON, "trainer.steps=40", "monitor.every_epochs=0.25", "monitor.items=64", "monitor.patience=2",
                "optimizer.lr=1e-9"]  # fmt: skip
     told = runner.run(*command, f"run.dir={tmp_path}")
@@ -129,7 +130,7 @@ def test_patience_ends_the_run_as_finished(tmp_path: Path, runner: Any) -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0], ids=["between two checks", "after the stop"])
-def test_patience_survives_a_kill(tmp_path: Path, runner: Any, share: float) -> None:
+def test_patience_survives_a_kill(tmp_path: Path, runner: Runner, share: float) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [*COMMON, "trainer.steps=40", "monitor.every_epochs=0.25", "monitor.items=64", "monitor.patience=2",
                "optimizer.lr=1e-9", "trainer.checkpoint_steps=1"]  # fmt: skip

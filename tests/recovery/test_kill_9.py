@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from children import Runner
 from sessions import assert_equal_runs
 from small import SIZES
 from sslrun.config.compose import compose
@@ -91,7 +92,7 @@ def assert_sane(folder: Path, *, killed: int) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_killed_again_and_again(method: str, tmp_path: Path, runner: Any) -> None:
+def test_killed_again_and_again(method: str, tmp_path: Path, runner: Runner) -> None:
     draw = random.Random(method)
     command, whole = command_for(method), tmp_path / "whole"
     child, started, first = runner.start(*command, f"run.dir={whole}"), time.monotonic(), 0.0

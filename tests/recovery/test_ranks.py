@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from children import Runner
 from sessions import EXIT_INTERRUPTED
 from sslrun.runs.newest import last_step
 
@@ -48,7 +49,7 @@ def noting_order(file: Path, *, environment: dict[str, str] | None = None) -> Ca
     return arrange
 
 
-def ranks(runner: Any, arguments: list[str], folder: Path) -> list[Any]:
+def ranks(runner: Runner, arguments: list[str], folder: Path) -> list[Any]:
     """Two processes, as torchrun would start them."""
     port = free_port()
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "test",
@@ -74,7 +75,7 @@ def order(*files: Path) -> dict[int, list[int]]:
     return found
 
 
-def test_one_rank_then_two_read_the_batches_of_one(tmp_path: Path, runner: Any) -> None:
+def test_one_rank_then_two_read_the_batches_of_one(tmp_path: Path, runner: Runner) -> None:
     whole, folder = tmp_path / "whole", tmp_path / "run"
     runner.run(*COMMAND, f"run.dir={whole}", "trainer.steps=6", before=noting_order(tmp_path / "whole.jsonl"))
 
@@ -105,7 +106,7 @@ def test_one_rank_then_two_read_the_batches_of_one(tmp_path: Path, runner: Any) 
 
 
 @pytest.mark.parametrize("told", [0, 1])
-def test_a_signal_to_one_rank_stops_and_saves_both(tmp_path: Path, runner: Any, told: int) -> None:
+def test_a_signal_to_one_rank_stops_and_saves_both(tmp_path: Path, runner: Runner, told: int) -> None:
     folder = tmp_path / "run"
     command = [*COMMAND, f"run.dir={folder}", "trainer.steps=100000", "trainer.devices=2", "trainer.strategy=ddp"]
     pair = ranks(runner, command, tmp_path)

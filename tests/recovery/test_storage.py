@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from children import Runner
 from sessions import logged
 from sslrun.runs.newest import verify
 
@@ -81,7 +82,7 @@ def one_line(output: str) -> str:
 
 
 @pytest.mark.parametrize("leave", [0, 65536], ids=["not a byte", "room for text"])
-def test_full_when_a_checkpoint_is_written(disk: Path, runner: Any, leave: int) -> None:
+def test_full_when_a_checkpoint_is_written(disk: Path, runner: Runner, leave: int) -> None:
     folder = disk / "run"
     told = runner.run(*COMMAND, f"run.dir={folder}", code=2, before=at_step(5, lambda: fill(disk, leave=leave)))
     last = folder / "checkpoints" / "last.ckpt"
@@ -97,7 +98,7 @@ def test_full_when_a_checkpoint_is_written(disk: Path, runner: Any, leave: int) 
     assert sorted({int(s) for s, _, _ in logged(folder)}) == list(range(1, 13))
 
 
-def test_full_when_metrics_are_written(disk: Path, runner: Any) -> None:
+def test_full_when_metrics_are_written(disk: Path, runner: Runner) -> None:
     folder = disk / "run"
 
     def cut() -> None:
@@ -125,13 +126,13 @@ def test_full_when_metrics_are_written(disk: Path, runner: Any) -> None:
     ]  # fmt: skip
 
 
-def test_full_from_the_start(disk: Path, runner: Any) -> None:
+def test_full_from_the_start(disk: Path, runner: Runner) -> None:
     fill(disk, leave=0)
     told = runner.run(*COMMAND, f"run.dir={disk / 'run'}", code=2)
     assert f"run.dir={disk / 'run'} cannot be written: No space left on device" in one_line(told)
 
 
-def test_read_only_from_the_start_and_in_the_middle(disk: Path, runner: Any) -> None:
+def test_read_only_from_the_start_and_in_the_middle(disk: Path, runner: Runner) -> None:
     folder = disk / "run"
     turn_read_only(disk)
     told = runner.run(*COMMAND, f"run.dir={folder}", code=2)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sessions import EXIT_INTERRUPTED, assert_equal_runs, finish, start, wait_until
+from children import Runner
+from sessions import EXIT_INTERRUPTED, assert_equal_runs
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.backbone import SmallCNNConfig
 
@@ -42,30 +43,29 @@ def assert_equal_ends(a: Path, b: Path, *, step: int) -> None:
     assert rows(a) == rows(b)
 
 
-def test_sigterm_in_mid_run_then_the_same_command(tmp_path: Path, command: list[str]) -> None:
+def test_sigterm_in_mid_run_then_the_same_command(tmp_path: Path, runner: Runner, command: list[str]) -> None:
     whole, folder = tmp_path / "whole", tmp_path / "stopped"
-    finish(start(*command, f"run.dir={whole}"))
-    process = start(*command, f"run.dir={folder}")
-    wait_until(process, (folder / "checkpoints" / "best.ckpt").exists)  # after the first check
-    process.send_signal(signal.SIGTERM)
-    assert "stopped (SIGTERM) and saved" in finish(process, code=EXIT_INTERRUPTED)
+    runner.run(*command, f"run.dir={whole}")
+    child = runner.start(*command, f"run.dir={folder}")
+    child.wait_until((folder / "checkpoints" / "best.ckpt").exists)  # after the first check
+    assert child.send(signal.SIGTERM) == EXIT_INTERRUPTED
+    assert "stopped (SIGTERM) and saved" in runner.log.read_text()
     step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert 20 <= step < STEPS
-    finish(start(*command, f"run.dir={folder}"))
+    runner.run(*command, f"run.dir={folder}")
     assert_equal_ends(whole, folder, step=STEPS)
 
 
 @pytest.mark.recovery
-def test_killed_after_an_early_stop_it_trains_no_further(tmp_path: Path, command: list[str]) -> None:
+def test_killed_after_an_early_stop_it_trains_no_further(tmp_path: Path, runner: Runner, command: list[str]) -> None:
     """The window between the last checkpoint and the results."""
     command = [*command, "patience_epochs=1", "optimizer.lr=0.3"]  # soon no better
     whole, folder = tmp_path / "whole", tmp_path / "killed"
-    finish(start(*command, f"run.dir={whole}"))
+    runner.run(*command, f"run.dir={whole}")
     stopped = torch.load(whole / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert stopped < STEPS
-    process = start(*command, f"run.dir={folder}")
-    wait_until(process, (folder / "checkpoints" / "last.ckpt").exists)
-    process.kill()
-    process.communicate()
-    finish(start(*command, f"run.dir={folder}"))
+    child = runner.start(*command, f"run.dir={folder}")
+    child.wait_until((folder / "checkpoints" / "last.ckpt").exists)
+    assert child.send(signal.SIGKILL) == -signal.SIGKILL
+    runner.run(*command, f"run.dir={folder}")
     assert_equal_ends(whole, folder, step=stopped)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions import EXIT_INTERRUPTED, assert_equal_runs, finish, logged, seconds_of, start, wait_until
+from children import Runner
+from sessions import EXIT_INTERRUPTED, assert_equal_runs, finish, logged, seconds_of, start
 
 STEPS = 24
 COMMON = [
@@ -16,49 +17,47 @@ COMMON = [
 
 
 @pytest.mark.parametrize("method", ["simclr", "byol"])
-def test_kill_9_in_mid_epoch_then_the_same_command(tmp_path: Path, method: str) -> None:
+def test_kill_9_in_mid_epoch_then_the_same_command(tmp_path: Path, runner: Runner, method: str) -> None:
     command = [*COMMON, f"method={method}", "trainer.checkpoint_steps=5", "method.hidden_dim=64"]
     whole, folder = tmp_path / "whole", tmp_path / "killed"
-    finish(start(*command, f"run.dir={whole}"))
-    killed = start(*command, f"run.dir={folder}")
-    wait_until(killed, (folder / "checkpoints" / "last.ckpt").exists)  # some steps after it, in the middle of an epoch
-    killed.kill()
-    killed.communicate()
-    finish(start(*command, f"run.dir={folder}"))
+    runner.run(*command, f"run.dir={whole}")
+    child = runner.start(*command, f"run.dir={folder}")
+    child.wait_until((folder / "checkpoints" / "last.ckpt").exists)  # some steps after it, in the middle of an epoch
+    assert child.send(signal.SIGKILL) == -signal.SIGKILL
+    runner.run(*command, f"run.dir={folder}")
     assert_equal_runs(whole, folder, step=STEPS)
-    assert "is finished; its report: " in finish(start(*command, f"run.dir={folder}"))
+    assert "is finished; its report: " in runner.run(*command, f"run.dir={folder}")
 
 
-def test_sigterm_saves_and_resume_goes_on(tmp_path: Path) -> None:
+def test_sigterm_saves_and_resume_goes_on(tmp_path: Path, runner: Runner) -> None:
     command = [*COMMON, "method=byol", "trainer.accumulate=2", "method.hidden_dim=64"]
     whole, folder = tmp_path / "whole", tmp_path / "stopped"
-    finish(start(*command, f"run.dir={whole}"))
-    process = start(*command, f"run.dir={folder}")
+    runner.run(*command, f"run.dir={whole}")
+    child = runner.start(*command, f"run.dir={folder}")
     metrics = folder / "metrics.csv"
-    wait_until(process, lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 20)
-    process.send_signal(signal.SIGTERM)
-    assert f"continue with: sslrun resume {folder}" in finish(process, code=EXIT_INTERRUPTED)
-    assert "resume " in finish(start("resume", str(folder)))
+    child.wait_until(lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 20)
+    assert child.send(signal.SIGTERM) == EXIT_INTERRUPTED
+    assert f"continue with: sslrun resume {folder}" in runner.log.read_text()
+    assert "resume " in runner.run("resume", str(folder))
     assert_equal_runs(whole, folder, step=STEPS)
 
 
 @pytest.mark.recovery
-def test_a_time_limit_saves_and_the_same_command_goes_on_to_the_end(tmp_path: Path) -> None:
+def test_a_time_limit_saves_and_the_same_command_goes_on_to_the_end(tmp_path: Path, runner: Runner) -> None:
     steps = 60  # several seconds
     command = [*COMMON, "method=simclr", "method.hidden_dim=64", "monitor.every_epochs=0", f"trainer.steps={steps}"]
     whole, folder = tmp_path / "whole", tmp_path / "limited"
-    finish(start(*command, f"run.dir={whole}"))
+    runner.run(*command, f"run.dir={whole}")
     seconds = max(1, round(0.4 * seconds_of(whole)))
     limited = [*command, f"run.dir={folder}", f"trainer.max_time=00:00:00:{seconds:02}"]
-    stopped = finish(start(*limited), code=EXIT_INTERRUPTED)
+    stopped = runner.run(*limited, code=EXIT_INTERRUPTED)
     assert f"stopped (trainer.max_time is over) and saved; continue with: sslrun resume {folder}" in stopped
     assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
     for _ in range(steps):  # a step in each, at least
-        session = start(*limited)
-        output, _ = session.communicate(timeout=240)
-        if session.returncode != EXIT_INTERRUPTED:
+        code = runner.start(*limited).wait()
+        if code != EXIT_INTERRUPTED:
             break
-    assert session.returncode == 0, output
+    assert code == 0, runner.log.read_text()
     assert_equal_runs(whole, folder, step=steps)
 
 

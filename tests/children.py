@@ -8,15 +8,10 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-import torch
-
 import sslrun.commands.finetune
 import sslrun.commands.pretrain
 import sslrun.commands.resume  # noqa: F401
 from sslrun import cli
-from sslrun.config.registry import load_all
-from sslrun.data.build import build_data
 
 KILLED = -int(signal.SIGKILL)
 
@@ -34,16 +29,32 @@ class Child:
         """Exit code; negative after a signal."""
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
+    def poll(self) -> int | None:
+        """Exit code, None while it runs; asked again after the end, it raises ChildProcessError."""
+        ended, status = os.waitpid(self.pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if ended else None
+
+    def send(self, number: signal.Signals) -> int:
+        """Its exit code after the signal."""
+        os.kill(self.pid, number)
+        return self.wait()
+
     def kill_after(self, seconds: float) -> int:
         """kill -9 after a time, or sooner its own end."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            ended, status = os.waitpid(self.pid, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status)
+            if (code := self.poll()) is not None:
+                return code
             time.sleep(0.002)
-        os.kill(self.pid, signal.SIGKILL)
-        return self.wait()
+        return self.send(signal.SIGKILL)
+
+    def wait_until(self, reached: Callable[[], bool]) -> None:
+        """Wait while it runs."""
+        deadline = time.monotonic() + 180
+        while not reached():
+            assert self.poll() is None, f"the run ended before it could be stopped: {self.log.read_text()}"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
 
 
 def _run(arguments: list[str], log: Path, before: Callable[[], None] | None) -> int:
@@ -84,19 +95,3 @@ class Runner:
         printed = self.log.read_text()[at:]
         assert ended == code, printed
         return printed
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _warm() -> None:
-    """What a first run would import and compute, once for all children."""
-    load_all()
-    from sslrun.config.compose import compose
-
-    build_data(compose("pretrain").dataset)  # type: ignore[attr-defined]
-    assert torch.get_num_threads() == 1  # a fork beside threads could hang
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Runner:
-    """Children whose output lies in one file."""
-    return Runner(tmp_path / "output.txt")
