@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.audio_backbone import CPCEncoderConfig
+from sslrun.config.audio_backbone import CPCEncoderConfig, Wav2Vec2EncoderConfig
 from sslrun.config.backbone import SmallCNNConfig, TimmConfig
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose
@@ -19,7 +19,7 @@ from sslrun.config.registry import entries, find
 from sslrun.config.schema import BackboneConfig, MethodConfig
 from sslrun.config.series_backbone import PatchTSTEncoderConfig, TS2VecEncoderConfig
 from sslrun.config.text_backbone import TransformersConfig
-from sslrun.core.batch import NO_TARGET, BlocksBatch, ImageBatch, SeriesBatch, TokensBatch, ViewsBatch
+from sslrun.core.batch import NO_TARGET, BlocksBatch, ImageBatch, SeriesBatch, TokensBatch, ViewsBatch, WaveBatch
 from sslrun.methods.base import Method, build_method
 
 CLASSES = 3
@@ -27,7 +27,7 @@ SIZES: dict[str, Any] = {
     "hidden_dim": 64, "out_dim": 32, "bottleneck_dim": 16, "prototypes": 24, "queue_size": 32,
     "mask_patch_size": 4, "decoder_dim": 48, "decoder_depth": 1, "decoder_heads": 3,
     "predictor_dim": 24, "predictor_hidden_dim": 32, "predictor_depth": 1, "predictor_heads": 3,
-    "dropout": 0.0,
+    "dropout": 0.0, "codes": 8, "code_dim": 16, "negatives": 10, "mask_span": 3,
 }  # fmt: skip
 """Fields of method configurations that are made small wherever a method has them."""
 BACKBONES: dict[str, BackboneConfig] = {
@@ -49,10 +49,26 @@ BACKBONES |= {
     "cpc": CPCEncoderConfig(name="cpc", width=32, hidden=48, kernels=[2, 1], strides=[2, 1], dropout=0.0),
     "patchtst": PatchTSTEncoderConfig(name="patchtst", patch_size=4, width=16, depth=2, heads=2, mlp=32, dropout=0.0),
 }
+BACKBONES |= {
+    "wav2vec2": Wav2Vec2EncoderConfig(
+        name="wav2vec2", width=32, depth=2, heads=2, mlp=64, conv_width=16, kernels=[8, 4], strides=[4, 2],
+        conv_norm="layer", pre_norm=True, position_kernel=4, position_groups=2, dropout=0.0,
+    ),
+}  # fmt: skip
 VOCABULARY, LENGTH = 40, 16
 CHANNELS = 2
 """Of series."""
-MODALITIES = ("image", "text", "series")
+SAMPLES = 256
+"""Of waves."""
+INPUTS: dict[str, dict[str, Any]] = {
+    "text": {
+        "reads": "input_ids", "vocab_size": VOCABULARY, "max_length": LENGTH, "pad": 0, "end": 3, "classes": CLASSES,
+    },
+    "series": {"reads": "series", "channels": CHANNELS, "max_length": 4 * LENGTH, "classes": CLASSES},
+    "audio": {"reads": "wave", "channels": 1, "max_length": SAMPLES, "sample_rate": 8000, "classes": CLASSES},
+}  # fmt: skip
+"""What backbones of a modality are built for; of images, sizes differ between tiers."""
+MODALITIES = ("image", *INPUTS)
 """Those that this module can make batches of."""
 
 
@@ -75,7 +91,7 @@ def backbones_of(name: str) -> list[str]:
     if modality(name) == "text":
         both_ways, causal = ["bert"], ["gpt2", "llama"]
         return {True: causal, False: both_ways, None: [*both_ways, *causal]}[cls.needs_causal]
-    if modality(name) == "series":
+    if modality(name) in ("series", "audio"):
         return [name]
     return ["vit"] if cls.needs_tokens else ["cnn", "vit"]
 
@@ -138,10 +154,7 @@ def shrink(config: MethodConfig, **sizes: Any) -> None:
 def small_method(name: str, backbone: str, *, size: int = 16, channels: int = 3) -> Method:
     """The small method on a small backbone, seeded."""
     inputs: dict[str, Any] = {"channels": channels, "image_size": size, "mean": None, "std": None, "classes": CLASSES}
-    if modality(name) == "text":
-        inputs = token_inputs()
-    if modality(name) == "series":
-        inputs = series_inputs()
+    inputs = INPUTS.get(modality(name), inputs)
     config = small_config(name)
     torch.manual_seed(0)
     encoder: Encoder = build_encoder(BACKBONES[backbone], inputs)
@@ -157,6 +170,8 @@ def random_batch(
         return random_tokens(rows, blocks=method.batch_type is BlocksBatch, generator=generator)
     if method.batch_type is SeriesBatch:
         return random_series(rows, generator=generator)
+    if method.batch_type is WaveBatch:
+        return random_waves(rows, generator=generator)
     coarse = torch.randn(rows, 3, 4, 4, generator=generator)
     image = F.interpolate(coarse, size=(size, size), mode="bilinear")  # (B, 3, H, W), smooth as photographs are
     facts = {"index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}
@@ -165,13 +180,6 @@ def random_batch(
         return {"views": [image + 0.2 * torch.randn(image.shape, generator=generator) for _ in range(count)], **facts}
     assert method.batch_type is ImageBatch, method.batch_type
     return {"image": image, **facts}
-
-
-def token_inputs() -> dict[str, Any]:
-    """What a text backbone is built for."""
-    return {
-        "reads": "input_ids", "vocab_size": VOCABULARY, "max_length": LENGTH, "pad": 0, "end": 3, "classes": CLASSES,
-    }  # fmt: skip
 
 
 def random_tokens(rows: int, *, blocks: bool, generator: torch.Generator) -> dict[str, Any]:
@@ -193,11 +201,6 @@ def random_tokens(rows: int, *, blocks: bool, generator: torch.Generator) -> dic
     }
 
 
-def series_inputs() -> dict[str, Any]:
-    """What a backbone of series is built for."""
-    return {"reads": "series", "channels": CHANNELS, "max_length": 4 * LENGTH, "classes": CLASSES}
-
-
 def random_series(rows: int, *, generator: torch.Generator) -> dict[str, Any]:
     """Sines of unequal lengths, NaN behind their ends and at some places within."""
     time = torch.arange(4 * LENGTH)[None, :, None]  # (1, T, 1)
@@ -209,6 +212,20 @@ def random_series(rows: int, *, generator: torch.Generator) -> dict[str, Any]:
     return {"series": series, "index": torch.arange(rows), "label": torch.arange(rows) % CLASSES}
 
 
+def random_waves(rows: int, *, generator: torch.Generator) -> dict[str, Any]:
+    """Tones of unequal lengths that rise or fall, in noise, silence behind their ends."""
+    time = torch.arange(SAMPLES) / SAMPLES  # (T,)
+    low, rise = (torch.rand(rows, 1, generator=generator) for _ in range(2))
+    waves = torch.sin(6.283 * (20 + 40 * low + 30 * (rise - 0.5) * time) * time)
+    waves += 0.1 * torch.randn(waves.shape, generator=generator)
+    lengths = torch.randint(SAMPLES // 2, SAMPLES + 1, (rows,), generator=generator)
+    lengths[-1] = SAMPLES  # what ranks share out is padded alike
+    return {
+        "wave": waves.masked_fill(torch.arange(SAMPLES) >= lengths[:, None], 0.0), "lengths": lengths,
+        "index": torch.arange(rows), "label": torch.arange(rows) % CLASSES,
+    }  # fmt: skip
+
+
 def encoder_batch(encoder: Encoder) -> dict[str, Any]:
     """Two inputs of the kind that an encoder reads."""
     generator = torch.Generator().manual_seed(0)
@@ -216,4 +233,6 @@ def encoder_batch(encoder: Encoder) -> dict[str, Any]:
         return random_tokens(2, blocks=False, generator=generator)
     if encoder.reads == "series":
         return random_series(2, generator=generator)
+    if encoder.reads == "wave":
+        return random_waves(2, generator=generator)
     return {"image": torch.randn(2, 3, 16, 16, generator=generator)}

@@ -56,9 +56,10 @@ def test_probe_reads_what_the_encoder_reads_and_leaves_speakers_out(folder: Path
     assert "log-mel statistics" in (folder / f"{name}-probe" / "report.html").read_text()
 
 
-@pytest.mark.parametrize("name", ["byol", "cpc"])
+@pytest.mark.parametrize("name", ["byol", "cpc", "wave"])
 def test_fine_tuning(folder: Path, name: str) -> None:
-    options = ["labels=5", "min_steps=60", "trainer.epochs=1", "optimizer.lr=0.003", "trainer.precision=fp32"]
+    steps = 120 if name == "wave" else 60
+    options = ["labels=5", f"min_steps={steps}", "trainer.epochs=1", "optimizer.lr=0.003", "trainer.precision=fp32"]
     run(finetune, f"encoder={folder}/{name}", f"run.dir={folder}/{name}-tuned", *options)
     found = {r["metric"]: r["value"] for r in rows(folder / f"{name}-tuned")}
     assert found["top1"] > 0.5 and {"macro_f1", "auroc"} < found.keys()
@@ -69,7 +70,7 @@ def test_a_form_that_the_method_does_not_read_is_refused(tmp_path: Path) -> None
         run(pretrain, "method=mae", "dataset=tones", "dataset.form=frames", f"run.dir={tmp_path}/run")
 
 
-def test_waves_take_no_masks(tmp_path: Path) -> None:
+def test_waves_take_no_masks_of_bands(tmp_path: Path) -> None:
     overrides = ["method=cpc", "backbone=cpc_wave", "dataset.form=wave", "augmentation=audio_weak"]
     with pytest.raises(ConfigError, match="augmentation=audio_weak: FrequencyMask is none of waves"):
         run(pretrain, *overrides, f"run.dir={tmp_path}/run")

@@ -9,14 +9,13 @@ from torch import Tensor
 from small import (
     BACKBONES,
     CLASSES,
+    INPUTS,
     backbones_of,
     method_names,
     modality,
     needs_tokens,
     random_batch,
-    series_inputs,
     small_config,
-    token_inputs,
 )
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
@@ -33,7 +32,7 @@ VARIANTS |= {
     "swav with queue": ("swav", {"queue_size": ROWS, "queue_start": 0.0}),
 }
 """Every method as it is, and with options that gather more."""
-INPUTS = {"channels": 3, "image_size": SIZE, "mean": None, "std": None, "classes": CLASSES}
+IMAGES = {"channels": 3, "image_size": SIZE, "mean": None, "std": None, "classes": CLASSES}
 
 
 class Linear(Encoder):
@@ -44,7 +43,7 @@ class Linear(Encoder):
     def __init__(self) -> None:
         super().__init__()
         self.config = BackboneConfig(kind="linear", name="linear")
-        self.inputs = INPUTS
+        self.inputs = IMAGES
         self.layer = torch.nn.Linear(3 * SIZE * SIZE, 12)
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
@@ -72,12 +71,10 @@ def step(variant: str, rows: slice) -> tuple[float, dict[str, Tensor], dict[str,
     name, options = VARIANTS[variant]
     config = small_config(name, **options)
     torch.manual_seed(0)
-    if modality(name) == "text":
-        encoder = build_encoder(BACKBONES[backbones_of(name)[0]], token_inputs())
-    elif modality(name) == "series":
-        encoder = build_encoder(BACKBONES[backbones_of(name)[0]], series_inputs())
+    if modality(name) == "image":
+        encoder = build_encoder(BACKBONES["vit"], IMAGES) if needs_tokens(name) else Linear()
     else:
-        encoder = build_encoder(BACKBONES["vit"], INPUTS) if needs_tokens(name) else Linear()
+        encoder = build_encoder(BACKBONES[backbones_of(name)[0]], INPUTS[modality(name)])
     method = build_method(config.method, encoder)
     without_batch_norm(method)
     batch = random_batch(method, rows=ROWS, size=SIZE)

@@ -27,6 +27,7 @@ def config_for(name: str, folder: Path) -> PretrainConfig:
     texts = folder.parent / "texts.jsonl"
     own = {"image": ["augmentation=digits"], "text": ["dataset=text", f"dataset.path={texts}", "dataset.max_length=24"]}
     own["series"] = ["dataset=waves", "dataset.items=100"]
+    own["audio"] = ["dataset=tones", "dataset.items=100", "dataset.form=wave", "dataset.seconds=0.05"]
     if kind == "text":
         write_texts(texts)
     overrides = [
@@ -36,7 +37,7 @@ def config_for(name: str, folder: Path) -> PretrainConfig:
     config = small_config(name, overrides, mask_patch_size=4)
     if kind == "text":
         config.backbone = TransformersConfig(**vars(BACKBONES[backbones_of(name)[0]]) | {"dropout": 0.1})
-    elif kind == "series":
+    elif kind in ("series", "audio"):
         config.backbone = dataclasses.replace(BACKBONES[backbones_of(name)[0]], dropout=0.1)
     elif needs_tokens(name):
         config.backbone = TimmConfig(**vars(BACKBONES["vit"]) | {"patch_size": 2})

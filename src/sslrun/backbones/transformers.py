@@ -1,16 +1,16 @@
 """BERT, GPT-2 and Llama of the library `transformers`."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, BertConfig, GPT2Config, LlamaConfig
+from transformers import AutoModel, BertConfig, GPT2Config, LlamaConfig
 from transformers.utils import logging
 
 from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.checkpoint import architecture_of, checkpoint_folder, described, without_prefix
 from sslrun.config.errors import ConfigError
 from sslrun.config.text_backbone import TransformersConfig
 
@@ -34,8 +34,8 @@ class TransformersEncoder(Encoder):
     def __init__(self, config: TransformersConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
         architecture = _architecture(config, inputs)
-        if found := _checkpoint(config):
-            architecture = _architecture_of(found, inputs)
+        if found := checkpoint_folder(config):
+            architecture = _fitting(found, inputs)
             config = _as_found(config, architecture)
         self.config, self.pool = config, config.pool
         logging.set_verbosity_error()  # of pooler weights that are not there on purpose
@@ -87,16 +87,13 @@ class TransformersEncoder(Encoder):
     def load_library_state(self, state: dict[str, Tensor]) -> None:
         """Load transformers' names, also of a model with heads, which are ignored."""
         own = self.network.state_dict()
-        for prefix in PREFIXES:
-            if any(k.startswith(prefix) for k in state) and not any(k.startswith(prefix) for k in own):
-                state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        state = without_prefix(state, own, prefixes=PREFIXES)
         kept = {k: v for k, v in state.items() if k in own or not k.endswith((".attn.bias", ".masked_bias", "_ids"))}
         load_state(self.network, kept, may_lack=HEADS, origin="the weights file")
 
     def library_config(self) -> dict[str, Any]:
         """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
-        described: dict[str, Any] = json.loads(self.network.config.to_json_string(use_diff=False))
-        return {"library": "transformers", **described, "architectures": [type(self.network).__name__]}
+        return described(self.network)
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Embeddings, then each block, then what follows them."""
@@ -147,21 +144,9 @@ def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
     )
 
 
-def _checkpoint(config: TransformersConfig) -> Path | None:
-    """Folder of a local checkpoint that tells its architecture."""
-    if not isinstance(config.pretrained, str):
-        return None
-    path = Path(config.pretrained).expanduser()
-    return next((folder for folder in (path / "encoder", path) if (folder / "config.json").is_file()), None)
-
-
-def _architecture_of(folder: Path, inputs: dict[str, Any]) -> Any:
-    try:
-        found = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"backbone.pretrained={folder} has no config.json of transformers: {error}") from error
-    if found.model_type not in ("bert", *CAUSAL):
-        raise ConfigError(f"backbone.pretrained={folder} is a {found.model_type}; bert, gpt2 and llama can be read")
+def _fitting(folder: Path, inputs: dict[str, Any]) -> Any:
+    """The architecture of a checkpoint, which knows the dataset's tokens and lengths."""
+    found = architecture_of(folder, known=("bert", *CAUSAL))
     if found.vocab_size < inputs["vocab_size"]:
         raise ConfigError(
             f"backbone.pretrained={folder} knows {found.vocab_size} tokens, the dataset's tokenizer has "

@@ -11,3 +11,8 @@ def cosine(start: float, end: float, progress: float) -> float:
 def linear(start: float, end: float, progress: float) -> float:
     """From `start` to `end` along a line."""
     return start + (end - start) * min(max(progress, 0.0), 1.0)
+
+
+def exponential(start: float, end: float, progress: float) -> float:
+    """From `start` to `end`, both above 0, by the same factor in equal parts."""
+    return float(start * (end / start) ** min(max(progress, 0.0), 1.0))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import sslrun
-from small import BACKBONES, token_inputs
+from small import BACKBONES, INPUTS
 from sslrun.backbones.base import Encoder, encode
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.backbone import SmallCNNConfig
@@ -24,7 +24,7 @@ def build(name: str, **options: Any) -> Encoder:
     torch.manual_seed(0)
     config = BACKBONES[name]
     assert isinstance(config, TransformersConfig)
-    return build_encoder(dataclasses.replace(config, **options), token_inputs()).eval()
+    return build_encoder(dataclasses.replace(config, **options), INPUTS["text"]).eval()
 
 
 def padded(ids: torch.Tensor, *, by: int) -> dict[str, torch.Tensor]:
@@ -140,7 +140,7 @@ def test_backbones_of_another_modality_are_refused() -> None:
     with pytest.raises(ConfigError, match="backbone=bert reads tokens; the dataset gives images"):
         build_encoder(BACKBONES["bert"], IMAGES)
     with pytest.raises(ConfigError, match="backbone=small_cnn reads images; the dataset gives tokens"):
-        build_encoder(SmallCNNConfig(name="small_cnn"), token_inputs())
+        build_encoder(SmallCNNConfig(name="small_cnn"), INPUTS["text"])
 
 
 @pytest.mark.parametrize("name", NAMES)

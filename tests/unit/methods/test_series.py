@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from small import random_batch, series_inputs, small_config, small_method
+from small import INPUTS, random_batch, small_config, small_method
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.errors import ConfigError
 from sslrun.methods.base import build_method
@@ -87,4 +87,4 @@ def test_a_spike_has_the_largest_anomaly_score() -> None:
 def test_another_backbone_is_refused(name: str, backbone: str) -> None:
     config = small_config(name, [f"backbone={backbone}"])
     with pytest.raises(ConfigError, match=f"method={name} needs .*; choose backbone={name}"):
-        build_method(config.method, build_encoder(config.backbone, series_inputs()))
+        build_method(config.method, build_encoder(config.backbone, INPUTS["series"]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from small import BACKBONES, random_batch, small_method, token_inputs
+from small import BACKBONES, INPUTS, random_batch, small_method
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
@@ -104,10 +104,10 @@ def test_losses_of_rows_add_up_to_the_loss(name: str, backbone: str) -> None:
 def test_each_needs_its_kind_of_backbone() -> None:
     config: Any = compose("pretrain", ["method=gpt"])
     with pytest.raises(ConfigError, match=r"method=gpt needs a causal backbone, e.g. gpt2_tiny; backbone=bert is none"):
-        build_method(config.method, build_encoder(BACKBONES["bert"], token_inputs()))
+        build_method(config.method, build_encoder(BACKBONES["bert"], INPUTS["text"]))
     config = compose("pretrain", ["method=bert"])
     with pytest.raises(ConfigError, match=r"method=bert needs one that reads both ways, e.g. bert_tiny; backbone=gpt2"):
-        build_method(config.method, build_encoder(BACKBONES["gpt2"], token_inputs()))
+        build_method(config.method, build_encoder(BACKBONES["gpt2"], INPUTS["text"]))
 
 
 def test_images_are_no_text() -> None:

@@ -7,7 +7,6 @@ import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
-from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, SeriesBatch, ViewsBatch, WaveBatch
 from sslrun.data.audio.augment import Facts, Policy
@@ -39,7 +38,7 @@ class AudioData(Data):
         DataError: too few to cut, a label that train does not have.
     """
 
-    raw, mild = "logmel", "audio_weak"
+    raw = "logmel"
 
     def __init__(self, config: AudioDatasetConfig, sources: Mapping[str, Clips], *, corrupt: list[str]) -> None:
         self.name, self.config, self.corrupt = config.name, config, corrupt
@@ -65,17 +64,11 @@ class AudioData(Data):
         self._scales: dict[str, tuple[float, float]] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
-        """All views of the policy for `ViewsBatch`, its first view alone for the others; waves are cropped at most."""
+        """All views of the policy for `ViewsBatch`, its first view alone for the others."""
         self._take_form(batch_type)
-        if self.form == "wave":
-            names = {t if isinstance(t, str) else next(iter(t)) for v in augmentation.views for t in v.transforms}
-            if names - {"Crop"}:
-                raise ConfigError(
-                    f"augmentation={augmentation.name}: {sorted(names - {'Crop'})[0]} is none of waves, which take "
-                    "Crop alone; augmentation=audio_crop"
-                )
-            return self._wave_items("train", crop=bool(names), seed=seed)
         policy = Policy(augmentation, self._facts())
+        if self.form == "wave":
+            return self._wave_items("train", policy=policy, seed=seed)
         return self._logmel_items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
@@ -117,6 +110,11 @@ class AudioData(Data):
     def single(self) -> type:  # type: ignore[override]
         """Batch type of clips as they are, which follows the form."""
         return SINGLE[self.form]
+
+    @property
+    def mild(self) -> str:  # type: ignore[override]
+        """Of the form."""
+        return "audio_wave" if self.form == "wave" else "audio_weak"
 
     def encoder_inputs(self) -> dict[str, Any]:
         config, (mean, std) = self.config, self.scale
@@ -203,6 +201,8 @@ class AudioData(Data):
             self.form = next(form for form, kinds in GIVES.items() if batch_type in kinds)
 
     def _facts(self) -> Facts:
+        if self.form == "wave":
+            return Facts(std=self.scale[1], room=self.config.samples, silence=0.0, fixed=False, of_waves=True)
         part = self._parts["train"]
         return Facts(
             std=self.scale[1],

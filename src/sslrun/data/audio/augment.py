@@ -1,4 +1,4 @@
-"""Policies of augmentation for log-mel: what is done to a normalised spectrogram, randomness fixed by where it stands.
+"""Policies of augmentation for log-mel and samples, normalised; randomness is fixed by where an item stands.
 
 Masks are those of SpecAugment (Park et al. 2019, arXiv:1904.08779, section 2); Mixup and ResizedCrop those of BYOL-A
 (Niizumi et al. 2021, arXiv:2103.06695, section 3.2).
@@ -28,14 +28,16 @@ class Facts:
         room: frames that the encoder sees.
         silence: value of no energy, normalised.
         fixed: whether every item comes to `room` frames.
-        other: draws a training clip, (mels, frames) normalised.
+        other: draws a training clip, (mels, frames) normalised; None of waves.
+        of_waves: whether items are samples, (1, T), which take Crop, Place, TimeMask, Noise and Gain.
     """
 
     std: float
     room: int
     silence: float
     fixed: bool
-    other: Callable[[np.random.Generator], np.ndarray]
+    other: Callable[[np.random.Generator], np.ndarray] | None = None
+    of_waves: bool = False
 
 
 class Transform(Protocol):
@@ -136,10 +138,13 @@ class Gain:
 
     def __init__(self, facts: Facts, *, decibel: float = 6.0) -> None:
         check_range("Gain.decibel", decibel, at_least=0)
-        self.most = decibel * math.log(10) / 10 / facts.std
+        self.decibel, self.facts = decibel, facts
 
     def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        return x + np.float32(random.uniform(-self.most, self.most))
+        decibel = random.uniform(-self.decibel, self.decibel)
+        if self.facts.of_waves:
+            return x * np.float32(10 ** (decibel / 20))
+        return x + np.float32(decibel * math.log(10) / 10 / self.facts.std)
 
 
 class Mixup:
@@ -151,6 +156,7 @@ class Mixup:
 
     def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         share, frames = random.uniform(0, self.share), x.shape[1]
+        assert self.facts.other is not None
         other = self.facts.other(random)
         start = int(random.integers(max(1, other.shape[1] - frames + 1)))
         other = filled(other[:, start : start + frames], frames, self.facts.silence)
@@ -188,6 +194,7 @@ class ResizedCrop:
 TRANSFORMS: dict[str, type] = {
     cls.__name__: cls for cls in (Crop, Place, TimeStretch, FrequencyMask, TimeMask, Noise, Gain, Mixup, ResizedCrop)
 }
+OF_WAVES = ("Crop", "Place", "TimeMask", "Noise", "Gain")
 
 
 class Policy:
@@ -231,6 +238,11 @@ def _build(item: Any, facts: Facts, *, policy: str) -> Transform:
         raise ConfigError(
             f"augmentation={policy}: {name} is no transform of sound{did_you_mean(name, TRANSFORMS)}; there are "
             f"{', '.join(TRANSFORMS)}; choose e.g. augmentation=audio_views, audio_crop, or none"
+        )
+    if facts.of_waves and name not in OF_WAVES:
+        raise ConfigError(
+            f"augmentation={policy}: {name} is none of waves, which take {', '.join(OF_WAVES)}; choose e.g. "
+            "augmentation=audio_crop, audio_wave, or none"
         )
     known = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
     for key in arguments or {}:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from sslrun.data.audio.augment import Policy, filled
 from sslrun.data.audio.clips import Ragged
 from sslrun.data.base import Items, Key
-from sslrun.data.randomness import Randomness
 
 
 class LogMelItems(Items):
@@ -80,7 +79,7 @@ class WaveItems(Items):
         waves: of the source, int16.
         scale: mean and std by which samples in [-1, 1] are normalised.
         room: samples that the encoder sees.
-        crop: whether longer clips give another stretch of them in each epoch, or always their beginning.
+        policy: None gives each clip's beginning as it is.
     """
 
     def __init__(
@@ -91,25 +90,25 @@ class WaveItems(Items):
         *,
         scale: tuple[float, float],
         room: int,
-        crop: bool = False,
+        policy: Policy | None = None,
         seed: int = 0,
     ) -> None:
         self.waves, self.positions, self.labels = waves, positions, labels
-        self.scale, self.room, self.crop, self.seed = scale, room, crop, seed
-        self._randomness = Randomness()
+        self.scale, self.room, self.policy, self.seed = scale, room, policy, seed
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key
-        wave, start = self.waves[int(self.positions[index])], 0
-        if self.crop:
-            self._randomness.set(seed=self.seed, epoch=epoch, index=index, view=0)
-            start = int(self._randomness.numpy.integers(max(1, len(wave) - self.room + 1)))
+        wave = self.waves[int(self.positions[index])]
+        if self.policy is None:
+            wave = wave[: self.room]
         mean, std = self.scale
-        samples = (wave[start : start + self.room].astype(np.float32) / 32767 - mean) / std
-        item: dict[str, Any] = {"index": index, "wave": samples.astype(np.float32)}
+        x = ((wave[None].astype(np.float32) / 32767 - mean) / std).astype(np.float32)  # (1, T)
+        if self.policy is not None:
+            x = self.policy.view(x, 0, seed=self.seed, epoch=epoch, index=index)
+        item: dict[str, Any] = {"index": index, "wave": x[0, : self.room]}
         if self.labels is not None:
             item["label"] = int(self.labels[index])
         return item

@@ -175,6 +175,15 @@ def test_views_are_a_function_of_seed_epoch_position_and_view() -> None:
     assert not any(np.array_equal(first, other) for other in others)
 
 
+def test_waves_are_cropped_made_louder_and_noisy() -> None:
+    data = built("dataset=tones", "dataset.items=60", "dataset.seconds=0.2", "dataset.form=wave")
+    items = data.training(config("augmentation=audio_wave").augmentation, batch_type=WaveBatch, seed=0)
+    plain, first, second = data.evaluation("train")[0, 3]["wave"], items[0, 3]["wave"], items[1, 3]["wave"]
+    assert len(plain) == len(first) == len(second) == 1600 and first.dtype == np.float32
+    assert not np.array_equal(first, second) and np.array_equal(first, items[0, 3]["wave"])
+    assert (first == 0).sum() > 5  # masked in time
+
+
 def test_items_go_to_workers_of_any_kind() -> None:
     policy = config("augmentation=audio_views").augmentation
     items = built("dataset=tones", "dataset.items=60").training(policy, batch_type=ViewsBatch, seed=0)

@@ -66,6 +66,14 @@ def test_gain_shifts_all_values_by_decibels_in_units_of_the_deviation() -> None:
     assert 0.8 * math.log(10**0.6) / STD < largest <= math.log(10**0.6) / STD + 1e-5
 
 
+def test_gain_of_waves_is_a_factor() -> None:
+    transform = TRANSFORMS["Gain"](Facts(std=1.0, room=FRAMES, silence=0.0, fixed=False, of_waves=True), decibel=6)
+    wave = np.sin(np.arange(FRAMES, dtype=np.float32))[None]
+    factors = [float((transform(wave, np.random.default_rng(seed))[:, 1:] / wave[:, 1:]).std()) for seed in range(20)]
+    sizes = [float(transform(wave, np.random.default_rng(seed))[0, 1] / wave[0, 1]) for seed in range(50)]
+    assert max(factors) < 1e-6 and 0.5 < min(sizes) < 0.56 and 1.8 < max(sizes) < 2.0  # 10^(6 / 20) = 1.995
+
+
 def test_mixup_adds_energies() -> None:
     x = np.zeros((BANDS, FRAMES), np.float32)
     random = np.random.default_rng(0)

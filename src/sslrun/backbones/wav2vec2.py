@@ -1,0 +1,156 @@
+"""wav2vec 2.0 of the library `transformers` (Baevski et al. 2020, arXiv:2006.11477)."""
+
+import dataclasses
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AutoModel, Wav2Vec2Config
+
+from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.checkpoint import architecture_of, checkpoint_folder, described, without_prefix
+from sslrun.backbones.cpc import pooled
+from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
+
+HEADS = ("quantizer.", "project_q.", "project_hid.", "lm_head.", "projector.", "classifier.", "masked_spec_embed")
+"""What stands beside the encoder in weights files."""
+OLD_NAMES = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
+"""Of the positions' convolution in files of older versions."""
+
+
+class Wav2Vec2Encoder(Encoder):
+    """Section 2. Samples (B, T) with their `lengths` -> (B, D), the tokens' mean over the clip.
+
+    Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
+    transformers' own masks and layer drop are off: they draw from generators that no checkpoint saves, and layers that
+    are left out on one rank alone have no gradient there.
+
+    Attributes:
+        local_dim: Z, width of a moment's own vector.
+        heads: weights of a checkpoint that belong to the method's heads, by transformers' names.
+    """
+
+    reads = "wave"
+    beside = ("lengths",)
+    has_tokens = True
+
+    def __init__(self, config: Wav2Vec2EncoderConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        architecture = _architecture(config)
+        if found := checkpoint_folder(config):
+            architecture = architecture_of(found, known=("wav2vec2",))
+            config = _as_found(config, architecture)
+        architecture.update({"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0})
+        self.config = config
+        self.network = AutoModel.from_config(architecture, attn_implementation="sdpa")
+        self.num_features, self.local_dim = int(architecture.hidden_size), int(architecture.conv_dim[-1])
+        self.kernels, self.strides = list(architecture.conv_kernel), list(architecture.conv_stride)
+        self.patch_size, self.reach = 1, 1  # samples from one moment to the next, and that a moment is made of
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            self.reach += (kernel - 1) * self.patch_size
+            self.patch_size *= stride
+        self.heads: dict[str, Tensor] = {}
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, T) -> (B, D)."""
+        return self.pooled_and_tokens(x, **rest)[0]
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        lengths: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, T) -> (B, D) and (B, N, D)."""
+        assert keep is None
+        _, projected, inside = self.local(x, lengths=lengths)
+        tokens = self.context(projected, inside, is_masked=is_masked, mask_token=mask_token)
+        return pooled(tokens, inside), tokens
+
+    def local(self, x: Tensor, *, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T) -> z (B, N, Z), each moment by itself; (B, N, D), what the transformer reads of it; (B, N) bool, no
+        padding."""
+        lengths = torch.full_like(x[:, 0], x.shape[1]).long() if lengths is None else lengths
+        x = F.pad(x, (0, max(0, self.reach - x.shape[1])))
+        moments = self.network.feature_extractor(x).transpose(1, 2)  # (B, N, Z)
+        projected, z = self.network.feature_projection(moments)  # (B, N, D), (B, N, Z)
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
+        return z, projected, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
+
+    def context(
+        self, projected: Tensor, inside: Tensor, *, is_masked: Tensor | None = None, mask_token: Tensor | None = None
+    ) -> Tensor:
+        """(B, N, D) -> (B, N, D); `mask_token` (D,) stands where `is_masked` (B, N) is True."""
+        if is_masked is not None:
+            assert mask_token is not None
+            projected = torch.where(is_masked[..., None], mask_token.to(projected.dtype), projected)
+        return self.network.encoder(projected, attention_mask=inside).last_hidden_state
+
+    def library_state(self) -> dict[str, Tensor]:
+        """transformers' names."""
+        return self.network.state_dict()
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load transformers' names, also of a model with heads, which are kept in `heads`."""
+        for old, new in OLD_NAMES.items():
+            state = {k.removesuffix(old) + new if k.endswith(old) else k: v for k, v in state.items()}
+        own = self.network.state_dict()
+        bare = without_prefix(state, own, prefixes=("wav2vec2.",))
+        self.heads = {k: v for k, v in {**state, **bare}.items() if k.startswith(HEADS)}
+        kept = {k: v for k, v in bare.items() if k not in self.heads}
+        load_state(self.network, kept, may_lack=(), origin="the weights file")
+
+    def library_config(self) -> dict[str, Any]:
+        """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
+        return described(self.network)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """What is no block (convolutions, positions, normalisation), then each block."""
+        blocks = [list(block.parameters()) for block in self.network.encoder.layers]
+        seen = {id(p) for block in blocks for p in block}
+        rest = [p for p in self.network.parameters() if id(p) not in seen]
+        return [rest, *blocks]
+
+
+def _architecture(config: Wav2Vec2EncoderConfig) -> Any:
+    return Wav2Vec2Config(
+        hidden_size=config.width,
+        num_hidden_layers=config.depth,
+        num_attention_heads=config.heads,
+        intermediate_size=config.mlp,
+        conv_dim=[config.conv_width] * len(config.kernels),
+        conv_kernel=list(config.kernels),
+        conv_stride=list(config.strides),
+        feat_extract_norm=config.conv_norm,
+        do_stable_layer_norm=config.pre_norm,
+        num_conv_pos_embeddings=config.position_kernel,
+        num_conv_pos_embedding_groups=config.position_groups,
+        hidden_dropout=config.dropout,
+        attention_dropout=config.dropout,
+        activation_dropout=config.dropout,
+    )
+
+
+def _as_found(config: Wav2Vec2EncoderConfig, found: Any) -> Wav2Vec2EncoderConfig:
+    """What an exported encoder says of itself, so that it is built again without the checkpoint."""
+    return dataclasses.replace(
+        config,
+        width=found.hidden_size,
+        depth=found.num_hidden_layers,
+        heads=found.num_attention_heads,
+        mlp=found.intermediate_size,
+        conv_width=found.conv_dim[-1],
+        kernels=list(found.conv_kernel),
+        strides=list(found.conv_stride),
+        conv_norm=found.feat_extract_norm,
+        pre_norm=found.do_stable_layer_norm,
+        position_kernel=found.num_conv_pos_embeddings,
+        position_groups=found.num_conv_pos_embedding_groups,
+        dropout=found.hidden_dropout,
+    )
