@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sslrun.config.schema import AugmentationConfig
+from sslrun.data.order import Together
 
 SPLITS = ("train", "validation", "test")
 Key = tuple[int, int]
@@ -22,10 +23,12 @@ class Items(Dataset[dict[str, Any]]):
     Attributes:
         are_of_split: whether item i is that of position i in the split; not so where items are cut out of a stream.
         characters: of a text whose likelihood the summed losses of all items are; None where they are none.
+        together: which items lie together on disk, so that training reads in few places at a time; None: anywhere.
     """
 
     are_of_split: bool = True
     characters: int | None = None
+    together: Together | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -12,13 +12,15 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from sslrun.data.base import Data, Items, Key
+from sslrun.data.order import Together, WindowedOrder
 
 
 class RunSampler(Sampler[list[Key]]):
     """Micro-batches of one rank from `start()` to the end of the run.
 
-    The order is a function of (seed, epoch). A global batch is cut into micro-batches and these into ranks, so that
-    the data of an optimizer step depends neither on the number of ranks nor on the accumulation.
+    The order is a function of (seed, epoch), and of which items lie together where they do. A global batch is cut into
+    micro-batches and these into ranks, so that the data of an optimizer step depends neither on the number of ranks nor
+    on the accumulation.
     """
 
     def __init__(
@@ -32,11 +34,12 @@ class RunSampler(Sampler[list[Key]]):
         rank: int = 0,
         world: int = 1,
         accumulate: int = 1,
+        together: Together | None = None,
     ) -> None:
         assert batch_size <= items and batch_size % (world * accumulate) == 0
         self.items, self.batch_size, self.total_steps = items, batch_size, total_steps
         self.start, self.seed = start, seed
-        self.rank, self.world, self.accumulate = rank, world, accumulate
+        self.rank, self.world, self.accumulate, self.together = rank, world, accumulate, together
         self.steps_per_epoch = items // batch_size
 
     def __len__(self) -> int:
@@ -44,7 +47,7 @@ class RunSampler(Sampler[list[Key]]):
         return self.total_steps * self.accumulate
 
     def __iter__(self) -> Iterator[list[Key]]:
-        known, order = -1, torch.empty(0)
+        known: int | None = None
         micro = self.batch_size // (self.world * self.accumulate)
         for step in range(self.start(), self.total_steps):
             epoch, batch = divmod(step, self.steps_per_epoch)
@@ -54,9 +57,12 @@ class RunSampler(Sampler[list[Key]]):
             for part in positions.view(self.accumulate, self.world, micro)[:, self.rank]:
                 yield [(epoch, int(i)) for i in part]
 
-    def order(self, epoch: int) -> torch.Tensor:
-        """(N,) positions in the order of an epoch."""
-        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+    def order(self, epoch: int) -> torch.Tensor | WindowedOrder:
+        """(N,) positions in the order of an epoch, or what gives slices of them."""
+        seed = (self.seed * 1_000_003 + epoch) % 2**63
+        if self.together is not None:
+            return WindowedOrder(self.together, seed=seed)
+        generator = torch.Generator().manual_seed(seed)
         return torch.randperm(self.items, generator=generator)
 
 

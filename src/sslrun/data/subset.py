@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from sslrun.data.base import Items, Key
 
 
@@ -11,6 +13,8 @@ class Subset(Items):
 
     def __init__(self, dataset: Items, positions: Sequence[int]) -> None:
         self.dataset, self.positions = dataset, [int(p) for p in positions]
+        if dataset.together is not None and sorted(self.positions) == self.positions:
+            self.together = dataset.together.of(np.array(self.positions, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.positions)

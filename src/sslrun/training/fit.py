@@ -89,6 +89,7 @@ def fit(
         rank=trainer.global_rank,
         world=plan.world,
         accumulate=plan.accumulate,
+        together=dataset.together,
     )
     loader = ItemLoader(data, dataset, sampler, workers=plan.workers)
     layout = torch.channels_last if trainer_config.channels_last else torch.contiguous_format

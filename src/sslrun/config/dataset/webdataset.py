@@ -1,0 +1,51 @@
+"""Configurations of datasets out of tar files (WebDataset)."""
+
+from dataclasses import dataclass, field
+
+from sslrun.config.checks import check_range
+from sslrun.config.dataset.vision import ImageDatasetConfig
+from sslrun.config.errors import ConfigError
+from sslrun.config.registry import register
+
+
+@dataclass(kw_only=True)
+class ShardsConfig:
+    """What datasets of tar files share; a file of a sample is named by its extension, a field of JSON `json:caption`.
+
+    Attributes:
+        train, val, test: a file, a folder, or a pattern, `shard-{000000..000012}.tar` or `shard-*.tar`; val null cuts
+            validation off train, test null likewise where there are labels.
+        label: the file with the class; null means unlabelled.
+        window: shards whose samples are mixed at a time; an epoch takes the shards in random order.
+    """
+
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    label: str | None = "cls"
+    window: int = 16
+
+    def check_shards(self) -> None:
+        """Raise ConfigError where the numbers are out of range or nothing is named."""
+        check_range("dataset.window", self.window, at_least=1)
+        if not self.train:
+            raise ConfigError(
+                "dataset.train is not set; name the shards: 'dataset.train=\"/data/shard-{000000..000012}.tar\"'"
+            )
+
+
+@register("dataset", "webdataset", target="sslrun.data.vision.webdataset:WebDataset", paper="own images in tar files")
+@dataclass(kw_only=True)
+class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
+    """Images out of tar files, read where they lie.
+
+    Attributes:
+        image: extensions of the image, the first that a sample has.
+    """
+
+    kind: str = "webdataset"
+    image: list[str] = field(default_factory=lambda: ["jpg", "jpeg", "png", "webp", "ppm", "npy"])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_shards()

@@ -1,0 +1,1 @@
+"""Samples out of tar files (WebDataset), read where they lie."""

@@ -1,0 +1,46 @@
+"""Splits of a dataset in shards, and its classes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sslrun.config.dataset.webdataset import ShardsConfig
+from sslrun.data.folders import cache_folder
+from sslrun.data.labels import Coded, code_labels
+from sslrun.data.shards.index import Members, Shards
+from sslrun.data.shards.patterns import shard_files
+
+KEYS = {"train": "train", "validation": "val", "test": "test"}
+"""The configuration's name of each split."""
+
+
+def open_shards(config: ShardsConfig, *, cache_dir: str | None) -> dict[str, Shards]:
+    """Each split that is named; DataError where its files are absent or broken."""
+    folder = _folder(cache_dir)
+    named = {split: getattr(config, key) for split, key in KEYS.items()}
+    return {
+        split: Shards(shard_files(f"dataset.{KEYS[split]}", pattern), folder=folder)
+        for split, pattern in named.items()
+        if pattern
+    }
+
+
+def shard_labels(shards: dict[str, Shards], config: ShardsConfig, *, cache_dir: str | None) -> Coded:
+    """Classes, and labels of each split, out of the file that `dataset.label` names."""
+    if config.label is None:
+        return None, dict.fromkeys(shards)
+    values = {}
+    for split, of_split in shards.items():
+        members = Members(of_split, [config.label], key="dataset.label")
+        values[split] = as_values(members.texts(_folder(cache_dir)))
+    return code_labels(values, names=None)
+
+
+def as_values(texts: list[str]) -> np.ndarray:
+    """(N,) whole numbers where all are such, so that class 10 comes after 2; else strings."""
+    numbers = all(text.lstrip("-").isdigit() for text in texts)
+    return np.array([int(t) for t in texts]) if numbers else np.array(texts)
+
+
+def _folder(cache_dir: str | None) -> Path:
+    return cache_folder(cache_dir) / "shards"
