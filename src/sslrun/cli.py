@@ -17,6 +17,7 @@ HYDRA_COMMANDS = {
     "probe": "measure a frozen encoder: kNN, linear, few labels",
     "finetune": "train all weights of an encoder on labels",
     "preview": "a picture of training images and their views",
+    "anomalies": "how ill each timestamp of a series fits, by a trained patchtst",
     "sample": "text by a trained gpt, continuing a prompt",
 }
 PLAIN_COMMANDS = {

@@ -136,6 +136,37 @@ class PreviewConfig(CommandConfig):
 
 
 @dataclass(kw_only=True)
+class AnomaliesConfig(CommandConfig):
+    """`sslrun anomalies`.
+
+    Attributes:
+        encoder: a run of a method that rebuilds series, or a checkpoint of it.
+        backbone: of no use but for datasets that name one; the run's is taken.
+        dataset: null takes the run's.
+        split: what is scored: `test`, `validation` or `train`.
+        baselines: rows beside it: `random`, the same net untrained; `deviation`, distance from train's mean.
+        batch_size: windows at once.
+    """
+
+    encoder: str = MISSING
+    backbone: BackboneConfig | None = None
+    dataset: DatasetConfig | None = None
+    split: str = "test"
+    baselines: list[str] = field(default_factory=lambda: ["random", "deviation"])
+    batch_size: int = 64
+    accelerator: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("batch_size", self.batch_size, at_least=1)
+        if self.split not in ("train", "validation", "test"):
+            raise ConfigError(f"split={self.split} is none of test, validation, train")
+        for name in self.baselines:
+            if name not in ("random", "deviation"):
+                raise ConfigError(f"baselines: '{name}' is none of random, deviation")
+
+
+@dataclass(kw_only=True)
 class SampleConfig(CommandConfig):
     """`sslrun sample`.
 
@@ -183,6 +214,7 @@ COMMANDS: dict[str, type[CommandConfig]] = {
     "probe": ProbeConfig,
     "finetune": FinetuneConfig,
     "preview": PreviewConfig,
+    "anomalies": AnomaliesConfig,
     "sample": SampleConfig,
 }
 

@@ -1,4 +1,4 @@
-"""A trained method's encoders out of a checkpoint."""
+"""A trained method, and its encoders, out of a checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,16 @@ from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.command import CommandConfig, PretrainConfig
 from sslrun.config.errors import ConfigError, RunError
-from sslrun.methods.base import build_method
+from sslrun.methods.base import Method, build_method
 
 
 def restore_encoders(config: CommandConfig, inputs: dict[str, Any], checkpoint: Path) -> tuple[dict[str, Encoder], int]:
+    """The encoders of `restore_method` by name, in eval mode, and the optimizer step of the checkpoint."""
+    method, step = restore_method(config, inputs, checkpoint)
+    return method.encoders(), step
+
+
+def restore_method(config: CommandConfig, inputs: dict[str, Any], checkpoint: Path) -> tuple[Method, int]:
     """Build the method of a pretraining anew and load a checkpoint into it.
 
     Args:
@@ -20,7 +26,7 @@ def restore_encoders(config: CommandConfig, inputs: dict[str, Any], checkpoint: 
         inputs: what its encoder was built for (`inputs` in run.json).
 
     Returns:
-        The encoders by name, in eval mode, and the optimizer step of the checkpoint.
+        The method in eval mode, and the optimizer step of the checkpoint.
 
     Raises:
         ConfigError: the run is no pretraining.
@@ -36,4 +42,4 @@ def restore_encoders(config: CommandConfig, inputs: dict[str, Any], checkpoint: 
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise RunError(f"{checkpoint} cannot be read: {error}") from error
     method.load_state_dict(state)
-    return method.eval().encoders(), int(saved["global_step"])
+    return method.eval(), int(saved["global_step"])

@@ -10,7 +10,7 @@ RAW = {
     "logmel": "log-mel statistics",
 }
 """What baselines that learn nothing are called in a sentence."""
-BASELINES = ("random", "last value", *RAW)
+BASELINES = ("random", "last value", "deviation", *RAW)
 PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online")
 NAMES = {
     "finetune": "Fine-tuning",
@@ -20,6 +20,7 @@ NAMES = {
     "held_out": "Held-out loss",
     "forecast": "Forecast",
     "leave_one_group_out": "Leaving one group out",
+    "anomaly": "Anomaly scores",
 }
 
 

@@ -52,6 +52,7 @@ class SeriesConfig(SeriesDatasetConfig):
         step: seconds (or units, of a column of numbers) between rows; null takes the median.
         columns: names of the channels; null takes all columns of numbers.
         label: column of classes; a window's class is the one that most of its rows have. Null: no labels, but .ts.
+        anomaly: column that is not 0 where a row is an anomaly, which `sslrun anomalies` is scored by; no channel.
         window: rows of an item that is cut out of a longer recording; null takes each recording as one item.
         stride: rows between the beginnings of two windows; null takes `window`.
         borders: rows at which train, validation and test end in each recording; null cuts by `validation` and
@@ -68,6 +69,7 @@ class SeriesConfig(SeriesDatasetConfig):
     step: float | None = None
     columns: list[str] | None = None
     label: str | None = None
+    anomaly: str | None = None
     window: int | None = None
     stride: int | None = None
     borders: list[int] | None = None

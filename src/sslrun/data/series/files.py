@@ -10,6 +10,8 @@ from sslrun.data.series.tables import read_npy, read_table
 from sslrun.data.series.ts import read_ts
 
 ENDINGS = (".ts", ".csv", ".parquet", ".npy")
+BESIDE = ("_labels", "_anomalies")
+"""Ends of the names of files that tell of the array beside them."""
 NAMES = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 """Names of a split's folder or file below `dataset.path`, also behind `NAME_` of .ts files."""
 
@@ -78,7 +80,7 @@ def read_recordings(path: Path, config: SeriesConfig) -> Recordings:
         DataError: nothing there to read, a file that cannot be read.
     """
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.stem.endswith("_labels"))
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.stem.endswith(BESIDE))
         if not files:
             raise DataError(f"no series under {path}; expected files of {', '.join(ENDINGS)}")
         return together([_read_file(p, config) for p in files], where=str(path))
@@ -101,6 +103,6 @@ def _is_named(path: Path, names: tuple[str, ...]) -> bool:
     stem = path.stem.lower()
     if path.is_dir():
         return path.name.lower() in names
-    if path.suffix.lower() not in ENDINGS or stem.endswith("_labels"):
+    if path.suffix.lower() not in ENDINGS or stem.endswith(BESIDE):
         return False
     return stem in names or (path.suffix.lower() == ".ts" and stem.rpartition("_")[2] in names)

@@ -103,7 +103,7 @@ class SeriesData(Data):
     def describe(self) -> dict[str, str]:
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
         known = f"{len(self.classes)} classes" if self.classes else "no labels"
-        windows = self._windows("train")
+        windows = self.windows("train")
         lengths = windows[:, 2] - windows[:, 1]
         span = f"{lengths.min()}" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}"
         lines = {
@@ -114,18 +114,37 @@ class SeriesData(Data):
             lines["cut"] = f"{(lengths > self.max_length).mean():.0%} of train to dataset.max_length={self.max_length}"
         return lines
 
+    def stretches(self, split: str) -> list[tuple[int, np.ndarray, int, int]]:
+        """All rows of a split, once: each recording's number, its (T, C) normalised values, first row, behind the last.
+
+        Of a split that the files have, its spans; of one that was cut off at random, its items.
+        """
+        part = self._parts[split]
+        source = self._sources[part.source]
+        rows = source.spans if len(part) == len(source) else source.windows[part.positions]
+        return [(i, self._values[part.source][i], a, b) for i, a, b in rows.tolist()]
+
+    def windows(self, split: str) -> np.ndarray:
+        """(N, 3) int64 items of a split: recording, first row, row behind the last."""
+        part = self._parts[split]
+        return self._sources[part.source].windows[part.positions]
+
+    def anomalies(self, split: str) -> list[np.ndarray] | None:
+        """(T,) bool of each recording that `stretches` numbers; None where nothing tells them."""
+        return self._sources[self._parts[split].source].recordings.anomalies
+
+    def recording_names(self, split: str) -> list[str]:
+        """Of each recording that `stretches` numbers."""
+        return self._sources[self._parts[split].source].recordings.names
+
     def spans(self, split: str) -> list[tuple[np.ndarray, int, int]]:
         """The split's own rows of long recordings: each (T, C) normalised recording, its first row, behind its last."""
         return [(self._values[split][i], a, b) for i, a, b in self._sources[split].spans.tolist()]
 
-    def _windows(self, split: str) -> np.ndarray:
-        part = self._parts[split]
-        return self._sources[part.source].windows[part.positions]
-
     def _items(self, split: str, **options: Any) -> SeriesItems:
         return SeriesItems(
             self._values[self._parts[split].source],
-            self._windows(split),
+            self.windows(split),
             self.labels(split),
             max_length=self.max_length,
             **options,
@@ -150,7 +169,7 @@ class SeriesData(Data):
         """(R, C) float64: every row of train's items once, however its windows overlap."""
         values = self._sources[self._parts["train"].source].recordings.values
         taken: dict[int, np.ndarray] = {}
-        for recording, first, last in self._windows("train").tolist():
+        for recording, first, last in self.windows("train").tolist():
             taken.setdefault(recording, np.zeros(len(values[recording]), dtype=bool))[first:last] = True
         return np.concatenate([values[i][rows] for i, rows in taken.items()]).astype(np.float64)
 

@@ -16,11 +16,13 @@ class Recordings:
         values: of each (T, C) float32, NaN where a value is missing.
         names: of each, for messages.
         labels: of each its class, or (T,) classes of its rows; None where there are none.
+        anomalies: of each (T,) bool; None where nothing tells them.
     """
 
     values: list[np.ndarray]
     names: list[str]
     labels: list[Any] | None = None
+    anomalies: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -59,10 +61,12 @@ def together(parts: list[Recordings], *, where: str) -> Recordings:
     known = [part.labels is not None for part in parts]
     if any(known) and not all(known):
         raise DataError(f"{where}: only some of its files have labels")
+    of_parts = [part.anomalies for part in parts if part.anomalies is not None]
     return Recordings(
         [v for part in parts for v in part.values],
         [n for part in parts for n in part.names],
         [label for part in parts for label in part.labels or ()] if all(known) else None,
+        [rows for of_part in of_parts for rows in of_part] if len(of_parts) == len(parts) else None,
     )
 
 

@@ -29,14 +29,19 @@ def read_table(path: Path, config: SeriesConfig) -> Recordings:
         table = pa.csv.read_csv(path) if path.suffix.lower() == ".csv" else pa.parquet.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    for key, asked in (("time", [config.time]), ("label", [config.label]), ("columns", config.columns or [])):
+    for key, asked in (
+        ("time", [config.time]),
+        ("label", [config.label]),
+        ("anomaly", [config.anomaly]),
+        ("columns", config.columns or []),
+    ):
         for name in asked:
             if name is not None and name not in table.column_names:
                 near = did_you_mean(name, table.column_names)
                 raise DataError(
                     f"dataset.{key}={name}: no such column in {path.name}{near}; it has {', '.join(table.column_names)}"
                 )
-    channels = list(config.columns or _numeric(table, without=(config.time, config.label)))
+    channels = list(config.columns or _numeric(table, without=(config.time, config.label, config.anomaly)))
     if not channels:
         raise DataError(f"{path}: no columns of numbers; it has {', '.join(table.column_names)}")
     try:
@@ -44,6 +49,7 @@ def read_table(path: Path, config: SeriesConfig) -> Recordings:
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise DataError(f"{path}: a column of {', '.join(channels)} holds no numbers: {error}") from error
     label = None if config.label is None else np.array([str(v) for v in table[config.label].to_pylist()])
+    anomalies = None if config.anomaly is None else _anomalies(table[config.anomaly], path)
     if config.time is not None:
         places = on_grid(_times(table[config.time], path), step=config.step, where=f"{path.name}, {config.time}")
         spread = np.full((places[-1] + 1, len(channels)), np.nan, dtype=np.float32)
@@ -51,7 +57,11 @@ def read_table(path: Path, config: SeriesConfig) -> Recordings:
         values = spread
         if label is not None:  # a missing row has the class of the last one before it
             label = label[np.searchsorted(places, np.arange(places[-1] + 1), side="right") - 1]
-    return Recordings([values], [path.name], None if label is None else [label])
+        if anomalies is not None:
+            anomalies = np.isin(np.arange(len(values)), places[anomalies])
+    return Recordings(
+        [values], [path.name], None if label is None else [label], None if anomalies is None else [anomalies]
+    )
 
 
 def on_grid(times: np.ndarray, *, step: float | None, where: str) -> np.ndarray:
@@ -89,7 +99,8 @@ def on_grid(times: np.ndarray, *, step: float | None, where: str) -> np.ndarray:
 def read_npy(path: Path) -> Recordings:
     """One recording of a (T,) or (T, C) array, or a series each of an (N, T, C) array.
 
-    Classes lie beside it in NAME_labels.npy, (N,) or (T,), where there are any.
+    Classes lie beside it in NAME_labels.npy, (N,) or (T,), where there are any; anomalies in NAME_anomalies.npy, (N, T)
+    or (T,), not 0 where one is.
 
     Raises:
         DataError: an array that is none of these.
@@ -98,6 +109,8 @@ def read_npy(path: Path) -> Recordings:
         array = np.load(path, allow_pickle=False)
         beside = path.with_name(f"{path.stem}_labels.npy")
         labels = np.load(beside, allow_pickle=False) if beside.exists() else None
+        of_anomalies = path.with_name(f"{path.stem}_anomalies.npy")
+        told = np.load(of_anomalies, allow_pickle=False).astype(bool) if of_anomalies.exists() else None
         array = array.astype(np.float32)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
@@ -105,10 +118,15 @@ def read_npy(path: Path) -> Recordings:
         raise DataError(f"{path}: an array of shape {array.shape}; expected (T, C) of one recording or (N, T, C)")
     if labels is not None and labels.shape != array.shape[:1]:
         raise DataError(f"{beside}: {labels.shape} labels for an array of {array.shape}")
+    if told is not None and told.shape != array.shape[: max(1, array.ndim - 1)]:
+        raise DataError(f"{of_anomalies}: shape {told.shape} for an array of {array.shape}")
     if array.ndim == 3:
         names = [f"{path.name}[{i}]" for i in range(len(array))]
-        return Recordings(list(array), names, None if labels is None else [str(v) for v in labels])
-    return Recordings([array.reshape(len(array), -1)], [path.name], None if labels is None else [labels.astype(str)])
+        classes = None if labels is None else [str(v) for v in labels]
+        return Recordings(list(array), names, classes, None if told is None else list(told))
+    whole = array.reshape(len(array), -1)
+    classes_of_rows = None if labels is None else [labels.astype(str)]
+    return Recordings([whole], [path.name], classes_of_rows, None if told is None else [told])
 
 
 def _numeric(table: Any, *, without: tuple[str | None, ...]) -> list[str]:
@@ -118,6 +136,14 @@ def _numeric(table: Any, *, without: tuple[str | None, ...]) -> list[str]:
 
 def _numbers(column: Any) -> np.ndarray:
     return column.cast(pa.float32()).to_numpy(zero_copy_only=False)
+
+
+def _anomalies(column: Any, path: Path) -> np.ndarray:
+    """(T,) bool: not 0 and not empty."""
+    try:
+        return np.asarray(np.nan_to_num(_numbers(column)) != 0)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise DataError(f"{path}: the column dataset.anomaly holds no numbers (0, or not 0): {error}") from error
 
 
 def _times(column: Any, path: Path) -> np.ndarray:

@@ -1,0 +1,145 @@
+"""`sslrun anomalies`: how ill each timestamp of a series fits, by how badly a trained method rebuilds it."""
+
+import csv
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from sslrun.commands.encoders import Subject, find_subject
+from sslrun.commands.session import Session, print_resolved
+from sslrun.config.command import AnomaliesConfig, PretrainConfig
+from sslrun.config.compose import load
+from sslrun.config.errors import ConfigError, DataError
+from sslrun.core.atomic import replacing
+from sslrun.data.build import build_data
+from sslrun.data.series.series import SeriesData
+from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
+from sslrun.evaluation.features import evaluating
+from sslrun.methods.base import Method, build_method
+from sslrun.methods.restore import restore_method
+from sslrun.report.html import write_report
+from sslrun.report.tables import results_table
+from sslrun.runs.manifest import read_manifest
+from sslrun.runs.newest import newest
+from sslrun.training.precision import accelerator_name
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A method out of its run, and what is built anew beside it."""
+
+    subject: Subject
+    method: Method
+    config: PretrainConfig
+    inputs: dict[str, Any]
+
+    def untrained(self, *, seed: int) -> Method:
+        """The same method before any training."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return build_method(self.config.method, self.subject.untrained(self.inputs, seed=seed))
+
+
+def run(config: AnomaliesConfig) -> None:
+    """Score a split; leaves scores.csv, results.json and report.html in the run folder."""
+    session = Session("anomalies", config)
+    if session.tell_finished():
+        return
+    pl.seed_everything(config.seed, verbose=False)
+    trained = restore(config)
+    data = build_data(trained.subject.dataset)
+    if not isinstance(data, SeriesData) or data.channels != trained.inputs["channels"]:
+        told = f"{data.channels} channel(s)" if isinstance(data, SeriesData) else "no series"
+        raise DataError(
+            f"dataset={data.name} has {told}; encoder={config.encoder} reads {trained.inputs['channels']} channel(s)"
+        )
+    if not data.size(config.split):
+        raise DataError(f"dataset={data.name} has no split={config.split}; say another split")
+    device = accelerator_name(config.accelerator)
+    session.parent = trained.subject.ref.run
+    with session:
+        resolved = {**data.describe(), "encoder": config.encoder, "scored": config.split, "device": device}
+        print_resolved(session, resolved)
+        session.start(resolved=resolved, data=data)
+        rows = []
+        for name, score in scorers(config, trained, device=device).items():
+            scores = score_split(data, config.split, score, batch_size=config.batch_size)
+            rows += anomaly_rows(scores, data, config.split, encoder=name, seed=config.seed)
+            if name == trained.subject.ref.name:
+                write_scores(session.path / "scores.csv", scores, data, config.split)
+                highest = highest_windows(scores, data, config.split, count=SHOWN)
+        session.finish(rows, data=data)
+    names = data.recording_names(config.split)
+    lines = [f"  {score:>10.3f}  {names[recording]}, row {row}" for score, recording, row in highest]
+    report = write_report(session.path)
+    sys.stdout.write(f"\n{results_table(session.rows)}\n\nfits worst:\n" + "\n".join(lines))
+    sys.stdout.write(f"\n\nscores   {session.path / 'scores.csv'}\nreport   {report}\n")
+
+
+def restore(config: AnomaliesConfig) -> Trained:
+    """The method of `encoder=`.
+
+    Raises:
+        ConfigError: no run, or of a method that gives no scores.
+    """
+    subject = find_subject(config.encoder, None, config.dataset)
+    ref = subject.ref
+    manifest = {} if ref.run is None else read_manifest(ref.run)
+    known = None if ref.run is None else load(manifest["command"], ref.run / "config.yaml")
+    found = None if ref.run is None or ref.checkpoint is not None else newest(ref.run / "checkpoints")
+    checkpoint = ref.checkpoint or (None if found is None else found.path)
+    if not isinstance(known, PretrainConfig) or checkpoint is None:
+        raise ConfigError(
+            f"encoder={config.encoder} is no pretraining with a checkpoint; name a run of method=patchtst"
+        )
+    method, _ = restore_method(known, manifest["inputs"], checkpoint)
+    if not hasattr(method, "anomaly_scores"):
+        raise ConfigError(
+            f"encoder={config.encoder}: method={known.method.kind} rebuilds no series, so it gives no scores; "
+            "name a run of method=patchtst"
+        )
+    return Trained(subject, method, known, manifest["inputs"])
+
+
+def scorers(config: AnomaliesConfig, trained: Trained, *, device: str) -> dict[str, Score]:
+    """What scores, by its name in tables."""
+    found = {trained.subject.ref.name: _rebuilding(trained.method, device=device)}
+    if "random" in config.baselines:
+        found["random"] = _rebuilding(trained.untrained(seed=config.seed), device=device)
+    if "deviation" in config.baselines:
+        found["deviation"] = deviation
+    return found
+
+
+def _rebuilding(method: Method, *, device: str) -> Score:
+    scores: Callable[[Tensor], Tensor] = method.to(device).anomaly_scores  # type: ignore[assignment]
+
+    def score(series: Tensor) -> Tensor:
+        with evaluating(method), torch.inference_mode():
+            return scores(series.to(device))
+
+    return score
+
+
+def write_scores(path: Path, scores: Scores, data: SeriesData, split: str) -> None:
+    """recording, row, score and, where it is known, anomaly; a timestamp without a value has no score."""
+    names, known = data.recording_names(split), data.anomalies(split)
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("recording", "row", "score", *(("anomaly",) if known else ())))
+        for i, _, first, last in data.stretches(split):
+            truth = known[i] if known else np.zeros(last, dtype=bool)
+            for row in range(first, last):
+                score = float(scores[i][row])
+                told = "" if math.isnan(score) else f"{score:.6g}"
+                writer.writerow((names[i], row, told, *((int(truth[row]),) if known else ())))
