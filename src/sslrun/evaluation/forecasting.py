@@ -1,8 +1,8 @@
 """Forecasts by a ridge regression on the last vector of a window, beside a ridge on raw lags and the last value.
 
 The protocol is that of TS2Vec (section 4.2 of arXiv:2106.10466): the penalty is chosen on validation (by the squared
-error; the authors' code adds its root and the absolute error), errors are of normalised values, averaged over rows ahead
-and channels. Every window of the test counts, none is dropped.
+error; the authors' code adds its root and the absolute error), errors are of normalised values, averaged over rows
+ahead and channels. Every window of the test counts, none is dropped.
 """
 
 import functools
