@@ -123,9 +123,10 @@ class Members:
         if not (self._sizes >= 0).any():
             names = sorted(there)
             near = did_you_mean(wanted[0].split(FIELD)[0], names)
+            remedy = f"; {key}=null for none" if key == "dataset.label" else ""
             raise DataError(
                 f"{key}={','.join(wanted)}: no sample of {shards.files[0]} has such a file{near}; "
-                f"there are {', '.join(names) or 'none'}"
+                f"there are {', '.join(names) or 'none'}{remedy}"
             )
         self._open: OrderedDict[int, int] = OrderedDict()
         self._lock = threading.Lock()

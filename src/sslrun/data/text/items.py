@@ -10,7 +10,8 @@ from sslrun.core.batch import NO_TARGET
 from sslrun.data.base import Items, Key
 from sslrun.data.randomness import Randomness
 from sslrun.data.text.corrupt import Corruption, Tokens, with_marks
-from sslrun.data.text.tokenizer import Encoded, Tokenizer
+from sslrun.data.text.streamed import Stream
+from sslrun.data.text.tokenizer import Encoded, Tokenizer, TokensOf
 
 MULTIPLE = 8
 """Batches are padded to a multiple of so many tokens."""
@@ -20,7 +21,7 @@ class TextItems(Items):
     """Texts of one split: `input_ids`, and `targets` where the policy hides tokens.
 
     Args:
-        encoded: of the source.
+        encoded: tokens of the source.
         positions: (N,) of the split in the source.
         labels: (N,) int64, or None.
         policy: None gives each text's beginning as it is.
@@ -29,7 +30,7 @@ class TextItems(Items):
 
     def __init__(
         self,
-        encoded: Encoded,
+        encoded: TokensOf,
         positions: np.ndarray,
         labels: np.ndarray | None,
         *,
@@ -51,10 +52,10 @@ class TextItems(Items):
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key
         at, start = (index, 0) if self.windows is None else self.windows[index]
-        span = self.encoded.span(int(self.positions[at]))
+        ids, starts_word = self.encoded.of(int(self.positions[at]))
+        tokens = Tokens(ids.astype(np.int64), starts_word)
         if self.windows is not None:
-            span = slice(span.start + start, min(span.stop, span.start + start + self.room))
-        tokens = Tokens(self.encoded.ids[span].astype(np.int64), self.encoded.starts_word[span])
+            tokens = tokens.take(slice(start, start + self.room))
         if self.policy is not None and len(tokens.ids):
             tokens = self.policy(tokens, room=self.room, seed=self.seed, epoch=epoch, index=index)
         tokens = with_marks(tokens.take(slice(self.room)), before=self.tokenizer.before, after=self.tokenizer.after)
@@ -66,8 +67,8 @@ class TextItems(Items):
         return item
 
     def _cut(self) -> list[tuple[int, int]]:
-        spans = [self.encoded.span(int(p)) for p in self.positions]
-        return [(i, start) for i, s in enumerate(spans) for start in range(0, s.stop - s.start, self.room)]
+        lengths = self.encoded.lengths(self.positions).tolist()
+        return [(i, start) for i, length in enumerate(lengths) for start in range(0, length, self.room)]
 
 
 class Blocks(Items):
@@ -76,14 +77,16 @@ class Blocks(Items):
     Training blocks begin elsewhere in each epoch and are whole; held-out ones cover the stream, the last one padded.
 
     Args:
-        stream: (T,) ids.
+        stream: (T,) ids, or what gives slices of them.
         seed: None for held-out blocks.
         characters: of the stream's texts, where it is held out.
     """
 
     are_of_split = False
 
-    def __init__(self, stream: np.ndarray, *, length: int, seed: int | None, characters: int | None = None) -> None:
+    def __init__(
+        self, stream: np.ndarray | Stream, *, length: int, seed: int | None, characters: int | None = None
+    ) -> None:
         self.stream, self.length, self.seed, self.characters = stream, length, seed, characters
         self._randomness = Randomness()
 
@@ -107,7 +110,7 @@ class Blocks(Items):
 
 def stream_of(encoded: Encoded, positions: np.ndarray, *, end: int) -> np.ndarray:
     """(T,) int32: documents in order, each followed by the end mark."""
-    pieces = [piece for p in positions for piece in (encoded.ids[encoded.span(int(p))], [end])]
+    pieces = [piece for p in positions for piece in (encoded.of(int(p))[0], [end])]
     return np.concatenate(pieces).astype(np.int32)
 
 
@@ -119,8 +122,9 @@ def collate(items: list[dict[str, Any]], *, pad: int) -> dict[str, Any]:
         "input_ids": _padded([item["input_ids"] for item in items], length, value=pad),
         "attention_mask": _padded([np.ones(len(item["input_ids"]), np.int64) for item in items], length, value=0),
     }
-    if "targets" in items[0]:
-        batch["targets"] = _padded([item["targets"] for item in items], length, value=NO_TARGET)
+    if any("targets" in item for item in items):
+        empty = np.empty(0, np.int64)  # of a text without tokens
+        batch["targets"] = _padded([item.get("targets", empty) for item in items], length, value=NO_TARGET)
     for key in ("index", "label"):
         if key in items[0]:
             batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)

@@ -1,6 +1,6 @@
 """What all text datasets share: splits, the tokenizer, items."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +17,8 @@ from sslrun.data.splits import split
 from sslrun.data.text.corrupt import Corruption
 from sslrun.data.text.documents import Documents, without_empty
 from sslrun.data.text.items import AsIs, Blocks, TextItems, collate, stream_of
-from sslrun.data.text.tokenizer import open_tokenizer
+from sslrun.data.text.streamed import Stream
+from sslrun.data.text.tokenizer import Encoded, TokensOf, open_tokenizer
 
 
 class TextData(Data):
@@ -46,7 +47,7 @@ class TextData(Data):
             known = {name: v for name, v in values.items() if v is not None}
             self.classes, coded = code_labels(known, names=None)
             labels |= coded
-        self._texts = {name: source.texts for name, source in read.items()}
+        self._texts: dict[str, Sequence[str]] = {name: source.texts for name, source in read.items()}
         self._labels = labels
         self.fingerprint = digest(*(f"{n}:{digest(*s.texts, labels[n])}" for n, s in read.items()))
         self._parts = split(
@@ -58,8 +59,8 @@ class TextData(Data):
             limit=config.limit,
         )
         self.tokenizer = open_tokenizer(config, self.texts("train"))
-        self._encoded = {name: self.tokenizer.encode(texts) for name, texts in self._texts.items()}
-        self._streams: dict[str, np.ndarray] = {}
+        self._encoded: dict[str, TokensOf] = {n: self.tokenizer.encode(list(texts)) for n, texts in self._texts.items()}
+        self._streams: dict[str, np.ndarray | Stream] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """Corrupted texts for `TokensBatch`, blocks of the stream for `BlocksBatch`."""
@@ -112,8 +113,7 @@ class TextData(Data):
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
         known = f"{len(self.classes)} classes" if self.classes else "no labels"
         part = self._parts["train"]
-        ends = self._encoded[part.source].ends
-        lengths = np.diff(ends, prepend=0)[part.positions]
+        lengths = self._encoded[part.source].lengths(part.positions)
         longer = float((lengths > self.config.max_length).mean())
         lines = {
             "dataset": f"{self.name}: {sizes}; {known}",
@@ -150,10 +150,14 @@ class TextData(Data):
             )
         return blocks
 
-    def _stream(self, split: str) -> np.ndarray:
+    def _stream(self, split: str) -> np.ndarray | Stream:
         if split not in self._streams:
             part = self._parts[split]
-            self._streams[split] = stream_of(self._encoded[part.source], part.positions, end=self.tokenizer.end)
+            encoded, end = self._encoded[part.source], self.tokenizer.end
+            if isinstance(encoded, Encoded):
+                self._streams[split] = stream_of(encoded, part.positions, end=end)
+            else:
+                self._streams[split] = Stream(encoded, part.positions, end=end)
         return self._streams[split]
 
 

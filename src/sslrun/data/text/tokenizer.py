@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the loader's workers fork; its threads would not survive
 
@@ -42,9 +43,27 @@ class Encoded:
     starts_word: np.ndarray
     ends: np.ndarray
 
-    def span(self, position: int) -> slice:
-        """Where a text lies."""
-        return slice(int(self.ends[position - 1]) if position else 0, int(self.ends[position]))
+    def of(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """`ids` and `starts_word` of one text."""
+        lies = slice(int(self.ends[position - 1]) if position else 0, int(self.ends[position]))
+        return self.ids[lies], self.starts_word[lies]
+
+    def lengths(self, positions: np.ndarray) -> np.ndarray:
+        """(n,) int64 tokens of some texts."""
+        lengths: np.ndarray = np.diff(self.ends, prepend=0)[positions]
+        return lengths
+
+
+class TokensOf(Protocol):
+    """Tokens of many texts, in memory (`Encoded`) or made when they are asked for."""
+
+    def of(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int32 ids without marks, and (n,) bool, whether each is the first of its word."""
+        ...
+
+    def lengths(self, positions: np.ndarray) -> np.ndarray:
+        """(n,) int64 tokens of some texts."""
+        ...
 
 
 class Tokenizer:

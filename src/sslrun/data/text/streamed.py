@@ -1,0 +1,78 @@
+"""Tokens of texts that are not held in memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslrun.core.atomic import replacing
+from sslrun.data.folders import locked
+from sslrun.data.labels import digest
+from sslrun.data.text.tokenizer import Tokenizer, TokensOf
+
+AT_A_TIME = 1000
+"""Texts tokenized together when they are counted."""
+
+
+class StreamedTokens:
+    """Tokens of texts that are read and tokenized each time.
+
+    Args:
+        texts: read one at a time, in any order.
+        folder: keeps the numbers of tokens, which are counted once, when they are first asked for.
+        key: of the texts and the tokenizer.
+    """
+
+    def __init__(self, texts: Sequence[str], tokenizer: Tokenizer, *, folder: Path, key: str) -> None:
+        self._texts, self._tokenizer, self._folder, self._key = texts, tokenizer, folder, key
+        self._last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
+
+    def of(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int32 ids without marks, and (n,) bool, whether each is the first of its word."""
+        if self._last is None or self._last[0] != position:  # blocks of one long text follow each other
+            found = self._tokenizer.encode([self._texts[position]])
+            self._last = position, (found.ids, found.starts_word)
+        return self._last[1]
+
+    def lengths(self, positions: np.ndarray) -> np.ndarray:
+        """(n,) int64 tokens of some texts; these are read for it once, and the numbers are kept."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{digest(self._key, positions)}.npy"
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                with replacing(path) as temporary, temporary.open("wb") as file:
+                    np.save(file, self._count(positions))
+        counted: np.ndarray = np.load(path, allow_pickle=False)
+        return counted
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_last": None}
+
+    def _count(self, positions: np.ndarray) -> np.ndarray:
+        counts = []
+        for start in range(0, len(positions), AT_A_TIME):
+            texts = [self._texts[int(i)] for i in positions[start : start + AT_A_TIME]]
+            counts.append(self._tokenizer.encode(texts).lengths(np.arange(len(texts))))
+        return np.concatenate(counts)
+
+
+class Stream:
+    """Documents behind each other, an end mark after each, of which slices are made when they are asked for."""
+
+    def __init__(self, encoded: TokensOf, positions: np.ndarray, *, end: int) -> None:
+        self._encoded, self._positions, self._end = encoded, positions, end
+        self.ends = np.cumsum(encoded.lengths(positions) + 1)
+        """(N,) int64, where each document's end mark is behind."""
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, asked: slice) -> np.ndarray:
+        """(n,) int32 ids of a slice with start and stop."""
+        start, stop = int(asked.start), min(int(asked.stop), len(self))
+        first, last = (int(np.searchsorted(self.ends, at, side="right")) for at in (start, stop - 1))
+        documents = [self._encoded.of(int(p))[0] for p in self._positions[first : last + 1]]
+        pieces = [piece for ids in documents for piece in (ids, [self._end])]
+        origin = int(self.ends[first - 1]) if first else 0
+        return np.concatenate(pieces).astype(np.int32)[start - origin : stop - origin]

@@ -1,0 +1,94 @@
+"""Texts out of tar files give what the same texts in memory give."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shards import write_shard, write_shards
+from small import write_texts
+from sslrun.config.dataset.text import TextConfig
+from sslrun.config.dataset.webdataset import TextWebDatasetConfig
+from sslrun.config.errors import DataError
+from sslrun.config.schema import AugmentationConfig, ViewConfig
+from sslrun.core.batch import BlocksBatch, TokensBatch
+from sslrun.data.build import build_data
+from sslrun.data.loader import ItemLoader, RunSampler
+
+NONE = AugmentationConfig(name="none", views=[ViewConfig(transforms=[])])
+OPTIONS: dict[str, Any] = {"vocab_size": 120, "max_length": 24}
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> tuple[Any, Any]:
+    """The same sentences out of shards and out of one file."""
+    table = write_texts(tmp_path / "made.jsonl", count=90)
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    samples = [{"json": json.dumps(row).encode()} for row in rows]
+    pattern = write_shards(tmp_path / "shards", samples, per_shard=20)
+    config = TextWebDatasetConfig(
+        name="made", train=pattern, text=["json:text"], label="json:label", window=2, **OPTIONS
+    )
+    return build_data(config), build_data(TextConfig(name="made", path=str(table), **OPTIONS))
+
+
+def equal(a: Any, b: Any) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_texts_and_labels(both: tuple[Any, Any], split: str) -> None:
+    streamed, held = both
+    assert streamed.classes == held.classes and streamed.size(split) == held.size(split)
+    assert streamed.labels(split).tolist() == held.labels(split).tolist()
+    assert streamed.texts(split) == held.texts(split)
+    items, expected = streamed.evaluation(split), held.evaluation(split)
+    assert all(equal(items[0, i], expected[0, i]) for i in range(len(expected)))
+
+
+def test_hidden_tokens_and_blocks(both: tuple[Any, Any]) -> None:
+    mask = AugmentationConfig(name="mask", views=[ViewConfig(transforms=["Crop", {"Mask": {"unit": "word"}}])])
+    for policy, kind in ((mask, TokensBatch), (NONE, BlocksBatch)):
+        for items, expected in (
+            [data.training(policy, batch_type=kind, seed=2) for data in both],
+            [data.held_out(policy, batch_type=kind) for data in both],
+        ):
+            assert len(items) == len(expected) > 3 and items.characters == expected.characters
+            assert all(equal(items[e, i], expected[e, i]) for e in (0, 1) for i in range(len(expected)))
+
+
+@pytest.mark.parametrize("kind", [TokensBatch, BlocksBatch])
+def test_batches_are_the_same_whatever_the_workers(both: tuple[Any, Any], kind: type) -> None:
+    data = both[0]
+    items = data.training(NONE, batch_type=kind, seed=3)
+    assert items.together.window == 2 and items.together.ends[-1] == len(items)
+
+    def batches(workers: int, start: int) -> list[list[list[int]]]:
+        sampler = RunSampler(
+            len(items), batch_size=8, total_steps=6, start=lambda: start, seed=3, together=items.together
+        )
+        return [batch["input_ids"].tolist() for batch in ItemLoader(data, items, sampler, workers=workers)]
+
+    assert batches(2, 0) == batches(0, 0) and batches(1, 4) == batches(0, 0)[4:]
+
+
+def test_tokens_are_counted_once(both: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = both[0].training(NONE, batch_type=BlocksBatch, seed=0)
+    again = build_data(both[0].config)
+    monkeypatch.setattr("sslrun.data.text.streamed.StreamedTokens._count", lambda *_: pytest.fail("counted again"))
+    assert len(again.training(NONE, batch_type=BlocksBatch, seed=0)) == len(first)
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    samples = {f"{i:02d}": {"txt": f"words and words {i}".encode()} for i in range(20)}
+    samples["13"] = {"txt": b"\xff\xfe\xfa"}
+    config = TextWebDatasetConfig(
+        name="made", train=str(write_shard(tmp_path / "a.tar", samples)), label=None, **OPTIONS
+    )
+    with pytest.raises(DataError, match=r"a.tar:13.txt is no UTF-8"):
+        build_data(config).texts("train")
+    labelled = TextWebDatasetConfig(name="made", train=str(tmp_path / "a.tar"), **OPTIONS)
+    with pytest.raises(DataError, match=r"dataset.label=cls: no sample .* there are txt; dataset.label=null for none"):
+        build_data(labelled)
