@@ -19,7 +19,16 @@ from sslrun.config.registry import entries, find
 from sslrun.config.schema import BackboneConfig, MethodConfig
 from sslrun.config.series_backbone import PatchTSTEncoderConfig, TS2VecEncoderConfig
 from sslrun.config.text_backbone import TransformersConfig
-from sslrun.core.batch import NO_TARGET, BlocksBatch, ImageBatch, SeriesBatch, TokensBatch, ViewsBatch, WaveBatch
+from sslrun.core.batch import (
+    NO_TARGET,
+    BlocksBatch,
+    ImageBatch,
+    PairBatch,
+    SeriesBatch,
+    TokensBatch,
+    ViewsBatch,
+    WaveBatch,
+)
 from sslrun.methods.base import Method, build_method
 
 CLASSES = 3
@@ -66,6 +75,9 @@ INPUTS: dict[str, dict[str, Any]] = {
     },
     "series": {"reads": "series", "channels": CHANNELS, "max_length": 4 * LENGTH, "classes": CLASSES},
     "audio": {"reads": "wave", "channels": 1, "max_length": SAMPLES, "sample_rate": 8000, "classes": CLASSES},
+}  # fmt: skip
+INPUTS["pair"] = {
+    "channels": 3, "image_size": 16, "mean": None, "std": None, "classes": CLASSES, "text": INPUTS["text"],
 }  # fmt: skip
 """What backbones of a modality are built for; of images, sizes differ between tiers."""
 MODALITIES = ("image", *INPUTS)
@@ -149,6 +161,8 @@ def shrink(config: MethodConfig, **sizes: Any) -> None:
     for key, value in (SIZES | sizes).items():
         if hasattr(config, key):
             setattr(config, key, value)
+    if hasattr(config, "text"):
+        config.text = BACKBONES["gpt2"]
 
 
 def small_method(name: str, backbone: str, *, size: int = 16, channels: int = 3) -> Method:
@@ -178,6 +192,10 @@ def random_batch(
     if method.batch_type is ViewsBatch:
         count = max(2, views or method.views)
         return {"views": [image + 0.2 * torch.randn(image.shape, generator=generator) for _ in range(count)], **facts}
+    if method.batch_type is PairBatch:
+        tokens = random_tokens(rows, blocks=False, generator=generator)
+        caption = torch.arange(rows).clamp(max=rows - 2)  # the last two are equal
+        return {**tokens, "image": image, "caption": caption, **facts}
     assert method.batch_type is ImageBatch, method.batch_type
     return {"image": image, **facts}
 

@@ -71,8 +71,9 @@ def step(variant: str, rows: slice) -> tuple[float, dict[str, Tensor], dict[str,
     name, options = VARIANTS[variant]
     config = small_config(name, **options)
     torch.manual_seed(0)
-    if modality(name) == "image":
+    if modality(name) in ("image", "pair"):
         encoder = build_encoder(BACKBONES["vit"], IMAGES) if needs_tokens(name) else Linear()
+        encoder.inputs = IMAGES | {"text": INPUTS["text"]}
     else:
         encoder = build_encoder(BACKBONES[backbones_of(name)[0]], INPUTS[modality(name)])
     method = build_method(config.method, encoder)

@@ -28,8 +28,9 @@ OPTIONS = {
     "text": ["dataset=text", "dataset.path={texts}", "dataset.tokenizer=char", "dataset.max_length=64"],
     "series": ["dataset=waves", "dataset.items=300"],
     "audio": ["dataset=tones", "dataset.items=300", "dataset.form=wave", "dataset.seconds=0.05"],
+    "pair": ["augmentation=digits", "dataset.tokenizer=char", "dataset.max_length=64"],
 }
-LEARNING_RATES = {"image": 0.05, "text": 0.001, "series": 0.001, "audio": 0.001}
+LEARNING_RATES = {"image": 0.05, "text": 0.001, "series": 0.001, "audio": 0.001, "pair": 0.001}
 
 
 def curve(name: str, folder: Path) -> list[float]:

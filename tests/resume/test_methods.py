@@ -26,6 +26,7 @@ def config_for(name: str, folder: Path) -> PretrainConfig:
     kind = modality(name)
     texts = folder.parent / "texts.jsonl"
     own = {"image": ["augmentation=digits"], "text": ["dataset=text", f"dataset.path={texts}", "dataset.max_length=24"]}
+    own["pair"] = own["image"]
     own["series"] = ["dataset=waves", "dataset.items=100"]
     own["audio"] = ["dataset=tones", "dataset.items=100", "dataset.form=wave", "dataset.seconds=0.05"]
     if kind == "text":

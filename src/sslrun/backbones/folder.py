@@ -62,7 +62,7 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
     """Load an encoder from a run folder or an `encoder/` folder, in eval mode on the CPU.
 
     Args:
-        path: the folder.
+        path: the folder; of one with encoders of images and texts, the images' is taken.
         inputs: other inputs than it was trained for, e.g. another `image_size`.
 
     Returns:
@@ -75,6 +75,8 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
     """
     folder = Path(path)
     folder = folder / "encoder" if (folder / "encoder").is_dir() else folder
+    if not (folder / "config.json").is_file() and (folder / "image" / "config.json").is_file():
+        folder = folder / "image"
     config = read_config(folder)
     # by `pretrained` the folder itself tells its library's architecture where that has more than our sizes
     backbone = dataclasses.replace(_backbone(config), pretrained=str(folder))

@@ -13,6 +13,7 @@ from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import group_from_plain, load
 from sslrun.config.errors import ConfigError
+from sslrun.config.registry import find
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.methods.restore import restore_encoders
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
@@ -66,7 +67,8 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
     Raises:
         ConfigError: the encoder is not there, or a group is missing that only a run could have supplied.
     """
-    ref = parse_encoder(encoder)
+    reads_text = dataset is not None and find("dataset", dataset.kind).modality == "text"
+    ref = parse_encoder(encoder, tower="text" if reads_text else "image")
     if ref.source is Source.folder:
         assert ref.folder is not None
         described = read_config(ref.folder)
@@ -111,7 +113,8 @@ def _read_as(dataset: DatasetConfig, inputs: dict[str, Any], *, beside: Path | N
     """The dataset read as the encoder was trained: another normalisation, size or tokenizer would measure something
     else."""
     names = {f.name for f in dataclasses.fields(dataset)}
-    same = {k: v for k, v in inputs.items() if k in names and v is not None}
+    told = {**inputs.get("text", {}), **inputs}  # of images with captions, what their captions are read by as well
+    same = {k: v for k, v in told.items() if k in names and v is not None}
     if beside is not None and "tokenizer" in names and (beside / "tokenizer.json").is_file():
         same["tokenizer"] = str(beside / "tokenizer.json")
     return dataclasses.replace(dataset, **same)

@@ -23,12 +23,13 @@ def main(arguments: list[str]) -> None:
         present = sorted(p.name for p in checkpoint.parent.glob("*.ckpt")) or ["none"]
         raise ConfigError(f"--checkpoint={options.checkpoint}: not in {checkpoint.parent}; there: {', '.join(present)}")
 
-    from sslrun.methods.restore import restore_encoders  # after the checks: torch takes seconds to import
+    from sslrun.methods.restore import restore_method  # after the checks: torch takes seconds to import
 
-    encoders, step = restore_encoders(config, manifest["inputs"], checkpoint)
-    for name, encoder in encoders.items():
+    method, step = restore_method(config, manifest["inputs"], checkpoint)
+    for name, encoder in method.encoders().items():
         target = options.folder if name == "encoder" else options.folder / name
         encoder.save(target)
         if (options.run / "inputs").is_dir():
             shutil.copytree(options.run / "inputs", target, dirs_exist_ok=True)
         print(f"{target}: {encoder.config.name}, {encoder.num_features} features, step {step}")
+    method.save_beside(options.folder)

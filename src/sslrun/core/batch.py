@@ -63,11 +63,16 @@ class SeriesBatch(Labelled):
 
 
 class PairBatch(Labelled):
-    """Images with their captions."""
+    """Images with a caption each."""
 
     image: Tensor
+    """(B, C, H, W)."""
     input_ids: Tensor
+    """(B, L) int64, padded at the end."""
     attention_mask: Tensor
+    """(B, L) int64, 1 where a token is."""
+    caption: Tensor
+    """(B,) int64, equal where captions are equal, on whatever rank."""
 
 
 BATCH_NAMES: dict[type, str] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -72,6 +73,9 @@ class Method(nn.Module):
     def encoders(self) -> dict[str, Encoder]:
         """What is evaluated and exported."""
         return {"encoder": self.encoder}
+
+    def save_beside(self, folder: Path) -> None:
+        """Write what the exported encoders need together, into the folder that holds them."""
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
         """(B,) sums and (B,) counts of what the loss is a mean of, row by row: the loss on held-out data.

@@ -9,6 +9,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.command import CommandConfig, PretrainConfig
 from sslrun.config.errors import ConfigError, RunError
+from sslrun.config.schema import BackboneConfig
 from sslrun.methods.base import Method, build_method
 
 
@@ -34,7 +35,9 @@ def restore_method(config: CommandConfig, inputs: dict[str, Any], checkpoint: Pa
     """
     if not isinstance(config, PretrainConfig):
         raise ConfigError(f"{checkpoint} is of no pretraining; use the run's encoder/ folder")
-    config.backbone.pretrained = None
+    for backbone in (config.backbone, *vars(config.method).values()):
+        if isinstance(backbone, BackboneConfig):
+            backbone.pretrained = None
     method = build_method(config.method, build_encoder(config.backbone, inputs))
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)

@@ -29,6 +29,7 @@ class EncoderRef:
         folder: of the weights, where source is `folder`.
         checkpoint: the file, where source is `checkpoint`.
         run: the run folder that made it, where there is one.
+        pair: the folder that holds the encoders of images and texts together, where this is one of them.
     """
 
     source: Source
@@ -36,10 +37,14 @@ class EncoderRef:
     folder: Path | None = None
     run: Path | None = None
     checkpoint: Path | None = None
+    pair: Path | None = None
 
 
-def parse_encoder(text: str) -> EncoderRef:
+def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
     """Tell what `encoder=` names.
+
+    Args:
+        tower: `image` or `text`: which one is meant by a folder that holds both.
 
     Raises:
         ConfigError: neither a keyword nor a path that holds an encoder.
@@ -51,6 +56,10 @@ def parse_encoder(text: str) -> EncoderRef:
     path = Path(text).expanduser().absolute()
     if path.name in ("model.safetensors", "config.json", "run.json"):
         path = path.parent
+    if (pair := _pair_folder(path)) is not None:
+        run = pair.parent if (pair.parent / "run.json").is_file() else None
+        folder = pair / (path.name if path.parent == pair else tower)
+        return EncoderRef(Source.folder, "/".join((run or pair).parts[-2:]), folder, run, pair=pair)
     if (path / "encoder" / "config.json").is_file():
         return EncoderRef(Source.folder, "/".join(path.parts[-2:]), path / "encoder", path)
     if (path / "model.safetensors").is_file() and (path / "config.json").is_file():
@@ -70,3 +79,11 @@ def parse_encoder(text: str) -> EncoderRef:
         f"encoder={text}: no such run or encoder folder; give a run folder, an encoder folder, a checkpoint, random, "
         "pixels or timm:NAME"
     )
+
+
+def _pair_folder(path: Path) -> Path | None:
+    """Of a run, its `encoder/`, or one of the two in it, where that holds encoders of images and texts."""
+    for folder in (path / "encoder", path, path.parent):
+        if (folder / "image" / "config.json").is_file() and (folder / "text" / "config.json").is_file():
+            return folder if folder != path.parent or path.name in ("image", "text") else None
+    return None

@@ -14,6 +14,7 @@ import numpy as np
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Backend
 
+from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing, write_json
@@ -137,7 +138,7 @@ class Tokenizer:
         return next((int(i) for i in ids if i is not None), None)
 
 
-def open_tokenizer(config: TextDatasetConfig, texts: list[str]) -> Tokenizer:
+def open_tokenizer(config: TextDatasetConfig | PairDatasetConfig, texts: list[str]) -> Tokenizer:
     """The tokenizer that `dataset.tokenizer` names, trained on `texts` where it is a kind and not in the cache.
 
     Raises:

@@ -11,7 +11,7 @@ from sslrun.config.dataset.vision import Cache, ImageDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.data.base import SPLITS, Data
+from sslrun.data.base import SPLITS, Data, Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
 from sslrun.data.splits import split
@@ -74,7 +74,7 @@ class ImageData(Data):
         )
         self._parts = {name: p.without(list(self._stores[p.source].corrupt)) for name, p in parts.items()}
 
-    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> TrainingImages:
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """Items with all views of the policy for `ViewsBatch`, with its first view alone for `ImageBatch`."""
         policy = Policy(augmentation, self.facts)
         self._left_out = policy.left_out

@@ -30,8 +30,8 @@ class Parquet(ImageData):
     def __init__(self, config: ParquetConfig) -> None:
         named = {split: getattr(config, key) for split, key in KEYS.items()}
         files = {split: parquet_files(split, pattern) for split, pattern in named.items() if pattern}
-        for split, paths in files.items():
-            _check_columns(split, paths, config)
+        for path in (path for paths in files.values() for path in paths):
+            _check_label_column(path, config.label, check_image_column(path, config.image))
         classes, labels = _labels(files, config.label)
         decoder, scratch = decoder_of(config), cache_folder(config.cache_dir)
         sources = {
@@ -134,23 +134,34 @@ def parquet_files(split: str, pattern: str) -> list[Path]:
     return files
 
 
-def _check_columns(split: str, files: list[Path], config: ParquetConfig) -> None:
-    for file in files:
-        try:
-            schema = pq.read_schema(file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"{file} is no parquet file: {str(error).splitlines()[0]}") from error
-        for key, column in (("image", config.image), ("label", config.label)):
-            if column is not None and column not in schema.names:
-                unlabelled = "; dataset.label=null for none" if key == "label" else ""
-                raise DataError(
-                    f"dataset.{key}={column}: no such column in {file}{did_you_mean(column, schema.names)}; "
-                    f"it has {', '.join(schema.names)}{unlabelled}"
-                )
-        kind = schema.field(config.image).type
-        held = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
-        if not (pa.types.is_binary(held) or pa.types.is_large_binary(held)):
-            raise DataError(f"dataset.image={config.image}: column of {file} holds {kind}; expected bytes")
+def check_image_column(file: Path, column: str) -> list[str]:
+    """Names of the columns of a parquet file, whose image column holds bytes.
+
+    Raises:
+        DataError: it is no parquet file, or has no such column of bytes.
+    """
+    try:
+        schema = pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{file} is no parquet file: {str(error).splitlines()[0]}") from error
+    names: list[str] = schema.names
+    if column not in names:
+        raise DataError(
+            f"dataset.image={column}: no such column in {file}{did_you_mean(column, names)}; it has {', '.join(names)}"
+        )
+    kind = schema.field(column).type
+    held = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
+    if not (pa.types.is_binary(held) or pa.types.is_large_binary(held)):
+        raise DataError(f"dataset.image={column}: column of {file} holds {kind}; expected bytes")
+    return names
+
+
+def _check_label_column(file: Path, column: str | None, names: list[str]) -> None:
+    if column is not None and column not in names:
+        raise DataError(
+            f"dataset.label={column}: no such column in {file}{did_you_mean(column, names)}; "
+            f"it has {', '.join(names)}; dataset.label=null for none"
+        )
 
 
 def _labels(files: dict[str, list[Path]], column: str | None) -> Coded:

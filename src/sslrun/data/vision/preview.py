@@ -7,8 +7,9 @@ from PIL import Image, ImageDraw
 
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.atomic import replacing
-from sslrun.core.batch import ImageBatch
+from sslrun.core.batch import ImageBatch, ViewsBatch
 from sslrun.data.vision.images import ImageData
+from sslrun.data.vision.items import TrainingImages
 
 CELL = 112
 """Pixels that an image is shown in."""
@@ -25,11 +26,13 @@ def preview(
         ConfigError: the policy cannot be built, as in training.
         DataError: an image cannot be read.
     """
-    items = data.training(augmentation, batch_type=batch_type, seed=seed)
+    kind = ViewsBatch if batch_type is ViewsBatch else ImageBatch  # captions are no picture
+    items = data.training(augmentation, batch_type=kind, seed=seed)
+    assert isinstance(items, TrainingImages)
     rows = []
     for position in range(min(count, len(items))):
         item = items[0, position]
-        views = [item["image"]] if batch_type is ImageBatch else item["views"]
+        views = [item["image"]] if kind is ImageBatch else item["views"]
         rows.append([items.split.read(item["index"]), *views])
     captions = [f"stored {size_of(rows[0][0])}", *(f"view {v} {size_of(i)}" for v, i in enumerate(rows[0][1:], 1))]
     with replacing(path) as temporary:

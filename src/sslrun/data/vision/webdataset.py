@@ -5,12 +5,12 @@ import numpy as np
 from sslrun.config.dataset.webdataset import WebDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
+from sslrun.data.base import Items
 from sslrun.data.labels import digest
 from sslrun.data.shards.index import Members
 from sslrun.data.shards.labels import open_shards, shard_labels
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
-from sslrun.data.vision.items import TrainingImages
 
 
 class WebDataset(ImageData):
@@ -25,7 +25,7 @@ class WebDataset(ImageData):
         sources = {split: ShardImages(m, labels[split], decoder=decoder) for split, m in members.items()}
         super().__init__(config, sources, classes=classes)
 
-    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> TrainingImages:
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         items = super().training(augmentation, batch_type=batch_type, seed=seed)
         part = self._parts["train"]
         items.together = self._shards[part.source].together(part.positions, window=self._window)

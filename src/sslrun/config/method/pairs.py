@@ -1,0 +1,60 @@
+"""Configurations of the methods that bring images and their captions together."""
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_range
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+from sslrun.config.text_backbone import TransformersConfig
+
+
+@dataclass(kw_only=True)
+class PairMethodConfig(MethodConfig):
+    """What they share.
+
+    Attributes:
+        text: the text encoder, chosen by `backbone@method.text=…`.
+        out_dim: width of the space that images and texts share.
+        scale, max_scale: inverse temperature at first, which is learned, and at most.
+    """
+
+    text: TransformersConfig = MISSING
+    out_dim: int = MISSING
+    scale: float = MISSING
+    max_scale: float = MISSING
+
+    def __post_init__(self) -> None:
+        check_range("method.out_dim", self.out_dim, at_least=1)
+        check_range("method.max_scale", self.max_scale, above=0)
+        check_range("method.scale", self.scale, above=0, at_most=self.max_scale)
+
+
+@register(
+    "method",
+    "clip",
+    target="sslrun.methods.clip:CLIP",
+    paper="Radford et al. 2021, arXiv:2103.00020",
+    modality="pair",
+)
+@dataclass(kw_only=True)
+class CLIPConfig(PairMethodConfig):
+    """No more numbers."""
+
+    kind: str = "clip"
+
+
+@register(
+    "method",
+    "siglip",
+    target="sslrun.methods.siglip:SigLIP",
+    paper="Zhai et al. 2023, arXiv:2303.15343",
+    modality="pair",
+)
+@dataclass(kw_only=True)
+class SigLIPConfig(PairMethodConfig):
+    """bias: what is added to the logit of every pair at first; learned."""
+
+    kind: str = "siglip"
+    bias: float = MISSING

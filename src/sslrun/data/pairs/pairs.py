@@ -1,0 +1,89 @@
+"""What all datasets of images with captions share: those of images, and beside them tokens."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sslrun.config.dataset.pairs import PairDatasetConfig
+from sslrun.config.schema import AugmentationConfig
+from sslrun.core.batch import ImageBatch, PairBatch, ViewsBatch
+from sslrun.data.base import Items
+from sslrun.data.labels import digest
+from sslrun.data.pairs.items import Captions, PairItems, collate
+from sslrun.data.pairs.source import Captioned
+from sslrun.data.text.tokenizer import open_tokenizer
+from sslrun.data.vision.images import ImageData
+from sslrun.data.vision.items import TrainingImages
+
+
+class PairData(ImageData):
+    """A dataset of images with captions; without them it is one of images, which probes and fine-tuning read.
+
+    Args:
+        config: of any kind of such a dataset.
+        sources: `train`, and `validation` and `test` where the dataset has them.
+        classes: names, or None where train has no labels.
+
+    Raises:
+        DataError: as of images; too many images without a caption.
+    """
+
+    gives: ClassVar[tuple[type, ...]] = (PairBatch, ViewsBatch, ImageBatch)  # type: ignore[misc]
+
+    def __init__(
+        self, config: PairDatasetConfig, sources: Mapping[str, Captioned], *, classes: tuple[str, ...] | None
+    ) -> None:
+        super().__init__(config, sources, classes=classes)
+        self._captions = {name: source.captions for name, source in sources.items()}
+        self.fingerprint = digest(self.fingerprint, *(digest(*texts) for texts in self._captions.values()))
+        self._max_length = config.max_length
+        of_train = [text for texts in self.captions("train") for text in texts]
+        self.tokenizer = open_tokenizer(config, of_train)
+        self._asked = f"{config.tokenizer} of {self.tokenizer.size:,}"
+
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
+        """Images as ever; for `PairBatch` the first view, with one of the image's captions drawn in each epoch."""
+        if batch_type is not PairBatch:
+            return super().training(augmentation, batch_type=batch_type, seed=seed)
+        images = super().training(augmentation, batch_type=ImageBatch, seed=seed)
+        captions = Captions(self.captions("train"), self.tokenizer, max_length=self._max_length)
+        assert isinstance(images, TrainingImages)
+        return PairItems(images, captions, seed=seed)
+
+    def captions(self, split: str) -> list[tuple[str, ...]]:
+        """Of each image of a split, in the order of its items."""
+        part = self._parts[split]
+        return [self._captions[part.source][int(i)] for i in part.positions]
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        return collate(items, pad=self.tokenizer.pad)
+
+    def encoder_inputs(self) -> dict[str, Any]:
+        """Those of images; under `text` those of a text backbone."""
+        text = {
+            "reads": "input_ids",
+            "vocab_size": self.tokenizer.size,
+            "max_length": self._max_length,
+            "pad": self.tokenizer.pad,
+            "end": self.tokenizer.end,
+            "classes": None,
+        }
+        return {**super().encoder_inputs(), "text": text}
+
+    def save_inputs(self, folder: Path) -> None:
+        self.tokenizer.save(folder, max_length=self._max_length)
+
+    def describe(self) -> dict[str, str]:
+        captions = self.captions("train")
+        texts = [text for own in captions for text in own]
+        ends = self.tokenizer.encode(texts).ends
+        marks = len(self.tokenizer.before) + len(self.tokenizer.after)
+        longer = float((np.diff(ends, prepend=0) + marks > self._max_length).mean())
+        lines = super().describe()
+        lines["captions"] = (
+            f"{len(texts) / len(captions):.3g} an image, {len(set(texts)):,} different in train; {self._asked} tokens; "
+            f"{longer:.0%} are longer than {self._max_length}"
+        )
+        return lines

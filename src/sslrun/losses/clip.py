@@ -1,0 +1,44 @@
+"""CLIP's loss with several positives (Radford et al. 2021, arXiv:2103.00020; Yang et al. 2022, arXiv:2204.03610)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def clip_loss(
+    images: Tensor,
+    texts: Tensor,
+    *,
+    scale: Tensor,
+    captions: Tensor,
+    all_images: Tensor | None = None,
+    all_texts: Tensor | None = None,
+    all_captions: Tensor | None = None,
+) -> Tensor:
+    """Figure 3 of CLIP: cross-entropy from images to texts and from texts to images, halved.
+
+    Where captions are equal, their pairs share the target evenly, as UniCL does; else it is CLIP's own.
+
+    Args:
+        images, texts: (B, P) of this rank, row by row. They may have any scale; cosines are compared.
+        scale: () inverse temperature.
+        captions: (B,) equal where the captions are.
+        all_images, all_texts, all_captions: (W*B, …) of all ranks in rank order; None means this rank is alone.
+
+    Returns:
+        () float32. Its mean over all ranks, and that of its gradient, equal those of one process with all rows.
+    """
+    with torch.autocast(images.device.type, enabled=False):
+        x, y = (F.normalize(z.float(), dim=1) for z in (images, texts))
+        every_x = x if all_images is None else F.normalize(all_images.float(), dim=1)
+        every_y = y if all_texts is None else F.normalize(all_texts.float(), dim=1)
+        is_positive = same_caption(captions, all_captions).float()  # (B, N)
+        target = is_positive / is_positive.sum(dim=1, keepdim=True)
+        to_texts = F.cross_entropy(scale.float() * x @ every_y.T, target)
+        to_images = F.cross_entropy(scale.float() * y @ every_x.T, target)
+        return (to_texts + to_images) / 2
+
+
+def same_caption(captions: Tensor, all_captions: Tensor | None = None) -> Tensor:
+    """(B, N) bool: where row i's caption is that of row j of all; those of the pair itself among them."""
+    return captions[:, None] == (captions if all_captions is None else all_captions)[None]

@@ -1,0 +1,68 @@
+"""What methods of images and captions share: two encoders, a linear projection each, a learned temperature."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, encode
+from sslrun.backbones.folder import build_encoder
+from sslrun.backbones.joint import Joint
+from sslrun.config.errors import ConfigError
+from sslrun.config.method.pairs import PairMethodConfig
+from sslrun.core.batch import PairBatch
+from sslrun.methods.base import Method, StepOutput
+
+
+class TwoTowers(Method):
+    """Subclasses say the loss of a batch's projections."""
+
+    batch_type = PairBatch
+
+    def __init__(self, config: PairMethodConfig, encoder: Encoder) -> None:
+        super().__init__()
+        if "text" not in encoder.inputs:
+            raise ConfigError(f"method={config.kind} reads images with captions; choose e.g. dataset=pairs")
+        self.config = config
+        self.encoder = encoder
+        self.text_encoder = build_encoder(config.text, encoder.inputs["text"])
+        self.image_projection = nn.Linear(encoder.num_features, config.out_dim, bias=False)
+        self.text_projection = nn.Linear(self.text_encoder.num_features, config.out_dim, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Both encoders once; what is compared is gathered over ranks."""
+        features = encode(self.encoder, batch)  # (B, D)
+        images = self.image_projection(features)  # (B, P)
+        texts = self.text_projection(encode(self.text_encoder, batch))  # (B, P)
+        scale = self.log_scale.exp()
+        loss = self.loss(images, texts, scale=scale, captions=batch["caption"])
+        return StepOutput(loss, embedding=features.detach(), logs={"scale": scale.detach()})
+
+    def loss(self, images: Tensor, texts: Tensor, *, scale: Tensor, captions: Tensor) -> Tensor:
+        """() of this rank's (B, P) projections, against those of all ranks."""
+        raise NotImplementedError
+
+    def after_step(self, progress: float) -> None:
+        """The scale is clamped: section 2.5 of arXiv:2103.00020."""
+        with torch.no_grad():
+            self.log_scale.clamp_(max=math.log(self.config.max_scale))
+
+    def encoders(self) -> dict[str, Encoder]:
+        """Both."""
+        return {"image": self.encoder, "text": self.text_encoder}
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) of images -> (B, P)."""
+        return self.image_projection(features)
+
+    def save_beside(self, folder: Path) -> None:
+        """The projections."""
+        self.joint().save_projections(folder)
+
+    def joint(self) -> Joint:
+        """Both encoders with their projections, which zero-shot evaluation and search read."""
+        return Joint(self.encoder, self.text_encoder, self.image_projection, self.text_projection)
