@@ -13,7 +13,7 @@ def test_kill_9_between_shards_then_the_same_command_with_other_workers(tmp_path
     samples = [{"png": picture(i), "cls": str(i % 5).encode()} for i in range(400)]
     pattern = write_shards(tmp_path / "shards", samples, per_shard=50)
     command = [
-        "pretrain", "method=simclr", "dataset=webdataset", f'dataset.train="{pattern}"', "dataset.window=2",
+        "pretrain", "method=simclr", "dataset=webdataset", f'dataset.train="{pattern}"', "dataset.shard_window=2",
         "dataset.image_size=16", "backbone=small_cnn", "augmentation=simclr_cifar", "method.hidden_dim=32",
         "loader.batch_size=32", "trainer.steps=30", "trainer.precision=fp32", "monitor.every_epochs=0",
         "trainer.log_steps=1", "trainer.checkpoint_steps=4",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from sslrun.config.checks import check_range
+from sslrun.config.dataset.audio import AudioDatasetConfig
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
@@ -17,18 +18,18 @@ class ShardsConfig:
         train, val, test: a file, a folder, or a pattern, `shard-{000000..000012}.tar` or `shard-*.tar`; val null cuts
             validation off train, test null likewise where there are labels.
         label: the file with the class; null means unlabelled.
-        window: shards whose samples are mixed at a time; an epoch takes the shards in random order.
+        shard_window: shards whose samples are mixed at a time; an epoch takes the shards in random order.
     """
 
     train: str | None = None
     val: str | None = None
     test: str | None = None
     label: str | None = "cls"
-    window: int = 16
+    shard_window: int = 16
 
     def check_shards(self) -> None:
         """Raise ConfigError where the numbers are out of range or nothing is named."""
-        check_range("dataset.window", self.window, at_least=1)
+        check_range("dataset.shard_window", self.shard_window, at_least=1)
         if not self.train:
             raise ConfigError(
                 "dataset.train is not set; name the shards: 'dataset.train=\"/data/shard-{000000..000012}.tar\"'"
@@ -75,4 +76,29 @@ class TextWebDatasetConfig(ShardsConfig, TextDatasetConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("dataset.tokenizer_texts", self.tokenizer_texts, at_least=1)
+        self.check_shards()
+
+
+@register(
+    "dataset",
+    "webdataset_audio",
+    target="sslrun.data.audio.webdataset:AudioWebDataset",
+    paper="own recordings in tar files",
+    modality="audio",
+)
+@dataclass(kw_only=True)
+class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
+    """Recordings out of tar files, read and made into log-mel when they are asked for.
+
+    Attributes:
+        audio: extensions of the recording, the first that a sample has.
+        group: the file with what leave-one-group-out probes hold out, such as `json:speaker`; null means none.
+    """
+
+    kind: str = "webdataset_audio"
+    audio: list[str] = field(default_factory=lambda: ["wav", "flac", "ogg", "mp3", "opus"])
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_shards()

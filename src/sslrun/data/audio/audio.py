@@ -1,16 +1,18 @@
 """What all datasets of sound share: splits, log-mel, normalisation, items."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
+from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, SeriesBatch, ViewsBatch, WaveBatch
 from sslrun.data.audio.augment import Facts, Policy
-from sslrun.data.audio.clips import Clips, Ragged, ragged
+from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
 from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, collate
 from sslrun.data.audio.logmel import FLOOR, LogMel
 from sslrun.data.audio.store import keep
@@ -58,9 +60,9 @@ class AudioData(Data):
             seed=config.split_seed,
             limit=config.limit,
         )
-        told = ((n, s.key or digest(s.waves.flat, s.waves.ends), s.names, self._labels[n]) for n, s in sources.items())
+        told = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in sources.items())
         self.fingerprint = digest(*(digest(*parts) for parts in told))
-        self._logmel: dict[str, Ragged] = {}
+        self._logmel: dict[str, Rows] = {}
         self._scales: dict[str, tuple[float, float]] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
@@ -145,19 +147,23 @@ class AudioData(Data):
         if (groups := self.groups("train")) is not None:
             known += f", {len(np.unique(groups))} groups"
         part = self._parts["train"]
-        seconds = self._sources[part.source].waves.lengths[part.positions] / config.sample_rate
+        waves = self._sources[part.source].waves
         as_what = {
             "spectrogram": f"log-mel images of {config.mels} bands x {config.frames} frames",
             "frames": f"log-mel frames of {config.mels} bands, every {config.hop_ms:g} ms",
             "wave": "samples",
         }[self.form]
-        lines = {
-            "dataset": f"{self.name}: {sizes}; {known}",
-            "sound": f"{seconds.sum() / 60:.1f} minutes in train at {config.sample_rate:,} Hz, {seconds.mean():.2g} s "
-            f"a clip; {as_what}",
-        }
-        if (longer := float((seconds > config.seconds).mean())) > 0:
-            lines["cut"] = f"{longer:.0%} of train to dataset.seconds={config.seconds:g}"
+        lines = {"dataset": f"{self.name}: {sizes}; {known}"}
+        if isinstance(waves, Ragged):
+            seconds = waves.lengths[part.positions] / config.sample_rate
+            lines["sound"] = (
+                f"{seconds.sum() / 60:.1f} minutes in train at {config.sample_rate:,} Hz, {seconds.mean():.2g} s "
+                f"a clip; {as_what}"
+            )
+            if (longer := float((seconds > config.seconds).mean())) > 0:
+                lines["cut"] = f"{longer:.0%} of train to dataset.seconds={config.seconds:g}"
+        else:
+            lines["sound"] = f"at {config.sample_rate:,} Hz, {as_what}, made when they are asked for"
         if self.corrupt:
             lines["unreadable"] = f"{len(self.corrupt)} recordings left out, first: {self.corrupt[0]}"
         return lines
@@ -165,14 +171,16 @@ class AudioData(Data):
     @property
     def scale(self) -> tuple[float, float]:
         """Mean and std of what the form gives, over train, as configured or measured."""
+        config = self.config
+        if config.mean and config.std:
+            return config.mean[0], config.std[0]
         kind = "wave" if self.form == "wave" else "logmel"
         if kind not in self._scales:
             self._scales[kind] = self._measure(kind)
         mean, std = self._scales[kind]
-        config = self.config
         return config.mean[0] if config.mean else mean, config.std[0] if config.std else std
 
-    def logmel(self, source: str) -> Ragged:
+    def logmel(self, source: str) -> Rows:
         """(frames, mels) float32 of each clip of a source."""
         if source not in self._logmel:
             clips, make = self._sources[source], LogMel(self.config)
@@ -180,7 +188,9 @@ class AudioData(Data):
             def rows() -> Iterator[np.ndarray]:
                 return (make(clips.waves[i]) for i in range(len(clips)))
 
-            if clips.key is None:
+            if not isinstance(clips.waves, Ragged):
+                self._logmel[source] = Made(clips.waves, make)
+            elif clips.key is None:
                 self._logmel[source] = ragged(list(rows()))
             else:
                 c = self.config
@@ -246,7 +256,13 @@ class AudioData(Data):
         rows = self._sources[part.source].waves if kind == "wave" else self.logmel(part.source)
         chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
         room = self.config.samples if kind == "wave" else self.config.frames
-        values = np.concatenate([np.ravel(rows[int(part.positions[i])][:room]) for i in chosen]).astype(np.float64)
+        measured = []
+        for i in chosen:
+            with suppress(DataError):  # counted when training meets it
+                measured.append(np.ravel(rows[int(part.positions[i])][:room]))
+        if not measured:
+            raise DataError("none of the recordings that were tried for mean and std can be read")
+        values = np.concatenate(measured).astype(np.float64)
         if kind == "wave":
             values /= 32767
         std = float(values.std())

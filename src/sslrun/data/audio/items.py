@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.data.audio.augment import Policy, filled
-from sslrun.data.audio.clips import Ragged
+from sslrun.data.audio.clips import Rows
 from sslrun.data.base import Items, Key
 
 
@@ -29,7 +29,7 @@ class LogMelItems(Items):
 
     def __init__(
         self,
-        logmel: Ragged,
+        logmel: Rows,
         positions: np.ndarray,
         labels: np.ndarray | None,
         *,
@@ -84,7 +84,7 @@ class WaveItems(Items):
 
     def __init__(
         self,
-        waves: Ragged,
+        waves: Rows,
         positions: np.ndarray,
         labels: np.ndarray | None,
         *,
@@ -118,7 +118,7 @@ class WaveItems(Items):
 class AnyClip:
     """Draws one of some clips, (F, T) normalised; workers take it along."""
 
-    logmel: Ragged
+    logmel: Rows
     positions: np.ndarray
     scale: tuple[float, float]
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -14,8 +15,12 @@ SHORTEST = 0.01
 """Seconds; less counts as unreadable."""
 
 
-def read_wave(path: Path, *, sample_rate: int) -> np.ndarray:
+def read_wave(path: Path | BinaryIO, *, sample_rate: int, name: str = "") -> np.ndarray:
     """(n,) int16, channels averaged.
+
+    Args:
+        path: a file, or its bytes.
+        name: for messages, where it is not the path.
 
     Raises:
         DataError: it cannot be read, or has hardly a sample.
@@ -23,9 +28,10 @@ def read_wave(path: Path, *, sample_rate: int) -> np.ndarray:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
     except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
-        raise DataError(f"{path}: cannot be read: {error}") from error
+        told = getattr(error, "error_string", error)  # without the path
+        raise DataError(f"{name or path}: cannot be read: {told}") from error
     if len(samples) < SHORTEST * rate:
-        raise DataError(f"{path}: holds {len(samples)} samples, too few to hear")
+        raise DataError(f"{name or path}: holds {len(samples)} samples, too few to hear")
     return as_int16(resample(samples.mean(axis=1), rate, sample_rate))
 
 

@@ -27,13 +27,16 @@ def open_shards(config: ShardsConfig, *, cache_dir: str | None) -> dict[str, Sha
 
 def shard_labels(shards: dict[str, Shards], config: ShardsConfig, *, cache_dir: str | None) -> Coded:
     """Classes, and labels of each split, out of the file that `dataset.label` names."""
-    if config.label is None:
-        return None, dict.fromkeys(shards)
-    values = {}
-    for split, of_split in shards.items():
-        members = Members(of_split, [config.label], key="dataset.label")
-        values[split] = as_values(members.texts(_folder(cache_dir)))
-    return code_labels(values, names=None)
+    found = {n: member_texts(s, config.label, key="dataset.label", cache_dir=cache_dir) for n, s in shards.items()}
+    values = {split: of_split for split, of_split in found.items() if of_split is not None}
+    return code_labels(values, names=None) if values else (None, dict.fromkeys(shards))
+
+
+def member_texts(shards: Shards, wanted: str | None, *, key: str, cache_dir: str | None) -> np.ndarray | None:
+    """(N,) short texts of all samples, such as labels, as `as_values` has them; None where nothing is wanted."""
+    if wanted is None:
+        return None
+    return as_values(Members(shards, [wanted], key=key).texts(_folder(cache_dir)))
 
 
 def as_values(texts: list[str]) -> np.ndarray:

@@ -69,7 +69,7 @@ class TextData(Data):
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
         return self._items("validation", augmentation, batch_type=batch_type, seed=None)
 
-    def evaluation(self, split: str) -> TextItems:
+    def evaluation(self, split: str) -> Items:
         """Each text's beginning between its marks."""
         return self._documents(split)
 

@@ -13,6 +13,7 @@ from sslrun.data.labels import digest
 from sslrun.data.order import Together
 from sslrun.data.shards.index import Members
 from sslrun.data.shards.labels import open_shards, shard_labels
+from sslrun.data.shards.unreadable import ReadableItems, Unreadable, collate_readable
 from sslrun.data.splits import split
 from sslrun.data.text.items import Blocks
 from sslrun.data.text.streamed import Stream, StreamedTokens
@@ -29,7 +30,7 @@ class TextWebDataset(TextData):
     def __init__(self, config: TextWebDatasetConfig) -> None:
         self.name, self.config, self.corrupt = config.name, config, []
         self._shards = open_shards(config, cache_dir=config.cache_dir)
-        self._window = config.window
+        self._window = config.shard_window
         members = {name: Members(s, config.text, key="dataset.text") for name, s in self._shards.items()}
         self._texts: dict[str, Sequence[str]] = {name: MemberTexts(m) for name, m in members.items()}
         self.classes, self._labels = shard_labels(self._shards, config, cache_dir=config.cache_dir)
@@ -54,6 +55,8 @@ class TextWebDataset(TextData):
             )
             for name, texts in self._texts.items()
         }
+        total = sum(map(len, self._texts.values()))
+        self._unreadable = Unreadable(self.corrupt, total=total, max_share=config.max_corrupt)
         self._streams: dict[str, np.ndarray | Stream] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
@@ -62,16 +65,29 @@ class TextWebDataset(TextData):
         items.together = self._shards[part.source].together(part.positions, window=self._window)
         if isinstance(items, Blocks):
             items.together = _of_blocks(items, items.together)
-        return items
+        return ReadableItems(items, self._unreadable, stand_in=True)
+
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        items = super().held_out(augmentation, batch_type=batch_type)
+        return None if items is None else ReadableItems(items, self._unreadable, stand_in=False)
+
+    def evaluation(self, split: str) -> Items:
+        return ReadableItems(super().evaluation(split), self._unreadable, stand_in=False)
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        return collate_readable(items, super().collate)
 
     def describe(self) -> dict[str, str]:
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
         known = f"{len(self.classes)} classes" if self.classes else "no labels"
-        return {
+        lines = {
             "dataset": f"{self.name}: {sizes}; {known}",
             "tokens": f"{self.config.tokenizer} of {self.tokenizer.size:,}, made when they are asked for",
             "shards": self._shards["train"].describe(window=self._window),
         }
+        if self.corrupt:
+            lines["unreadable"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
+        return lines
 
     def _some_of_train(self, count: int) -> list[str]:
         part = self._parts["train"]

@@ -14,11 +14,11 @@ from sslrun.data.vision.images import ImageData, decoder_of
 
 
 class WebDataset(ImageData):
-    """Train, and validation and test where their shards are named; training mixes `dataset.window` shards at a time."""
+    """Train, and validation and test where their shards are named; training mixes some shards at a time."""
 
     def __init__(self, config: WebDatasetConfig) -> None:
         self._shards = open_shards(config, cache_dir=config.cache_dir)
-        self._window = config.window
+        self._window = config.shard_window
         members = {split: Members(s, config.image, key="dataset.image") for split, s in self._shards.items()}
         classes, labels = shard_labels(self._shards, config, cache_dir=config.cache_dir)
         decoder = decoder_of(config)

@@ -29,7 +29,7 @@ def both(tmp_path: Path) -> tuple[Any, Any]:
     samples = [{"json": json.dumps(row).encode()} for row in rows]
     pattern = write_shards(tmp_path / "shards", samples, per_shard=20)
     config = TextWebDatasetConfig(
-        name="made", train=pattern, text=["json:text"], label="json:label", window=2, **OPTIONS
+        name="made", train=pattern, text=["json:text"], label="json:label", shard_window=2, **OPTIONS
     )
     return build_data(config), build_data(TextConfig(name="made", path=str(table), **OPTIONS))
 
@@ -81,14 +81,29 @@ def test_tokens_are_counted_once(both: tuple[Any, Any], monkeypatch: pytest.Monk
     assert len(again.training(NONE, batch_type=BlocksBatch, seed=0)) == len(first)
 
 
-def test_what_is_no_text_is_named(tmp_path: Path) -> None:
-    samples = {f"{i:02d}": {"txt": f"words and words {i}".encode()} for i in range(20)}
+def test_what_is_no_text_is_named_and_left_out(tmp_path: Path) -> None:
+    samples = {f"{i:02d}": {"txt": f"words and words {i}".encode()} for i in range(30)}
+    path = str(write_shard(tmp_path / "a.tar", samples))
+    options = {"train": path, "label": None, "tokenizer_texts": 1, **OPTIONS}
     samples["13"] = {"txt": b"\xff\xfe\xfa"}
-    config = TextWebDatasetConfig(
-        name="made", train=str(write_shard(tmp_path / "a.tar", samples)), label=None, **OPTIONS
-    )
+    write_shard(tmp_path / "a.tar", samples)
+    data = build_data(TextWebDatasetConfig(name="made", max_corrupt=0.1, **options))
     with pytest.raises(DataError, match=r"a.tar:13.txt is no UTF-8"):
-        build_data(config).texts("train")
-    labelled = TextWebDatasetConfig(name="made", train=str(tmp_path / "a.tar"), **OPTIONS)
+        data.texts("train")
+    items = data.training(NONE, batch_type=TokensBatch, seed=0)
+    sampler = RunSampler(len(items), batch_size=5, total_steps=10, start=lambda: 0, seed=0, together=items.together)
+    assert [len(batch["index"]) for batch in ItemLoader(data, items, sampler, workers=0)] == [5] * 10
+    assert len(data.corrupt) == 1 and data.corrupt[0].startswith("a.tar:13.txt is no UTF-8")
+    strict = build_data(TextWebDatasetConfig(name="made", **options))
+    items = strict.training(NONE, batch_type=TokensBatch, seed=0)
+    with pytest.raises(
+        DataError, match=r"1 of 30 samples cannot be read \(first: a.tar:13.txt .*dataset.max_corrupt=0.01"
+    ):
+        list(ItemLoader(strict, items, sampler, workers=0))
+
+
+def test_labels_that_are_not_there_are_told(tmp_path: Path) -> None:
+    samples = {f"{i:02d}": {"txt": b"words"} for i in range(20)}
+    labelled = TextWebDatasetConfig(name="made", train=str(write_shard(tmp_path / "a.tar", samples)), **OPTIONS)
     with pytest.raises(DataError, match=r"dataset.label=cls: no sample .* there are txt; dataset.label=null for none"):
         build_data(labelled)

@@ -34,7 +34,7 @@ def test_images_labels_and_splits(dataset: Any, pattern: str, cache_folder: Path
 
 
 def test_batches_are_the_same_whatever_the_workers(dataset: Any, policy: Any, pattern: str) -> None:
-    data = dataset("webdataset", train=pattern, image_size=16, window=2)
+    data = dataset("webdataset", train=pattern, image_size=16, shard_window=2)
     items = data.training(policy("simclr_cifar"), batch_type=ViewsBatch, seed=3)
     assert items.together.window == 2 and items.together.ends[-1] == 43
 

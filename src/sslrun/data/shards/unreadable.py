@@ -1,0 +1,86 @@
+"""Samples that cannot be read: counted, named, and left out of their batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sslrun.config.errors import DataError
+from sslrun.data.base import Items, Key
+
+
+class Unreadable:
+    """What could not be read so far.
+
+    Args:
+        reasons: one line each, the sample's name first; added to.
+        total: samples of all splits.
+        max_share: of them that may be unreadable.
+    """
+
+    def __init__(self, reasons: list[str], *, total: int, max_share: float) -> None:
+        self.reasons, self.total, self.max_share = reasons, total, max_share
+
+    def add(self, reason: str) -> None:
+        """Count a sample; DataError where there are too many."""
+        if reason in self.reasons:
+            return
+        self.reasons.append(reason)
+        if len(self.reasons) > self.max_share * self.total:
+            raise DataError(
+                f"{len(self.reasons)} of {self.total} samples cannot be read (first: {self.reasons[0]}); "
+                f"dataset.max_corrupt={self.max_share:g}"
+            )
+
+
+class ReadableItems(Items):
+    """Items of which some cannot be read: `corrupt` lists these.
+
+    Args:
+        items: whose reading raises DataError then.
+        stand_in: whether the next item that can be read takes the place, so that batches keep their size; else nothing
+            does.
+    """
+
+    def __init__(self, items: Items, unreadable: Unreadable, *, stand_in: bool) -> None:
+        self.items, self.stand_in = items, stand_in
+        self.are_of_split, self.characters, self.together = items.are_of_split, items.characters, items.together
+        self._unreadable: Unreadable | None = unreadable
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, asked = key
+        corrupt: list[int] = []
+        while True:
+            position = (asked + len(corrupt)) % len(self)
+            try:
+                item = self.items[epoch, position]
+                return item | {"corrupt": corrupt} if corrupt else item
+            except DataError:
+                corrupt.append(position)
+                if not self.stand_in:
+                    return {"corrupt": corrupt}
+                if len(corrupt) == len(self):
+                    raise
+
+    def note_corrupt(self, positions: list[int]) -> None:
+        """Count them, with the reason that a second attempt gives."""
+        assert self._unreadable is not None, "workers report through their batches"
+        for position in positions:
+            try:
+                self.items[0, position]
+            except DataError as error:
+                self._unreadable.add(str(error))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_unreadable": None}
+
+
+def collate_readable(
+    items: list[dict[str, Any]], collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
+) -> dict[str, Any]:
+    """A batch of the items that were read, with `corrupt` where others were not."""
+    corrupt = [position for item in items for position in item.get("corrupt", ())]
+    readable = [item for item in items if item.keys() - {"corrupt"}]
+    batch = collate(readable) if readable else {}
+    return batch | {"corrupt": corrupt} if corrupt else batch
