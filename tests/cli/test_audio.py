@@ -1,10 +1,12 @@
 """Sound from pretraining to probing and fine-tuning."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 
 from small import write_recordings
 from sslrun.commands import finetune, pretrain, probe
@@ -63,6 +65,34 @@ def test_fine_tuning(folder: Path, name: str) -> None:
     run(finetune, f"encoder={folder}/{name}", f"run.dir={folder}/{name}-tuned", *options)
     found = {r["metric"]: r["value"] for r in rows(folder / f"{name}-tuned")}
     assert found["top1"] > 0.5 and {"macro_f1", "auroc"} < found.keys()
+
+
+def test_fine_tuning_to_transcripts(folder: Path) -> None:
+    """Strings of recordings; by the same command from scratch."""
+    data = [f"dataset.path={folder / 'recordings'}", "dataset.sample_rate=8000", PATTERN, "dataset=audio"]
+    data += ["dataset.seconds=0.12", "dataset.mels=24", "dataset.join=[2,3]", "dataset.words=[a,b,c,d]", "labels=40"]
+    options = ["trainer.epochs=1", "optimizer.lr=0.03", "optimizer.scaling=none", "augmentation=none", "trainer.clip=5"]
+    random = ["encoder=random", "backbone=cpc", "backbone.width=16", "backbone.hidden=24", "dataset.form=frames"]
+    for name, encoder, steps in (("cpc", [f"encoder={folder}/cpc"], 110), ("random", random, 4)):
+        path = folder / f"{name}-transcribing"
+        run(finetune, *data, *encoder, *options, f"min_steps={steps}", "trainer.precision=fp32", f"run.dir={path}")
+        found = {r["metric"]: r for r in rows(path)}
+        assert found.keys() == {"wer", "cer"} and found["cer"]["labels"] == 40
+        with (path / "transcripts.csv").open() as file:
+            table = list(csv.DictReader(file))
+        assert len(table) == found["wer"]["n"] == 16 and {len(row["said"]) for row in table} == {3, 5}
+        with safe_open(path / "transcriber.safetensors", "pt") as head:
+            assert json.loads(head.metadata()["alphabet"]) == [" ", "a", "b", "c", "d"]
+            assert head.get_tensor("weight").shape == (6, 24)
+        assert "cer" in (path / "report.html").read_text()
+    cer = next(r for r in rows(folder / "cpc-transcribing") if r["metric"] == "cer")
+    assert 0 <= cer["low"] <= cer["value"] <= cer["high"] and cer["value"] < 0.97  # 1 where nothing is heard
+
+
+def test_images_have_no_moments_to_be_transcribed(folder: Path) -> None:
+    options = ["dataset=tones", "dataset.join=[2,3]", f"run.dir={folder}/refused"]
+    with pytest.raises(ConfigError, match="backbone=small_cnn has no moments to be transcribed"):
+        run(finetune, f"encoder={folder}/byol", *options)
 
 
 def test_a_form_that_the_method_does_not_read_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ class Encoder(nn.Module, ABC):
         config: the configuration that builds it again.
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
         has_tokens: whether `tokens` and `pooled_and_tokens` work.
+        has_moments: whether `moments` works.
         patch_size: side of a token's patch in pixels, where there are tokens.
         grid: rows and columns of tokens at `inputs["image_size"]`, where there are tokens; row by row in `tokens`.
     """
@@ -33,6 +34,7 @@ class Encoder(nn.Module, ABC):
     config: BackboneConfig
     inputs: dict[str, Any]
     has_tokens: bool = False
+    has_moments: bool = False
     patch_size: int
     grid: tuple[int, int]
 
@@ -66,6 +68,10 @@ class Encoder(nn.Module, ABC):
             ConfigError: the backbone has no tokens.
         """
         raise ConfigError(f"backbone={self.config.name} has no patch tokens; choose a ViT, e.g. backbone=vit_tiny")
+
+    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+        """(B, …) -> (B, N, D), one vector a moment in the order of time, and (B, N) bool, which are no padding."""
+        raise NotImplementedError
 
     def token_embedding(self) -> Tensor:
         """(V, D) table of the tokens it reads, with which methods of text tie their outputs.

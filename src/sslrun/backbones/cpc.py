@@ -20,6 +20,7 @@ class CPCEncoder(Encoder):
     reads = "series"
     has_tokens = True
     is_causal = True
+    has_moments = True
 
     def __init__(self, config: RecurrentConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -55,6 +56,11 @@ class CPCEncoder(Encoder):
         assert keep is None and is_masked is None
         _, context, inside = self.local_and_context(x, **rest)
         return pooled(context, inside), context
+
+    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+        """(B, N, D), each with its past."""
+        _, context, inside = self.local_and_context(x, **rest)
+        return context, inside
 
     def local_and_context(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T, C) -> z (B, N, Z), each moment by itself; c (B, N, D), with its past; (B, N) bool, no padding."""

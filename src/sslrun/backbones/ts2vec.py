@@ -21,6 +21,7 @@ class TS2VecEncoder(Encoder):
 
     reads = "series"
     has_tokens = True
+    has_moments = True
     patch_size = 1
 
     def __init__(self, config: TS2VecEncoderConfig, inputs: dict[str, Any]) -> None:
@@ -61,6 +62,10 @@ class TS2VecEncoder(Encoder):
         tokens = self.dropout(h).transpose(1, 2)  # (B, T, D)
         lowest = torch.finfo(tokens.dtype).min
         return tokens.masked_fill(~inside[..., None], lowest).amax(dim=1), tokens
+
+    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+        """(B, T, D), each with what stands around it."""
+        return self.tokens(x, **rest), is_inside(x)
 
     def library_state(self) -> dict[str, Tensor]:
         """Names of the plain modules."""

@@ -34,6 +34,7 @@ class Wav2Vec2Encoder(Encoder):
     reads = "wave"
     beside = ("lengths",)
     has_tokens = True
+    has_moments = True
 
     def __init__(self, config: Wav2Vec2EncoderConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -71,6 +72,11 @@ class Wav2Vec2Encoder(Encoder):
         _, projected, inside = self.local(x, lengths=lengths)
         tokens = self.context(projected, inside, is_masked=is_masked, mask_token=mask_token)
         return pooled(tokens, inside), tokens
+
+    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+        """(B, N, D), each with the whole clip around it."""
+        _, projected, inside = self.local(x, **rest)
+        return self.context(projected, inside), inside
 
     def local(self, x: Tensor, *, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T) -> z (B, N, Z), each moment by itself; (B, N, D), what the transformer reads of it; (B, N) bool, no

@@ -1,9 +1,7 @@
 """`sslrun probe`: a frozen encoder measured by kNN, a linear probe and few labels, beside its baselines."""
 
-import csv
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -17,7 +15,7 @@ from sslrun.config.command import ProbeConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
-from sslrun.core.atomic import replacing, write_json
+from sslrun.core.atomic import write_json
 from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
@@ -25,7 +23,7 @@ from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_vector
 from sslrun.evaluation.groups import group_rows
-from sslrun.evaluation.plane import plane
+from sslrun.evaluation.plane import plane, write_embedding
 from sslrun.evaluation.raw import Fitted, raw_baseline
 from sslrun.evaluation.svm import svm_row
 from sslrun.evaluation.table import ProbeResult, probe_rows
@@ -167,11 +165,3 @@ def write_pictures(folder: Path, test: Features, result: ProbeResult, classes: t
     labels = [classes[int(i)] for i in test.labels[chosen]]
     write_embedding(folder / "embedding.csv", points, labels)
     write_json(folder / "confusion.json", {"classes": list(classes), "matrix": result.confusion.tolist()})
-
-
-def write_embedding(path: Path, points: torch.Tensor, labels: list[Any]) -> None:
-    """x, y, label."""
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("x", "y", "label"))
-        writer.writerows((f"{x:.3f}", f"{y:.3f}", label) for (x, y), label in zip(points.tolist(), labels, strict=True))

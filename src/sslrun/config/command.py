@@ -86,11 +86,12 @@ class FinetuneConfig(CommandConfig):
     Attributes:
         encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
         augmentation: null takes the modality's own: `weak` for images, `none` for text.
-        labels: `all`, a whole number per class, or a fraction below 1.
+        labels: `all`, a whole number per class (of transcripts, in all), or a fraction below 1.
         min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
-        patience_epochs: stop when validation top-1 has not risen for so many epochs; null never stops early.
+        patience_epochs: stop when validation top-1 (of transcripts, the character error rate) is no better for so many
+            epochs; null never stops early.
     """
 
     encoder: str = MISSING

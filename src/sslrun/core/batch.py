@@ -15,6 +15,8 @@ class Labelled(TypedDict):
     """(B,) int64: position in the dataset; seeds masks in validation."""
     label: NotRequired[Tensor]
     """(B,) int64 class."""
+    transcript: NotRequired[Tensor]
+    """(B, L) int64: characters of what is said, as positions in the dataset's alphabet; NO_TARGET behind the end."""
 
 
 class ViewsBatch(Labelled):

@@ -18,7 +18,7 @@ class Row:
         evaluation: `knn1`, `knn20`, `linear`, `few_labels`, `finetune`, `online`, ….
         condition: free text: a corruption, a horizon, a subgroup; empty for the plain test.
         labels: whole number of labels per class, a fraction below 1, or `"all"`.
-        metric: `top1`, `top5`, `macro_f1`, `balanced_accuracy`, `auroc`, `ece`, `loss`, ….
+        metric: `top1`, `top5`, `macro_f1`, `balanced_accuracy`, `auroc`, `ece`, `wer`, `cer`, `loss`, ….
         value: the number, fractions as fractions (0.93, not 93).
         low, high: 95 % interval; None where none can be given.
         n: test items behind the number.

@@ -84,6 +84,15 @@ class Data(ABC):
     def labels(self, split: str) -> np.ndarray | None:
         """(N,) int64 labels of a split in the order of its items; None where there are none."""
 
+    def transcripts(self, split: str) -> list[str] | None:
+        """What is said in each item of a split; None where nothing tells it. Then items have `transcript`."""
+        return None
+
+    @property
+    def alphabet(self) -> tuple[str, ...]:
+        """Characters of all transcripts, in the order of the positions in `transcript`."""
+        return ()
+
     def groups(self, split: str) -> np.ndarray | None:
         """(N,) names of what leave-one-group-out probes hold out, such as speakers; None where nothing tells them."""
         return None

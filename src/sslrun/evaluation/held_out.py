@@ -11,11 +11,10 @@ from torch import Tensor
 from sslrun.core.rows import Row
 from sslrun.data.base import to_device
 from sslrun.evaluation.features import evaluating
-from sslrun.evaluation.intervals import percentile_interval, resampled_counts
+from sslrun.evaluation.intervals import ratio_interval
 from sslrun.methods.base import Method
 
 Batch = dict[str, Any]
-RESAMPLES = 1000
 
 
 def held_out_losses(
@@ -63,9 +62,7 @@ def held_out_rows(
     is_likelihood: bool = True,
 ) -> list[Row]:
     """Rows `held_out` on validation; intervals are percentile bootstraps over items, n is the number of targets."""
-    each = torch.ones(len(sums), dtype=torch.int64)
-    drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=seed)))  # (R, N)
-    low, high = percentile_interval((drawn @ sums) / (drawn @ counts))
+    low, high = ratio_interval(sums, counts, seed=seed)
     numbers = held_out_numbers(sums, counts, characters=characters, is_likelihood=is_likelihood)
     row = functools.partial(
         Row,

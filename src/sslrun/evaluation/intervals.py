@@ -53,6 +53,22 @@ def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) ->
     return percentile_interval(torch.cat(means))
 
 
+def ratio_interval(sums: Tensor, counts: Tensor, *, seed: int, resamples: int = 1000) -> tuple[float, float]:
+    """Percentile bootstrap over items of a ratio of sums, such as the loss of a token or a word error rate.
+
+    Where no resample differs from 0, as of transcripts without an error, the bound of none in n (Clopper and Pearson
+    1934) over the items is given.
+
+    Args:
+        sums, counts: (N,) float64 of each item.
+    """
+    if not sums.any():
+        return 0.0, 1 - TAIL ** (1 / len(sums))
+    each = torch.ones(len(sums), dtype=torch.int64)
+    drawn = torch.cat(list(resampled_counts(each, resamples=resamples, seed=seed)))  # (R, N)
+    return percentile_interval((drawn @ sums) / (drawn @ counts))
+
+
 def draws_interval(per_draw: Tensor) -> tuple[float, float]:
     """Interval of the mean over K draws (label subsets, runs), all of them scored on the same n test items.
 

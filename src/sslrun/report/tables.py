@@ -6,7 +6,20 @@ from dataclasses import dataclass
 
 from sslrun.report.contents import Row
 
-SHARES = ("top", "accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece", "recall", "precision", "map", "f1")
+SHARES = (
+    "top",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "auroc",
+    "ece",
+    "recall",
+    "precision",
+    "map",
+    "f1",
+    "wer",
+    "cer",
+)
 """Metrics (or what they start with) that are fractions, shown in %."""
 BOLD, DIM, RESET = "\033[1m", "\033[2m", "\033[0m"
 

@@ -17,7 +17,16 @@ from sslrun.runs.newest import Checkpoint, newest, remove_temporaries, set_aside
 
 GIVE_UP_AFTER = 3
 """Sessions in a row without a newer checkpoint, after which a job that SLURM starts again is not tried further."""
-RESULTS = ("results.json", "report.html", "confusion.json", "embedding.csv", "classifier.safetensors", "encoder")
+RESULTS = (
+    "results.json",
+    "report.html",
+    "confusion.json",
+    "embedding.csv",
+    "transcripts.csv",
+    "classifier.safetensors",
+    "transcriber.safetensors",
+    "encoder",
+)
 """What a finished run leaves; kept where it is extended."""
 
 

@@ -21,6 +21,9 @@ class AudioDatasetConfig(DatasetConfig):
             `spectrogram` where none says.
         sample_rate: in Hz; clips of another are resampled.
         seconds: of a clip that the encoder sees at most; spectrograms are always so long, filled with silence.
+        join: fewest and most clips that are put behind each other, those of one group (a speaker) where groups are
+            told; the labels become transcripts. Null takes clips as they are.
+        words: how the labels are written in transcripts, in the labels' sorted order; null writes the labels.
         mels: bands.
         window_ms, hop_ms: of the short-time Fourier transform, in milliseconds.
         low_hz, high_hz: range of the bands; null takes half the sample rate.
@@ -36,6 +39,8 @@ class AudioDatasetConfig(DatasetConfig):
     form: str | None = None
     sample_rate: int = 16000
     seconds: float = 1.0
+    join: list[int] | None = None
+    words: list[str] | None = None
     mels: int = 64
     window_ms: float = 25.0
     hop_ms: float = 10.0
@@ -55,6 +60,12 @@ class AudioDatasetConfig(DatasetConfig):
             check_one_of("dataset.form", self.form, FORMS)
         check_range("dataset.sample_rate", self.sample_rate, at_least=1000)
         check_range("dataset.seconds", self.seconds, above=0)
+        if self.join is not None:
+            if len(self.join) != 2:
+                raise ConfigError(f"dataset.join is the fewest and the most clips, such as [2, 5], got {self.join}")
+            check_range("dataset.join", self.join[0], at_least=1, at_most=self.join[1])
+        if self.words is not None and self.join is None:
+            raise ConfigError("dataset.words spells transcripts, which dataset.join=[fewest,most] makes; set both")
         check_range("dataset.mels", self.mels, at_least=4)
         check_range("dataset.window_ms", self.window_ms, above=0)
         check_range("dataset.hop_ms", self.hop_ms, above=0, at_most=self.window_ms)
@@ -82,13 +93,18 @@ class AudioDatasetConfig(DatasetConfig):
         return max(2, round(self.window_ms * self.sample_rate / 1000))
 
     @property
-    def samples(self) -> int:
-        """Samples of a clip at most."""
+    def clip_samples(self) -> int:
+        """Samples of one clip at most."""
         return max(1, round(self.seconds * self.sample_rate))
 
     @property
+    def samples(self) -> int:
+        """Samples of an item at most: of a clip, or of those that are joined."""
+        return self.clip_samples * (self.join[1] if self.join else 1)
+
+    @property
     def frames(self) -> int:
-        """Frames of a clip at most."""
+        """Frames of an item at most."""
         return max(4, round(self.samples / self.hop))
 
 

@@ -8,12 +8,13 @@ import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
-from sslrun.config.errors import DataError
+from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, SeriesBatch, ViewsBatch, WaveBatch
 from sslrun.data.audio.augment import Facts, Policy
 from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
 from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, collate
+from sslrun.data.audio.join import strings
 from sslrun.data.audio.logmel import FLOOR, LogMel
 from sslrun.data.audio.store import keep
 from sslrun.data.base import SPLITS, Data, Items
@@ -60,7 +61,11 @@ class AudioData(Data):
             seed=config.split_seed,
             limit=config.limit,
         )
-        told = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in sources.items())
+        self._alphabet: tuple[str, ...] = ()
+        if config.join is not None:
+            self._sources, self._parts, self._alphabet = strings(self._sources, self._parts, self.classes, config)
+            self._labels, self.classes = dict.fromkeys(self._sources), None
+        told = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in self._sources.items())
         self.fingerprint = digest(*(digest(*parts) for parts in told))
         self._logmel: dict[str, Rows] = {}
         self._scales: dict[str, tuple[float, float]] = {}
@@ -69,6 +74,11 @@ class AudioData(Data):
         """All views of the policy for `ViewsBatch`, its first view alone for the others."""
         self._take_form(batch_type)
         policy = Policy(augmentation, self._facts())
+        if self.config.join is not None and not policy.keeps_all:
+            raise ConfigError(
+                f"augmentation={augmentation.name} cuts or mixes recordings, and dataset.join gives them transcripts; "
+                f"choose e.g. augmentation={self.mild}"
+            )
         if self.form == "wave":
             return self._wave_items("train", policy=policy, seed=seed)
         return self._logmel_items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
@@ -85,6 +95,17 @@ class AudioData(Data):
         part = self._parts[split]
         known = self._labels[part.source]
         return None if known is None else known[part.positions]
+
+    def transcripts(self, split: str) -> list[str] | None:
+        """Of joined clips."""
+        part = self._parts[split]
+        known = self._sources[part.source].transcripts
+        return None if known is None else [known[i] for i in part.positions]
+
+    @property
+    def alphabet(self) -> tuple[str, ...]:
+        """Characters of all words, and the space between them."""
+        return self._alphabet
 
     def groups(self, split: str) -> np.ndarray | None:
         """(N,) strings, such as the speaker of each clip."""
@@ -144,6 +165,8 @@ class AudioData(Data):
         config = self.config
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
         known = f"{len(self.classes)} classes" if self.classes else "no labels"
+        if (said := self.transcripts("train")) is not None:
+            known = f"transcripts of {np.mean([len(text) for text in said]):.0f} characters"
         if (groups := self.groups("train")) is not None:
             known += f", {len(np.unique(groups))} groups"
         part = self._parts["train"]
@@ -160,7 +183,7 @@ class AudioData(Data):
                 f"{seconds.sum() / 60:.1f} minutes in train at {config.sample_rate:,} Hz, {seconds.mean():.2g} s "
                 f"a clip; {as_what}"
             )
-            if (longer := float((seconds > config.seconds).mean())) > 0:
+            if (longer := float((seconds > config.samples / config.sample_rate).mean())) > 0:
                 lines["cut"] = f"{longer:.0%} of train to dataset.seconds={config.seconds:g}"
         else:
             lines["sound"] = f"at {config.sample_rate:,} Hz, {as_what}, made when they are asked for"
@@ -233,6 +256,7 @@ class AudioData(Data):
             self.logmel(part.source),
             part.positions,
             self.labels(split),
+            transcripts=self._coded(split),
             scale=self.scale,
             room=self.config.frames,
             silence=self._silence,
@@ -246,10 +270,18 @@ class AudioData(Data):
             self._sources[part.source].waves,
             part.positions,
             self.labels(split),
+            transcripts=self._coded(split),
             scale=self.scale,
             room=self.config.samples,
             **options,
         )
+
+    def _coded(self, split: str) -> list[np.ndarray] | None:
+        said = self.transcripts(split)
+        if said is None:
+            return None
+        place = {character: i for i, character in enumerate(self._alphabet)}
+        return [np.array([place[c] for c in text], dtype=np.int64) for text in said]
 
     def _measure(self, kind: str) -> tuple[float, float]:
         part = self._parts["train"]

@@ -213,6 +213,12 @@ class Policy:
     def __len__(self) -> int:
         return len(self._views)
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether all of a clip that the encoder has room for stays, and nothing of another is added."""
+        steps = [step for view in self._views for step in view]
+        return not any(isinstance(s, ResizedCrop | Mixup) or (isinstance(s, Crop) and s.share < 1) for s in steps)
+
     def view(self, x: np.ndarray, view: int, *, seed: int, epoch: int, index: int) -> np.ndarray:
         """(F, T) -> (F, T'); what is drawn is a function of seed, epoch, index and view alone."""
         self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)

@@ -73,6 +73,7 @@ class Clips:
         names: of each, for messages; none where they are streamed.
         labels: (N,) classes as they were told, strings; None where there are none.
         groups: (N,) strings likewise, such as speakers.
+        transcripts: of each, what is said.
         key: hex digest of the files and the sample rate, under which what is made of them lies; None where nothing is
             to be kept.
     """
@@ -81,6 +82,7 @@ class Clips:
     names: Sequence[str]
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
+    transcripts: list[str] | None = None
     key: str | None = None
 
     def __len__(self) -> int:

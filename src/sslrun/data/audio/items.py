@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sslrun.core.batch import NO_TARGET
 from sslrun.data.audio.augment import Policy, filled
 from sslrun.data.audio.clips import Rows
 from sslrun.data.base import Items, Key
@@ -19,6 +20,7 @@ class LogMelItems(Items):
         logmel: of the source, (frames, mels) each, unnormalised.
         positions: (N,) of the split in the source.
         labels: (N,) int64, or None.
+        transcripts: characters of each, (L,) int64, or None.
         scale: mean and std by which values are normalised.
         room: frames that the encoder sees.
         silence: normalised; what images are filled with.
@@ -33,6 +35,7 @@ class LogMelItems(Items):
         positions: np.ndarray,
         labels: np.ndarray | None,
         *,
+        transcripts: list[np.ndarray] | None = None,
         scale: tuple[float, float],
         room: int,
         silence: float,
@@ -41,7 +44,7 @@ class LogMelItems(Items):
         views: bool = False,
         seed: int = 0,
     ) -> None:
-        self.logmel, self.positions, self.labels = logmel, positions, labels
+        self.logmel, self.positions, self.labels, self.transcripts = logmel, positions, labels, transcripts
         self.scale, self.room, self.silence, self.as_series = scale, room, silence, as_series
         self.policy, self.views, self.seed = policy, views, seed
 
@@ -54,6 +57,8 @@ class LogMelItems(Items):
         item: dict[str, Any] = {"index": index}
         if self.labels is not None:
             item["label"] = int(self.labels[index])
+        if self.transcripts is not None:
+            item["transcript"] = self.transcripts[index]
         if self.policy is None:
             return item | {self._name: self._finish(x)}
         count = len(self.policy) if self.views else 1
@@ -88,12 +93,13 @@ class WaveItems(Items):
         positions: np.ndarray,
         labels: np.ndarray | None,
         *,
+        transcripts: list[np.ndarray] | None = None,
         scale: tuple[float, float],
         room: int,
         policy: Policy | None = None,
         seed: int = 0,
     ) -> None:
-        self.waves, self.positions, self.labels = waves, positions, labels
+        self.waves, self.positions, self.labels, self.transcripts = waves, positions, labels, transcripts
         self.scale, self.room, self.policy, self.seed = scale, room, policy, seed
 
     def __len__(self) -> int:
@@ -111,6 +117,8 @@ class WaveItems(Items):
         item: dict[str, Any] = {"index": index, "wave": x[0, : self.room]}
         if self.labels is not None:
             item["label"] = int(self.labels[index])
+        if self.transcripts is not None:
+            item["transcript"] = self.transcripts[index]
         return item
 
 
@@ -134,7 +142,7 @@ def normalised(logmel: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
     """`image` (B, 1, F, T), `series` (B, T, F) with NaN behind shorter ones, `views` of either, or `wave` (B, T) with
-    `lengths` (B,); `index` and `label` (B,)."""
+    `lengths` (B,); `index` and `label` (B,); `transcript` (B, L) with NO_TARGET behind shorter ones."""
     batch: dict[str, Any] = {}
     if "views" in items[0]:
         batch["views"] = [_stack(list(views)) for views in zip(*(item["views"] for item in items), strict=True)]
@@ -145,6 +153,9 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
         waves = [item["wave"] for item in items]
         batch["wave"] = _padded([w[:, None] for w in waves], value=0.0)[..., 0]
         batch["lengths"] = torch.tensor([len(w) for w in waves], dtype=torch.int64)
+    if "transcript" in items[0]:
+        texts = [torch.from_numpy(item["transcript"]) for item in items]
+        batch["transcript"] = nn.utils.rnn.pad_sequence(texts, batch_first=True, padding_value=NO_TARGET)
     for key in ("index", "label"):
         if key in items[0]:
             batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)

@@ -1,0 +1,20 @@
+"""Goals of fine-tuning, the first that fits a dataset."""
+
+from sslrun.config.errors import DataError
+from sslrun.data.base import Data
+from sslrun.evaluation.goals.base import Goal
+from sslrun.evaluation.goals.classification import Classification
+from sslrun.evaluation.goals.transcription import Transcription
+
+
+def goal_of(data: Data) -> Goal:
+    """What the dataset's annotations are good for.
+
+    Raises:
+        DataError: it has none.
+    """
+    if data.transcripts("train") is not None:
+        return Transcription(data)
+    if data.classes is not None:
+        return Classification(data)
+    raise DataError(f"dataset={data.name} has no labels; finetune needs a labelled dataset: dataset=…")

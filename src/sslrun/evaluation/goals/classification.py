@@ -1,0 +1,109 @@
+"""Fine-tuning to classes: cross-entropy, top-1."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sslrun.backbones.base import Encoder
+from sslrun.config.command import FinetuneConfig
+from sslrun.config.errors import ConfigError
+from sslrun.core.atomic import write_json
+from sslrun.core.rows import Row
+from sslrun.data.base import Data, Items
+from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.classification import classification_rows, confusion_matrix
+from sslrun.evaluation.features import Features, extract
+from sslrun.evaluation.few_labels import nested_subsets
+from sslrun.evaluation.goals.base import HELD_OUT, Budget, Check, Goal
+from sslrun.evaluation.plane import plane, write_embedding
+from sslrun.methods.classifier import Classifier
+from sslrun.methods.fine_tuned import FineTuned
+from sslrun.training.plan import Plan
+from sslrun.training.precision import autocast_dtype
+
+MIN_PER_CLASS = 5
+"""Fewer labels than these per class are all trained on, for the whole length of the run."""
+
+
+class Classification(Goal):
+    """Of items with one class each."""
+
+    head = "classifier"
+
+    def method(self, encoder: Encoder, config: FinetuneConfig) -> Classifier:
+        """A classifier of the dataset's classes."""
+        assert self.data.classes is not None
+        return Classifier(
+            encoder,
+            num_classes=len(self.data.classes),
+            weight_decay=config.optimizer.weight_decay,
+            layer_decay=config.layer_decay,
+            label_smoothing=config.label_smoothing,
+        )
+
+    def few(self, labels: int | float, *, seed: int) -> Budget:
+        """A stratified subset."""
+        known = self.data.labels("train")
+        assert known is not None
+        targets = torch.from_numpy(known)
+        subsets, notes = nested_subsets(targets, budgets=[labels], seed=seed)
+        if labels not in subsets:
+            raise ConfigError(f"labels={labels}: {notes[0]}")
+        chosen = subsets[labels]
+        if len(chosen) < MIN_PER_CLASS * len(np.unique(known)):
+            return Budget(chosen.tolist(), "train", [])
+        held, _ = nested_subsets(targets[chosen], budgets=[HELD_OUT], seed=seed)
+        is_held = torch.zeros(len(chosen), dtype=torch.bool)
+        is_held[held[HELD_OUT]] = True
+        return Budget(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
+
+    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> Check:
+        """Top-1; few items tie often in it, and then the loss decides."""
+        scores, features = predict(method, self.data, self.data.evaluation(split), plan, positions=positions)
+        assert features.labels is not None
+        top1 = float((scores.argmax(dim=1) == features.labels).double().mean())
+        loss = float(F.cross_entropy(scores, features.labels))
+        return Check((top1, -loss), {"probe/top1": top1, "probe/loss": loss}, {"top1": f"{top1:.1%}"})
+
+    def measure(
+        self, method: FineTuned, plan: Plan, folder: Path, *, encoder: str, config: FinetuneConfig
+    ) -> list[Row]:
+        """Rows of classification; confusion.json and embedding.csv."""
+        data = self.data
+        assert data.classes is not None
+        scores, features = predict(method, data, data.evaluation("test"), plan)
+        assert features.labels is not None
+        write_json(
+            folder / "confusion.json",
+            {"classes": list(data.classes), "matrix": confusion_matrix(scores, features.labels).tolist()},
+        )
+        points, chosen = plane(features.features, seed=config.seed)
+        write_embedding(folder / "embedding.csv", points, [data.classes[int(i)] for i in features.labels[chosen]])
+        return classification_rows(
+            scores,
+            features.labels,
+            encoder=encoder,
+            dataset=data.name,
+            split="test",
+            evaluation="finetune",
+            seed=config.seed,
+            logits=True,
+            labels_used=config.labels,
+        )
+
+
+def predict(
+    method: FineTuned, data: Data, dataset: Items, plan: Plan, *, positions: Sequence[int] | None = None
+) -> tuple[Tensor, Features]:
+    """(N, C) logits of a classifier in eval mode, and the features and labels they belong to."""
+    device = next(method.parameters()).device
+    loader = evaluation_loader(data, dataset, positions=positions, batch_size=max(64, plan.micro_batch), workers=0)
+    features = extract(
+        method.encoder, loader, data.prepare().to(device), device=device, autocast=autocast_dtype(plan.precision)
+    )
+    with torch.inference_mode():
+        return method.logits(features.features.to(device)).cpu(), features
