@@ -1,0 +1,27 @@
+"""Configuration of SimCSE."""
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_range
+from sslrun.config.registry import register
+from sslrun.config.schema import MethodConfig
+
+
+@register(
+    "method",
+    "simcse",
+    target="sslrun.methods.simcse:SimCSE",
+    paper="Gao et al. 2021, arXiv:2104.08821",
+    modality="text",
+)
+@dataclass(kw_only=True)
+class SimCSEConfig(MethodConfig):
+    """temperature: tau."""
+
+    kind: str = "simcse"
+    temperature: float = MISSING
+
+    def __post_init__(self) -> None:
+        check_range("method.temperature", self.temperature, above=0)

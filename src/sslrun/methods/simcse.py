@@ -1,0 +1,58 @@
+"""SimCSE (Gao et al. 2021, arXiv:2104.08821): a text under two draws of dropout agrees with itself, against all others.
+
+The unsupervised form. Dropout is the only augmentation: `backbone.dropout` must be above 0, or both views are equal.
+The head of one layer is thrown away afterwards, as the paper does for this form.
+
+Formula:
+    loss = mean over i of  -log( exp(cos(z_i, z'_i) / tau) / sum_j exp(cos(z_i, z'_j) / tau) )     (eq. 4)
+
+    z, z': tanh(W h + b) of two passes of the same batch through the encoder, dropout drawn anew; h: its pooled output.
+
+When to choose it:
+    To make the vectors of a pretrained encoder (`backbone.pretrained=…`) comparable by their cosine: search, clusters,
+    near-duplicates. It refines what an encoder knows, as in the paper; from random weights begin with bert.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sslrun.backbones.base import Encoder, further
+from sslrun.config.method.simcse import SimCSEConfig
+from sslrun.core import dist
+from sslrun.core.batch import TokensBatch
+from sslrun.losses.info_nce import info_nce_in_batch
+from sslrun.methods.base import Method, StepOutput
+
+
+class SimCSE(Method):
+    """Section 3; negatives are gathered over ranks."""
+
+    batch_type = TokensBatch
+
+    def __init__(self, config: SimCSEConfig, encoder: Encoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.projector = nn.Sequential(nn.Linear(encoder.num_features, encoder.num_features), nn.Tanh())
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        """Both passes in one batch, as in the authors' code."""
+        ids = batch["input_ids"]  # (B, L)
+        rest = {key: torch.cat([value, value]) for key, value in further(self.encoder, batch).items()}
+        h = self.encoder(torch.cat([ids, ids]), **rest)  # (2B, D)
+        z1, z2 = self.projector(h).chunk(2)  # 2 x (B, D)
+        loss = info_nce_in_batch(
+            z1,
+            z2,
+            temperature=self.config.temperature,
+            all_positives=dist.gather(z2),
+            offset=dist.rank() * len(z1),
+        )
+        return StepOutput(loss, embedding=h[: len(ids)].detach())
+
+    def project(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, D)."""
+        return self.projector(features)
