@@ -116,3 +116,10 @@ def test_policies_that_cut_are_refused(folder: Path) -> None:
         data.training(policy, batch_type=SeriesBatch, seed=0)
     waves = built(folder)
     assert len(waves.training(config(folder, "augmentation=audio_wave").augmentation, batch_type=WaveBatch, seed=0))
+
+
+def test_spoken_digits_spell_every_digit() -> None:
+    composed = compose("finetune", ["encoder=random", "dataset=spoken_digits", "dataset.path=/nowhere"])
+    dataset = composed.dataset  # type: ignore[attr-defined]
+    assert dataset.join == [2, 6] and dataset.words[7] == "seven" and len(dataset.words) == 10
+    assert dataset.frames == 6 * 64 and dataset.test_pattern == r"_[0-4]\.wav$"
