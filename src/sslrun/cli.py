@@ -17,6 +17,8 @@ HYDRA_COMMANDS = {
     "probe": "measure a frozen encoder: kNN, linear, few labels",
     "finetune": "train all weights of an encoder on labels",
     "preview": "a picture of training images and their views",
+    "zeroshot": "classes by their names, and captions and images that find each other, by a trained clip",
+    "search": "the pictures of a folder that fit a text, by a trained clip",
     "anomalies": "how ill each timestamp of a series fits, by a trained patchtst",
     "sample": "text by a trained gpt, continuing a prompt",
 }

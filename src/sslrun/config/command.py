@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
+from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.logger import LoggerConfig
@@ -198,6 +198,84 @@ class SampleConfig(CommandConfig):
         check_range("count", self.count, at_least=1)
 
 
+@dataclass(kw_only=True)
+class PromptsConfig:
+    """How classes are said in words.
+
+    Attributes:
+        classes: a name for each class, in the dataset's order; null takes the dataset's own, `_` read as a blank.
+        templates: texts with `{}` where the name stands; the first stands alone beside the mean of all.
+    """
+
+    name: str = MISSING
+    classes: list[str] | None = None
+    templates: list[str] = MISSING
+
+    def __post_init__(self) -> None:
+        if not self.templates:
+            raise ConfigError("prompts.templates is empty; name at least one, e.g. 'a photo of a {}.'")
+        for template in self.templates:
+            if template.count("{}") != 1:
+                raise ConfigError(f"prompts.templates: '{template}' must have one {{}} where the class stands")
+
+
+@dataclass(kw_only=True)
+class ZeroshotConfig(CommandConfig):
+    """`sslrun zeroshot`.
+
+    Attributes:
+        encoder: a run of method=clip or siglip, its encoder folder or a checkpoint of it.
+        backbone: stays null; the encoder has its own.
+        dataset: null takes the run's; classes are told by their names where it has labels, captions and images find
+            each other where it has captions.
+        split: test, validation or train.
+        recalls: K of R@K.
+    """
+
+    encoder: str = MISSING
+    backbone: BackboneConfig | None = None
+    dataset: DatasetConfig | None = None
+    prompts: PromptsConfig = MISSING
+    split: str = "test"
+    recalls: list[int] = field(default_factory=lambda: [1, 5, 10])
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    accelerator: str = "auto"
+    precision: Precision = Precision.auto
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_one_of("split", self.split, ("train", "validation", "test"))
+        for k in self.recalls:
+            check_range("recalls", k, at_least=1)
+
+
+@dataclass(kw_only=True)
+class SearchConfig(CommandConfig):
+    """`sslrun search`.
+
+    Attributes:
+        encoder: as for zeroshot.
+        images: a folder of pictures, nested or flat.
+        text: what is looked for.
+        count: pictures shown.
+    """
+
+    encoder: str = MISSING
+    images: str = MISSING
+    text: str = MISSING
+    count: int = 10
+    batch_size: int = 64
+    accelerator: str = "auto"
+    precision: Precision = Precision.auto
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("count", self.count, at_least=1)
+        check_range("batch_size", self.batch_size, at_least=1)
+        if not self.text.strip():
+            raise ConfigError("text is empty; say what is looked for: text='a dog in the snow'")
+
+
 def check_labels(budget: Any) -> None:
     """Raise ConfigError unless a label budget is `all`, a whole number from 1, or a fraction in (0, 1)."""
     if budget == "all":
@@ -216,6 +294,8 @@ COMMANDS: dict[str, type[CommandConfig]] = {
     "finetune": FinetuneConfig,
     "preview": PreviewConfig,
     "anomalies": AnomaliesConfig,
+    "zeroshot": ZeroshotConfig,
+    "search": SearchConfig,
     "sample": SampleConfig,
 }
 

@@ -69,6 +69,21 @@ def ratio_interval(sums: Tensor, counts: Tensor, *, seed: int, resamples: int = 
     return percentile_interval((drawn @ sums) / (drawn @ counts))
 
 
+def clustered_interval(per_item: Tensor, cluster: Tensor, *, seed: int, resamples: int = 1000) -> tuple[float, float]:
+    """`bootstrap_interval` of items in clusters, such as the captions of one image: whole clusters are resampled.
+
+    Args:
+        per_item: (n,) values in [0, 1].
+        cluster: (n,) int64 of each item, 0 to C - 1, each of them with an item.
+    """
+    values, cluster = per_item.double().cpu(), cluster.cpu()
+    sizes = torch.bincount(cluster).double()  # (C,)
+    sums = torch.zeros_like(sizes).index_add_(0, cluster, values)
+    if bool((values == values[0]).all()):
+        return bootstrap_interval(sums / sizes, seed=seed)
+    return ratio_interval(sums, sizes, seed=seed, resamples=resamples)
+
+
 def draws_interval(per_draw: Tensor) -> tuple[float, float]:
     """Interval of the mean over K draws (label subsets, runs), all of them scored on the same n test items.
 

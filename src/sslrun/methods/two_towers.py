@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, encode
 from sslrun.backbones.folder import build_encoder
-from sslrun.backbones.joint import Joint
+from sslrun.backbones.joint import Joint, Tower
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.pairs import PairMethodConfig
 from sslrun.core.batch import PairBatch
@@ -65,4 +65,5 @@ class TwoTowers(Method):
 
     def joint(self) -> Joint:
         """Both encoders with their projections, which zero-shot evaluation and search read."""
-        return Joint(self.encoder, self.text_encoder, self.image_projection, self.text_projection)
+        image, text = Tower(self.encoder, self.image_projection), Tower(self.text_encoder, self.text_projection)
+        return Joint(image, text, self.log_scale.detach().exp())

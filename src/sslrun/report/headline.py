@@ -10,9 +10,11 @@ RAW = {
     "logmel": "log-mel statistics",
 }
 """What baselines that learn nothing are called in a sentence."""
-BASELINES = ("random", "last value", "deviation", *RAW)
-PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online")
+BASELINES = ("random", "chance", "last value", "deviation", *RAW)
+PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online", "zeroshot", "retrieval")
 NAMES = {
+    "zeroshot": "Zero-shot",
+    "retrieval": "Retrieval",
     "finetune": "Fine-tuning",
     "linear": "Linear probe",
     "few_labels": "Few-label probe",
@@ -97,6 +99,8 @@ def _sentence(row: Row, rows: list[Row]) -> str:
     untrained = counterpart(row, rows, "random")
     gap = f", {_difference(row, untrained)} the same net untrained" if untrained else ""
     called = "" if metric == "top1" else f"{metric} "
+    if row.get("condition"):
+        name = f"{name} ({row['condition']})"
     return f"{name} on {row.get('dataset') or 'its dataset'}{budget}: {called}{value}{gap}."
 
 

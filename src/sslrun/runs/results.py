@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-MAIN = {"pretrain": ("linear", "top1"), "probe": ("linear", "top1"), "finetune": ("finetune", "top1")}
+MAIN = {
+    "pretrain": ("linear", "top1"),
+    "probe": ("linear", "top1"),
+    "finetune": ("finetune", "top1"),
+    "zeroshot": ("zeroshot", "top1"),
+}
 """Evaluation and metric of a command's main number: what a sweep optimises where nothing else is asked."""
 
 

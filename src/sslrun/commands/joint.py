@@ -1,0 +1,100 @@
+"""From `encoder=` to the encoders of images and texts together: what zeroshot and search share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslrun.backbones.joint import Joint, load_joint
+from sslrun.config.compose import load
+from sslrun.config.errors import ConfigError
+from sslrun.config.trainer import Precision
+from sslrun.data.pairs.items import token_items
+from sslrun.data.text.items import collate
+from sslrun.data.text.tokenizer import Tokenizer, read_tokenizer
+from sslrun.evaluation.features import extract
+from sslrun.methods.restore import restore_method
+from sslrun.methods.two_towers import TwoTowers
+from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
+from sslrun.runs.manifest import read_manifest
+from sslrun.training.precision import autocast_dtype
+
+
+@dataclass(frozen=True)
+class Towers:
+    """Both encoders, on their device, and how texts are read for them.
+
+    Attributes:
+        inputs: of the image encoder: channels, image_size, mean, std.
+    """
+
+    ref: EncoderRef
+    joint: Joint
+    tokenizer: Tokenizer
+    max_length: int
+    inputs: dict[str, Any]
+    device: str
+    precision: Precision
+
+    def text_vectors(self, texts: list[str], *, batch_size: int) -> Tensor:
+        """(T, P) of unit length."""
+        items = token_items(texts, self.tokenizer, max_length=self.max_length)
+        chunks = [range(i, min(i + batch_size, len(texts))) for i in range(0, len(texts), batch_size)]
+        batches = (collate([items[0, i] for i in chunk], pad=self.tokenizer.pad) for chunk in chunks)
+        dtype = autocast_dtype(self.precision)
+        return extract(self.joint.text, batches, lambda batch: batch, device=self.device, autocast=dtype).features
+
+
+def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
+    """The run, encoder folder or checkpoint that `encoder=` names.
+
+    Raises:
+        ConfigError: it has no text encoder.
+    """
+    ref = parse_encoder(encoder)
+    if ref.pair is not None:
+        joint, beside = load_joint(ref.pair), ref.pair / "text"
+    elif ref.source is Source.checkpoint:
+        joint, beside = _of_checkpoint(ref, encoder)
+    else:
+        raise _no_text(encoder)
+    image, text = joint.image.encoder, joint.text.encoder
+    return Towers(
+        ref=ref,
+        joint=joint.eval().to(device),
+        tokenizer=read_tokenizer(beside),
+        max_length=int(text.inputs["max_length"]),
+        inputs=image.inputs,
+        device=device,
+        precision=precision,
+    )
+
+
+def _of_checkpoint(ref: EncoderRef, encoder: str) -> tuple[Joint, Path]:
+    assert ref.run is not None and ref.checkpoint is not None
+    manifest = read_manifest(ref.run)
+    config = load(manifest["command"], ref.run / "config.yaml")
+    if "text" not in manifest.get("inputs", {}):
+        raise _no_text(encoder)
+    method, _ = restore_method(config, manifest["inputs"], ref.checkpoint)
+    if not isinstance(method, TwoTowers):
+        raise _no_text(encoder)
+    return method.joint(), ref.run / "inputs"
+
+
+def _no_text(encoder: str) -> ConfigError:
+    return ConfigError(f"encoder={encoder} has no text encoder beside it; name a run of method=clip or method=siglip")
+
+
+def image_vectors(towers: Towers, batches: Any, prepare: torch.nn.Module) -> Any:
+    """Features of every image, of unit length, with their positions and labels."""
+    tower = towers.joint.image.to(memory_format=torch.channels_last)
+    return extract(
+        tower,
+        batches,
+        prepare.to(towers.device),
+        device=towers.device,
+        autocast=autocast_dtype(towers.precision),
+    )

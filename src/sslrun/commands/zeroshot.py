@@ -1,0 +1,129 @@
+"""`sslrun zeroshot`: classes told by their names, and captions and images that find each other."""
+
+import sys
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from sslrun.commands.encoders import find_subject
+from sslrun.commands.joint import Towers, find_towers, image_vectors
+from sslrun.commands.session import Session, print_resolved
+from sslrun.config.command import PromptsConfig, ZeroshotConfig
+from sslrun.config.errors import ConfigError, DataError
+from sslrun.core.rows import Row
+from sslrun.data.build import build_data
+from sslrun.data.loader import evaluation_loader
+from sslrun.data.pairs.items import Captions
+from sslrun.data.pairs.pairs import PairData
+from sslrun.data.vision.images import ImageData
+from sslrun.evaluation.features import Features
+from sslrun.evaluation.retrieval import retrieval_rows
+from sslrun.evaluation.zeroshot import prompted, zeroshot_rows
+from sslrun.report.html import write_report
+from sslrun.report.tables import results_table
+from sslrun.training.plan import loader_workers
+from sslrun.training.precision import accelerator_name, resolve_precision
+
+
+def run(config: ZeroshotConfig) -> float | None:
+    """Measure a split; leaves results.json and report.html in the run folder.
+
+    Returns:
+        Top-1 by the names of the classes; None where there are none.
+    """
+    session = Session("zeroshot", config)
+    if session.tell_finished():
+        return session.value
+    pl.seed_everything(config.seed, verbose=False)
+    device = accelerator_name(config.accelerator)
+    precision = resolve_precision(config.precision, accelerator=device)
+    towers = find_towers(config.encoder, device=device, precision=precision)
+    data = build_data(find_subject(config.encoder, None, config.dataset).dataset)
+    if not isinstance(data, ImageData):
+        raise DataError(f"dataset={data.name} holds no images; encoder={config.encoder} compares images with texts")
+    if data.classes is None and not isinstance(data, PairData):
+        raise DataError(f"dataset={data.name} has neither labels nor captions; nothing would tell what is right")
+    if not data.size(config.split):
+        raise DataError(f"dataset={data.name} has no split={config.split}; say another split")
+    classes = class_names(config.prompts, data)
+    session.parent = towers.ref.run
+    with session:
+        resolved = {**data.describe(), "encoder": config.encoder, "device": f"{device}, {precision.value}"}
+        if classes:
+            count = len(config.prompts.templates)
+            resolved["prompts"] = f"{config.prompts.name}: {count} template(s), chance {1 / len(classes):.1%}"
+        print_resolved(session, resolved)
+        session.start(resolved=resolved, data=data)
+        workers = loader_workers(config.loader, devices=1)
+        loader = evaluation_loader(
+            data, data.evaluation(config.split), batch_size=config.loader.batch_size, workers=workers
+        )
+        images = image_vectors(towers, loader, data.prepare())
+        rows = class_rows(config, towers, images, data, classes) if classes else []
+        if isinstance(data, PairData):
+            rows += caption_rows(config, towers, images, data)
+        session.finish(rows, data=data)
+    report = write_report(session.path)
+    shown = [row for row in session.rows if row["metric"].startswith(("top", "recall"))]
+    sys.stdout.write(f"\n{results_table(shown)}\n\nreport   {report}\n")
+    return session.value
+
+
+def class_names(prompts: PromptsConfig, data: ImageData) -> tuple[str, ...]:
+    """How the classes are called in prompts; none where the dataset has none.
+
+    Raises:
+        ConfigError: another number of names than of classes.
+    """
+    if data.classes is None:
+        return ()
+    if prompts.classes is None:
+        return tuple(name.replace("_", " ") for name in data.classes)
+    if len(prompts.classes) != len(data.classes):
+        raise ConfigError(
+            f"prompts.classes names {len(prompts.classes)} classes; dataset={data.name} has {len(data.classes)}: "
+            f"{', '.join(data.classes[:10])}"
+        )
+    return tuple(prompts.classes)
+
+
+def class_rows(
+    config: ZeroshotConfig, towers: Towers, images: Features, data: ImageData, classes: tuple[str, ...]
+) -> list[Row]:
+    """By the names of the classes."""
+    assert images.labels is not None
+    templates = config.prompts.templates
+    texts = prompted(classes, templates)
+    prompts = towers.text_vectors(texts, batch_size=config.loader.batch_size)
+    return zeroshot_rows(
+        images.features,
+        images.labels,
+        prompts.view(len(templates), len(classes), -1),
+        classes=classes,
+        templates=templates,
+        scale=towers.joint.scale,
+        encoder=towers.ref.name,
+        dataset=data.name,
+        split=config.split,
+        seed=config.seed,
+    )
+
+
+def caption_rows(config: ZeroshotConfig, towers: Towers, images: Features, data: PairData) -> list[Row]:
+    """Both ways between the images that could be read and their captions."""
+    every = data.captions(config.split)
+    captions = [every[i] for i in images.index.tolist()]
+    texts = [text for own in captions for text in own]
+    known = Captions(captions, towers.tokenizer, max_length=towers.max_length)
+    return retrieval_rows(
+        images.features,
+        towers.text_vectors(texts, batch_size=config.loader.batch_size),
+        torch.from_numpy(np.repeat(np.arange(len(captions)), [len(own) for own in captions])),
+        torch.from_numpy(known.same),
+        ks=config.recalls,
+        encoder=towers.ref.name,
+        dataset=data.name,
+        split=config.split,
+        seed=config.seed,
+    )
