@@ -79,6 +79,7 @@ class Wav2Vec2(Method):
         self.project_q = nn.Linear(config.code_dim, config.out_dim)
         self.gumbel_temperature = config.gumbel_start
         self._take_over(encoder.heads)
+        encoder.heads = {}
 
     def before_step(self, progress: float) -> None:
         """Section 4.2: the draw of codes becomes sharper."""

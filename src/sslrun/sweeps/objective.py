@@ -9,7 +9,12 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.runs.results import MAIN, read_rows
 
-LOGGED_BESIDE = {"linear/top1": "probe/linear", "finetune/top1": "probe/top1"}
+LOGGED_BESIDE = {
+    "linear/top1": "probe/linear",
+    "finetune/top1": "probe/top1",
+    "finetune/wer": "probe/wer",
+    "finetune/cer": "probe/cer",
+}
 """Rows of results.json that are also logged while a run trains."""
 
 
