@@ -33,28 +33,30 @@ def page(rows: list[Row]) -> str:
         "",
         f"    python scripts/ucr_table.py --seeds {','.join(map(str, seeds))}",
         "",
-        "200 steps of `conf/experiment/series/ts2vec_ucr.yaml`, then `sslrun probe`. Test top-1 in per cent. SVM is",
-        "the field's protocol: a Gaussian kernel machine on all labels. Of nets it is the mean over seeds with",
-        "Student's interval over them; gain is trained minus untrained, seed by seed. 1-NN is Euclidean on the raw",
-        "values. The reference is another implementation's, measured apart from this one. Minutes are of one training,",
-        "at times beside other work.",
+        "200 steps of `conf/experiment/series/ts2vec_ucr.yaml`, then `sslrun probe`. Test top-1 in per cent by the",
+        "field's protocol, a Gaussian kernel machine (SVM) on all labels; 1-NN is Euclidean on the raw values. Of nets",
+        "it is the mean over seeds with Student's interval over them, of raw values the interval over test series.",
+        "TS2Vec is the last weights, average the average of the weights over all steps, which the authors' code",
+        "evaluates; gain is the last weights' over the untrained net, seed by seed. That the last ones are the default",
+        "was decided after the first of these runs, on these test sets. The reference is another implementation's,",
+        "measured apart from this one. Minutes are of one training, beside other work.",
         "",
         *(f"Machine: {name}." for name in sorted({row["machine"] for row in rows})),
         "",
         *_table(
-            ["set", "TS2Vec, SVM", "untrained, SVM", "gain", "raw, SVM", "raw, 1-NN", "reference", "minutes"],
+            ["set", "seeds", "TS2Vec", "average", "untrained", "gain", "raw", "raw, 1-NN", "reference", "minutes"],
             [_summary(name, groups) for name in sets],
         ),
         "",
         "Each seed, with its interval over test series:",
         "",
         *_table(
-            ["set", "seed", "TS2Vec, SVM", "untrained, SVM", "TS2Vec, linear", "untrained, linear"],
+            ["set", "seed", "TS2Vec", "average", "untrained", "TS2Vec, linear", "untrained, linear"],
             [cells for name in sets for cells in _by_seed(name, groups)],
         ),
         "",
         f"More than {TOLERANCE / 100:.2f} below the reference: {_told(sets, lambda name: _is_below(name, groups))}.",
-        f"Gain's interval above zero: {_told(sets, lambda name: _gain(name, groups)[1] > 0)}.",
+        f"Gain's interval above zero (of two seeds or more): {_told(sets, lambda name: _gain(name, groups)[1] > 0)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -73,7 +75,9 @@ def _summary(name: str, groups: Groups) -> list[str]:
     trained = groups[name, "ts2vec"]
     return [
         name,
+        str(len(trained)),
         _interval(_mean(name, "ts2vec", groups)),
+        _interval(_mean(name, "average", groups)),
         _interval(_mean(name, "untrained", groups)),
         _interval(_gain(name, groups), sign="+"),
         _interval(raw["svm"]),
@@ -84,10 +88,15 @@ def _summary(name: str, groups: Groups) -> list[str]:
 
 
 def _by_seed(name: str, groups: Groups) -> list[list[str]]:
-    pairs = zip(groups[name, "ts2vec"], groups[name, "untrained"], strict=True)
+    kinds = [groups[name, kind] for kind in ("ts2vec", "average", "untrained")]
     return [
-        [name, str(row["seed"]), *(_interval(r[measure]) for measure in ("svm", "linear") for r in (row, bare))]
-        for row, bare in pairs
+        [
+            name,
+            str(own["seed"]),
+            *(_interval(row["svm"]) for row in (own, average, bare)),
+            *(_interval(row["linear"]) for row in (own, bare)),
+        ]
+        for own, average, bare in zip(*kinds, strict=True)
     ]
 
 

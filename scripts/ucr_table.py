@@ -17,7 +17,9 @@ from ucr_page import REFERENCE, page
 
 RESULTS = ROOT / "docs" / "results" / "ucr.jsonl"
 NAMES = {"random": "untrained", "lags": "raw"}
-"""Of encoders in results.json: what a row calls them; `ts2vec` is everything else."""
+"""Of encoders in results.json: what a row calls them, unless it is the run's own."""
+AVERAGE = "average"
+"""Of the weights over all steps: a run's further encoder."""
 
 
 def main() -> None:
@@ -64,24 +66,30 @@ def encoders(rows: list[Row]) -> set[tuple[str, str]]:
 
 
 def measure(name: str, seed: int, options: argparse.Namespace, *, with_raw: bool) -> list[Row]:
-    """Train on a set and probe: a row for the encoder, the same net untrained and, once for all seeds, raw values."""
+    """Train on a set and probe: a row for the encoder and the average of its weights, the same net untrained and, once
+    for all seeds, raw values."""
     run = options.work / f"{name}-seed{seed}"
     data = [f"dataset.path={(options.data / name).resolve()}", f"dataset.name={name}"]
     sslrun("pretrain", "experiment=series/ts2vec_ucr", *data, f"seed={seed}", f"run.dir={run}")
-    probe = run.with_name(run.name + "-probe")
     baselines = "baselines=[random,raw]" if with_raw else "baselines=[random]"
-    sslrun_anew(
-        probe, "probe", f"encoder={run}", f"seed={seed}", baselines, "labels=[]", "precision=fp32", "loader.workers=0"
-    )
-    found = read_json(probe / "results.json")["rows"]
+    found = probe(run, run.with_name(run.name + "-probe"), f"seed={seed}", baselines)
+    further = run / "encoder" / AVERAGE
+    found += probe(further, run.with_name(f"{run.name}-{AVERAGE}-probe"), f"seed={seed}", "baselines=[]")
     manifest = read_json(run / "run.json")
     facts = {"set": name, "seed": seed, "machine": machine(manifest)}
     rows = []
     for encoder in dict.fromkeys(row["encoder"] for row in found):
-        kind = NAMES.get(encoder, "ts2vec")
+        kind = AVERAGE if encoder.endswith(f"/{AVERAGE}") else NAMES.get(encoder, "ts2vec")
         spent = {"minutes": round(manifest["seconds"] / 60, 2)} if kind == "ts2vec" else {}
         rows.append({"encoder": kind, **facts, **numbers(found, encoder), **spent})
     return rows
+
+
+def probe(encoder: Path, folder: Path, *arguments: str) -> list[Row]:
+    """Rows of `sslrun probe`."""
+    fixed = ("labels=[]", "precision=fp32", "loader.workers=0")
+    sslrun_anew(folder, "probe", f"encoder={encoder}", *arguments, *fixed)
+    return list(read_json(folder / "results.json")["rows"])
 
 
 def numbers(found: list[Row], encoder: str) -> Row:

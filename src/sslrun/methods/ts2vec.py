@@ -52,7 +52,7 @@ class Crops(NamedTuple):
 
 
 class TS2Vec(Method):
-    """Section 3; what is evaluated is the average of the weights over all steps, as in the authors' code."""
+    """Section 3. Beside the weights their average over all steps is kept, which the authors' code evaluates."""
 
     batch_type = SeriesBatch
     needs_tokens = True
@@ -104,8 +104,10 @@ class TS2Vec(Method):
         torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), share)
 
     def encoders(self) -> dict[str, Encoder]:
-        """The average."""
-        return {"encoder": self.average}
+        """What `config.average` says, and the other one beside it."""
+        if self.config.average:
+            return {"encoder": self.average, "last": self.encoder}
+        return {"encoder": self.encoder, "average": self.average}
 
 
 def draw_crops(rows: int, length: int) -> Crops:

@@ -63,8 +63,11 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
     if (path / "encoder" / "config.json").is_file():
         return EncoderRef(Source.folder, "/".join(path.parts[-2:]), path / "encoder", path)
     if (path / "model.safetensors").is_file() and (path / "config.json").is_file():
-        run = path.parent if (path.parent / "run.json").is_file() else None
-        return EncoderRef(Source.folder, "/".join((run or path).parts[-2:]), path, run)
+        if (path.parents[1] / "run.json").is_file():  # one of a run's further encoders
+            run = path.parents[1]
+            return EncoderRef(Source.folder, "/".join((*run.parts[-2:], path.name)), path, run)
+        known = path.parent if (path.parent / "run.json").is_file() else None
+        return EncoderRef(Source.folder, "/".join((known or path).parts[-2:]), path, known)
     if path.suffix == ".ckpt" and path.is_file():
         run = path.parent.parent
         if (run / "run.json").is_file():

@@ -36,6 +36,9 @@ def test_the_average_is_that_of_all_steps() -> None:
         method.after_step(0.0)
         history.append(weight.detach().clone())
     torch.testing.assert_close(average, torch.stack(history).mean(dim=0))
+    assert method.encoders() == {"encoder": method.encoder, "average": method.average}
+    method.config.average = True
+    assert method.encoders() == {"encoder": method.average, "last": method.encoder}
 
 
 def test_hidden_values_do_not_leak() -> None:

@@ -77,6 +77,12 @@ def test_encoders_by_path(tmp_path: Path) -> None:
     for text in (run, run / "encoder", run / "run.json", run / "encoder" / "model.safetensors"):
         found = parse_encoder(str(text))
         assert (found.source, found.run, found.name) == (Source.folder, run, "byol-digits/now")
+    further = run / "encoder" / "average"
+    further.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (further / name).write_text("{}")
+    found = parse_encoder(str(further))
+    assert (found.folder, found.run, found.name) == (further, run, "byol-digits/now/average")
 
 
 def test_encoders_that_are_not_there(tmp_path: Path) -> None:

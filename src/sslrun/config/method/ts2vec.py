@@ -18,11 +18,18 @@ from sslrun.config.schema import MethodConfig
 )
 @dataclass(kw_only=True)
 class TS2VecConfig(MethodConfig):
-    """alpha: share of the instance-wise loss; mask_share: of timestamps that are hidden in training."""
+    """Section 3 of the paper.
+
+    Attributes:
+        alpha: share of the instance-wise loss.
+        mask_share: of timestamps that are hidden in training.
+        average: whether the encoder is the average of the weights over all steps, or the last weights.
+    """
 
     kind: str = "ts2vec"
     alpha: float = MISSING
     mask_share: float = MISSING
+    average: bool = False
 
     def __post_init__(self) -> None:
         check_range("method.alpha", self.alpha, at_least=0, at_most=1)
