@@ -1,4 +1,4 @@
-"""How near a run comes to the bare limit: images/s of the run, of the bare step, their ratio, and peak memory.
+"""How near a run comes to the bare limit: items/s of the run, of the bare step, their ratio, and peak memory.
 
 The bare step is the same method's step (all views, heads, target, loss, optimizer) on one batch that is already in
 memory, in the same precision and layout, without Lightning or loader.
@@ -56,13 +56,13 @@ def table(options: argparse.Namespace) -> None:
     recipes = sorted(path.stem for path in (conf_dir() / "experiment" / "cifar10-small").glob("*.yaml"))
     names = recipes if options.methods == "all" else options.methods.split(",")
     rows = [(name, measure(options, [f"experiment=cifar10-small/{name}", *options.overrides])) for name in names]
-    print("\n| method | run, images/s | bare, images/s | ratio |\n|---|---|---|---|")
+    print("\n| method | run, items/s | bare, items/s | ratio |\n|---|---|---|---|")
     for name, (ratio, whole, bare) in rows:
         print(f"| {name} | {whole:.0f} | {bare:.0f} | {ratio:.3f} |")
 
 
 def measure(options: argparse.Namespace, overrides: list[str]) -> tuple[float, float, float]:
-    """Ratio, rate of the run and of the bare step in images/s, of the round with the median ratio."""
+    """Ratio, rate of the run and of the bare step in items/s, of the round with the median ratio."""
     config = compose("pretrain", overrides)
     assert isinstance(config, PretrainConfig)
     print(f"{config.method.kind}, {config.backbone.name}, batch {config.loader.batch_size}, {options.steps} steps")
@@ -71,23 +71,23 @@ def measure(options: argparse.Namespace, overrides: list[str]) -> tuple[float, f
         bare = bare_rate(config, options.steps)
         whole = run_rate(config, options.steps)
         rows.append((whole / bare, whole, bare))
-        print(f"  run {whole:7.0f} images/s   bare {bare:7.0f} images/s   ratio {whole / bare:.3f}", flush=True)
+        print(f"  run {whole:7.0f} items/s   bare {bare:7.0f} items/s   ratio {whole / bare:.3f}", flush=True)
     ratio, whole, bare = sorted(rows)[len(rows) // 2]
-    print(f"median ratio {ratio:.3f} (run {whole:.0f}, bare {bare:.0f} images/s)")
+    print(f"median ratio {ratio:.3f} (run {whole:.0f}, bare {bare:.0f} items/s)")
     if options.fp32:
         plain = dataclasses.replace(config.trainer, precision=Precision.fp32, channels_last=False)
         slow = bare_rate(dataclasses.replace(config, trainer=plain), options.steps)
-        print(f"fp32, contiguous: bare {slow:.0f} images/s; the run is {whole / slow:.2f} times as fast")
+        print(f"fp32, contiguous: bare {slow:.0f} items/s; the run is {whole / slow:.2f} times as fast")
     return ratio, whole, bare
 
 
 def bare_rate(config: PretrainConfig, steps: int) -> float:
-    """Images/s of the step alone."""
+    """Items/s of the step alone."""
     torch.manual_seed(config.seed)
     data = build_data(config.dataset)
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs())).train()
     dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=config.seed)
-    plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=data.size("train"))
+    plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=len(dataset))
     device = torch.device(plan.accelerator)
     layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
     method = method.to(device).to(memory_format=layout)  # type: ignore[call-overload]
@@ -95,7 +95,7 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
     batch = data.prepare().to(device)(to_device(data.collate(items), device))
     if "views" in batch:
         batch["views"] = [v.contiguous(memory_format=layout) for v in batch["views"]]
-    else:
+    elif "image" in batch:
         batch["image"] = batch["image"].contiguous(memory_format=layout)
     groups = parameter_groups(
         method.named_parameters(), weight_decay=config.optimizer.weight_decay, special=method.param_groups()
@@ -119,7 +119,7 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
 
 
 def run_rate(config: PretrainConfig, steps: int) -> float:
-    """Images/s of `sslrun pretrain`, from its own metrics.csv: the seconds between two logged steps."""
+    """Items/s of `sslrun pretrain`, from its own metrics.csv: the seconds between two logged steps."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = dataclasses.replace(config.trainer, steps=WARMUP_STEPS + steps, log_steps=WARMUP_STEPS)
         monitor = dataclasses.replace(config.monitor, every_epochs=0)
