@@ -55,6 +55,50 @@ class TextDatasetConfig(DatasetConfig):
         check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
 
 
+@dataclass(kw_only=True)
+class StreamedTextConfig(TextDatasetConfig):
+    """What datasets of texts that are not held in memory share.
+
+    Attributes:
+        tokenizer_texts: a tokenizer is trained on at most so many texts of train, spread evenly over it.
+    """
+
+    tokenizer_texts: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("dataset.tokenizer_texts", self.tokenizer_texts, at_least=1)
+
+
+@register("dataset", "hf_text", target="sslrun.data.text.hub:HubTexts", paper="datasets.load_dataset", modality="text")
+@dataclass(kw_only=True)
+class HuggingFaceTextConfig(StreamedTextConfig):
+    """Anything that `datasets` loads, read out of its mapped files and tokenized when it is asked for.
+
+    Attributes:
+        path: a local folder, also one of `save_to_disk`, or a hub name.
+        subset: the hub dataset's configuration.
+        train, val, test: names of splits; one that is absent is cut off train.
+        text, label: names of columns; label null means unlabelled.
+        options: further arguments of `datasets.load_dataset`.
+    """
+
+    kind: str = "hf_text"
+    path: str | None = None
+    subset: str | None = None
+    train: str = "train"
+    val: str | None = "validation"
+    test: str | None = "test"
+    text: str = "text"
+    label: str | None = "label"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.path:
+            raise ConfigError("dataset.path is not set; name a folder or a hub dataset, e.g. dataset.path=/data/saved")
+
+
 @register("dataset", "text", target="sslrun.data.text.files:Texts", paper="own texts", modality="text")
 @dataclass(kw_only=True)
 class TextConfig(TextDatasetConfig):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sslrun.config.checks import check_range
 from sslrun.config.dataset.audio import AudioDatasetConfig
-from sslrun.config.dataset.text import TextDatasetConfig
+from sslrun.config.dataset.text import StreamedTextConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
@@ -61,21 +61,18 @@ class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
     modality="text",
 )
 @dataclass(kw_only=True)
-class TextWebDatasetConfig(ShardsConfig, TextDatasetConfig):
+class TextWebDatasetConfig(ShardsConfig, StreamedTextConfig):
     """Texts out of tar files, read and tokenized when they are asked for.
 
     Attributes:
         text: extensions of the text, the first that a sample has; `json:caption` is a field of a JSON object.
-        tokenizer_texts: a tokenizer is trained on at most so many texts of train, spread evenly over it.
     """
 
     kind: str = "webdataset_text"
     text: list[str] = field(default_factory=lambda: ["txt"])
-    tokenizer_texts: int = 100_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("dataset.tokenizer_texts", self.tokenizer_texts, at_least=1)
         self.check_shards()
 
 

@@ -1,11 +1,12 @@
 """Tokens of texts that are not held in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing
 from sslrun.data.folders import locked
 from sslrun.data.labels import digest
@@ -22,10 +23,13 @@ class StreamedTokens:
         texts: read one at a time, in any order.
         folder: keeps the numbers of tokens, which are counted once, when they are first asked for.
         key: of the texts and the tokenizer.
+        note: is told of each text that cannot be read when texts are counted.
     """
 
-    def __init__(self, texts: Sequence[str], tokenizer: Tokenizer, *, folder: Path, key: str) -> None:
-        self._texts, self._tokenizer, self._folder, self._key = texts, tokenizer, folder, key
+    def __init__(
+        self, texts: Sequence[str], tokenizer: Tokenizer, *, folder: Path, key: str, note: Callable[[str], None]
+    ) -> None:
+        self._texts, self._tokenizer, self._folder, self._key, self._note = texts, tokenizer, folder, key, note
         self._last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
     def of(self, position: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +48,9 @@ class StreamedTokens:
                 with replacing(path) as temporary, temporary.open("wb") as file:
                     np.save(file, self._count(positions))
         counted: np.ndarray = np.load(path, allow_pickle=False)
-        return counted
+        for position in positions[counted < 0]:
+            self._read(int(position))
+        return np.maximum(counted, 0)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_last": None}
@@ -52,9 +58,18 @@ class StreamedTokens:
     def _count(self, positions: np.ndarray) -> np.ndarray:
         counts = []
         for start in range(0, len(positions), AT_A_TIME):
-            texts = [self._texts[int(i)] for i in positions[start : start + AT_A_TIME]]
-            counts.append(self._tokenizer.encode(texts).lengths(np.arange(len(texts))))
+            texts = [self._read(int(i)) for i in positions[start : start + AT_A_TIME]]
+            found = self._tokenizer.encode([text or "" for text in texts]).lengths(np.arange(len(texts)))
+            counts.append(np.where([text is None for text in texts], -1, found))
         return np.concatenate(counts)
+
+    def _read(self, position: int) -> str | None:
+        """None where it cannot be read."""
+        try:
+            return self._texts[position]
+        except DataError as error:
+            self._note(str(error))
+            return None
 
 
 class Stream:

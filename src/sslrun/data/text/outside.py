@@ -1,0 +1,121 @@
+"""What datasets of texts that are not held in memory share."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from sslrun.config.dataset.text import StreamedTextConfig
+from sslrun.config.errors import DataError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.data.base import SPLITS, Items
+from sslrun.data.folders import cache_folder
+from sslrun.data.labels import Coded, digest
+from sslrun.data.shards.unreadable import ReadableItems, Unreadable, collate_readable
+from sslrun.data.splits import split
+from sslrun.data.text.streamed import Stream, StreamedTokens
+from sslrun.data.text.texts import TextData
+from sslrun.data.text.tokenizer import TokensOf, open_tokenizer
+
+
+class TextsOutside(TextData):
+    """Texts that are read and tokenized when they are asked for.
+
+    For blocks of tokens, and for held-out losses, the tokens of a split are counted once, and the counts are kept.
+
+    Args:
+        config: of any kind of streamed text dataset.
+        texts: `train`, and `validation` and `test` where the dataset has them; reading one may raise DataError.
+        coded: classes, and labels of each source.
+        keys: of each source's content.
+    """
+
+    def __init__(
+        self, config: StreamedTextConfig, texts: Mapping[str, Sequence[str]], coded: Coded, keys: Mapping[str, str]
+    ) -> None:
+        self.name, self.config, self.corrupt = config.name, config, []
+        self._texts = dict(texts)
+        self.classes, self._labels = coded
+        self.fingerprint = digest(sorted(keys.items()))
+        self._parts = split(
+            {name: len(of_source) for name, of_source in texts.items()},
+            self._labels,
+            validation=config.validation,
+            test_share=config.test_share,
+            seed=config.split_seed,
+            limit=config.limit,
+        )
+        self.tokenizer = open_tokenizer(config, self._some_of_train(config.tokenizer_texts))
+        total = sum(map(len, texts.values()))
+        self._unreadable = Unreadable(self.corrupt, total=total, max_share=config.max_corrupt)
+        folder, vocabulary = cache_folder(config.cache_dir) / "tokens", self.tokenizer.backend.to_str()
+        self._encoded: dict[str, TokensOf] = {
+            name: StreamedTokens(
+                of_source, self.tokenizer, folder=folder, key=digest(keys[name], vocabulary), note=self._unreadable.add
+            )
+            for name, of_source in texts.items()
+        }
+        self._streams: dict[str, np.ndarray | Stream] = {}
+
+    def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
+        items = super().training(augmentation, batch_type=batch_type, seed=seed)
+        return ReadableItems(items, self._unreadable, stand_in=True)
+
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        items = super().held_out(augmentation, batch_type=batch_type)
+        return None if items is None else ReadableItems(items, self._unreadable, stand_in=False)
+
+    def evaluation(self, split: str) -> Items:
+        return ReadableItems(super().evaluation(split), self._unreadable, stand_in=False)
+
+    def characters(self, split: str) -> int:
+        part, count = self._parts[split], 0
+        for position in part.positions:
+            with suppress(DataError):  # counted with its tokens
+                count += len(self._texts[part.source][int(position)])
+        return count
+
+    def collate(self, items: list[Any]) -> dict[str, Any]:
+        return collate_readable(items, super().collate)
+
+    def describe(self) -> dict[str, str]:
+        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
+        known = f"{len(self.classes)} classes" if self.classes else "no labels"
+        lines = {
+            "dataset": f"{self.name}: {sizes}; {known}",
+            "tokens": f"{self.config.tokenizer} of {self.tokenizer.size:,}, made when they are asked for",
+        }
+        if self.corrupt:
+            lines["unreadable"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
+        return lines
+
+    def _some_of_train(self, count: int) -> list[str]:
+        part = self._parts["train"]
+        chosen = np.unique(np.linspace(0, len(part) - 1, min(count, len(part))).astype(int))
+        found = []
+        for position in part.positions[chosen]:
+            with suppress(DataError):  # counted when training meets it
+                found.append(self._texts[part.source][int(position)])
+        if not found:
+            raise DataError(f"dataset={self.name}: none of the texts that were tried for the tokenizer can be read")
+        return found
+
+
+class Column(Sequence[str]):
+    """Texts by position, each read when it is asked for; `read` gives one."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, position: int) -> str:
+        """One text; DataError where it cannot be read."""
+        raise NotImplementedError
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return [self.read(i) for i in range(*position.indices(len(self)))]
+        return self.read(int(position))

@@ -1,0 +1,62 @@
+"""Texts that `datasets` maps give what the same texts in memory give."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from small import write_texts
+from sslrun.config.dataset.text import HuggingFaceTextConfig, TextConfig
+from sslrun.config.errors import ConfigError, DataError
+from sslrun.config.schema import AugmentationConfig, ViewConfig
+from sslrun.core.batch import BlocksBatch, TokensBatch
+from sslrun.data.build import build_data
+from sslrun.data.loader import ItemLoader, evaluation_loader
+
+datasets = pytest.importorskip("datasets")
+NONE = AugmentationConfig(name="none", views=[ViewConfig(transforms=[])])
+OPTIONS: dict[str, Any] = {"name": "made", "vocab_size": 120, "max_length": 24}
+
+
+def saved(folder: Path, rows: list[dict[str, Any]]) -> str:
+    datasets.Dataset.from_list(rows).save_to_disk(folder / "saved")
+    return str(folder / "saved")
+
+
+def test_items_and_labels(tmp_path: Path) -> None:
+    table = write_texts(tmp_path / "made.jsonl", count=60)
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    mapped = build_data(HuggingFaceTextConfig(path=saved(tmp_path, rows), **OPTIONS))
+    held = build_data(TextConfig(path=str(table), **OPTIONS))
+    assert mapped.classes == held.classes and mapped.labels("test").tolist() == held.labels("test").tolist()  # type: ignore[union-attr]
+    for kind in (TokensBatch, BlocksBatch):
+        items, expected = (data.training(NONE, batch_type=kind, seed=2) for data in (mapped, held))
+        assert len(items) == len(expected) > 3 and items.together is None
+        for i in range(len(expected)):
+            found, wanted = items[0, i], expected[0, i]
+            assert found.keys() == wanted.keys() and all(np.array_equal(found[k], wanted[k]) for k in found)
+    batches = [
+        [b["input_ids"].tolist() for b in evaluation_loader(mapped, mapped.evaluation("test"), batch_size=5, workers=w)]
+        for w in (0, 1)
+    ]
+    assert batches[0] == batches[1]
+
+
+def test_rows_without_text_are_named_and_left_out(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"text": f"words and words {i}"} for i in range(30)]
+    rows[11]["text"] = None
+    path = saved(tmp_path, rows)
+    options = {"path": path, "label": None, "tokenizer_texts": 1, "max_corrupt": 0.1, **OPTIONS}
+    data = build_data(HuggingFaceTextConfig(**options))
+    items = data.training(NONE, batch_type=TokensBatch, seed=0)
+    assert sum(len(b["index"]) for b in ItemLoader(data, items, [[(0, i) for i in range(len(items))]], workers=0)) == 27
+    assert [reason.split("saved")[1] for reason in data.corrupt] == [":train:11 holds NoneType, not text"]
+    for again in (build_data(HuggingFaceTextConfig(**options)) for _ in range(2)):  # counts are kept, reasons told anew
+        again.training(NONE, batch_type=BlocksBatch, seed=0)
+        assert again.corrupt == data.corrupt
+    with pytest.raises(DataError, match=r"dataset.text=txet: no such column in .*did you mean 'text'.; it has text"):
+        build_data(HuggingFaceTextConfig(**options | {"text": "txet"}))
+    with pytest.raises(ConfigError, match=r"dataset.path is not set; name a folder"):
+        HuggingFaceTextConfig(name="none")
