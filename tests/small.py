@@ -1,13 +1,17 @@
 """Small forms of every registered method, for the tiers that run over all of them."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import soundfile
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
@@ -141,6 +145,21 @@ def write_recordings(folder: Path, *, count: int = 80) -> Path:
         wave = 0.3 * np.sin(2 * np.pi * (300 + 200 * (i % 4)) * time) + 0.01 * random.standard_normal(4000)
         soundfile.write(folder / f"{i % 4}_{'ab'[i // 4 % 2]}_{i // 8}.wav", wave, 8000)
     return folder
+
+
+def write_pairs(path: Path, *, count: int = 80) -> Path:
+    """A table of small pictures with a name and two captions, of two makers, the same wherever it is written."""
+    random = np.random.Generator(np.random.Philox(0))
+    columns: dict[str, list[Any]] = {"image": [], "text": [], "captions": [], "vendor": []}
+    for i in range(count):
+        encoded = io.BytesIO()
+        Image.fromarray(random.integers(0, 256, (16, 16, 3), np.uint8)).save(encoded, format="PNG")
+        columns["image"].append({"bytes": encoded.getvalue(), "path": None})
+        columns["text"].append(f"picture number {i}")
+        columns["captions"].append([f"picture number {i}", f"the {i}th of many"])
+        columns["vendor"].append(("twemoji", "emojione")[i % 2])
+    pq.write_table(pa.table(columns), path)
+    return path
 
 
 def needs_tokens(name: str) -> bool:

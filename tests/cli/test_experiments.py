@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_recordings, write_texts
+from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_pairs, write_recordings, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
@@ -22,6 +22,7 @@ DATA = {
     "text": ["dataset.path=/nowhere"],
     "series": ["dataset.path=/nowhere"],
     "audio": ["dataset.path=/nowhere"],
+    "pairs": ["dataset.path=/nowhere"],
 }
 
 
@@ -60,6 +61,8 @@ def small_data(experiment: str, folder: Path) -> list[str]:
     assert isinstance(config, PretrainConfig)
     if defaults_of(experiment)["override /dataset"] == "audio":
         return [f"dataset.path={write_recordings(folder / 'recordings')}"]
+    if modality(config.method.kind) == "pair":
+        return [f"dataset.path={write_pairs(folder / 'pairs.parquet')}", "dataset.image_size=16"]
     if modality(config.method.kind) == "text":
         return ["dataset=text", f"dataset.path={write_texts(folder / 'texts.jsonl')}", "dataset.label=label"]
     if modality(config.method.kind) == "series":
@@ -85,4 +88,4 @@ def test_it_takes_a_step_on_small_data(name: str, tmp_path: Path) -> None:
     if isinstance(config.backbone, TimmConfig):
         config.backbone.patch_size = 2
     run(config)
-    assert (tmp_path / "run" / "encoder" / "model.safetensors").is_file()
+    assert list((tmp_path / "run" / "encoder").rglob("model.safetensors"))
