@@ -50,7 +50,7 @@ class Child:
 
     def wait_until(self, reached: Callable[[], bool]) -> None:
         """Wait while it runs."""
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 600
         while not reached():
             assert self.poll() is None, f"the run ended before it could be stopped: {self.log.read_text()}"
             assert time.monotonic() < deadline

@@ -30,7 +30,7 @@ def finish(process: "subprocess.Popen[str]", *, code: int = 0, seconds: float = 
 
 def wait_until(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> None:
     """Wait while the run goes on."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, f"the run ended before it could be stopped: {process.communicate()[0]}"
         assert time.monotonic() < deadline
