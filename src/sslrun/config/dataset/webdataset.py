@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sslrun.config.checks import check_range
 from sslrun.config.dataset.audio import AudioDatasetConfig
+from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.text import StreamedTextConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
@@ -95,6 +96,31 @@ class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
     kind: str = "webdataset_audio"
     audio: list[str] = field(default_factory=lambda: ["wav", "flac", "ogg", "mp3", "opus"])
     group: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_shards()
+
+
+@register(
+    "dataset",
+    "webdataset_pairs",
+    target="sslrun.data.pairs.webdataset:PairWebDataset",
+    paper="own pictures in tar files",
+    modality="pair",
+)
+@dataclass(kw_only=True)
+class PairWebDatasetConfig(ShardsConfig, PairDatasetConfig):
+    """Images with captions out of tar files; images are read where they lie.
+
+    Attributes:
+        image: extensions of the image, the first that a sample has.
+        caption: extensions of its caption; `json:caption` is a field of a JSON object.
+    """
+
+    kind: str = "webdataset_pairs"
+    image: list[str] = field(default_factory=lambda: ["jpg", "jpeg", "png", "webp", "ppm", "npy"])
+    caption: list[str] = field(default_factory=lambda: ["txt"])
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,5 +1,8 @@
 """Images out of tar files (WebDataset), read where they lie."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from sslrun.config.dataset.webdataset import WebDatasetConfig
@@ -11,6 +14,7 @@ from sslrun.data.shards.index import Members
 from sslrun.data.shards.labels import open_shards, shard_labels
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
+from sslrun.data.vision.source import Source
 
 
 class WebDataset(ImageData):
@@ -22,8 +26,12 @@ class WebDataset(ImageData):
         members = {split: Members(s, config.image, key="dataset.image") for split, s in self._shards.items()}
         classes, labels = shard_labels(self._shards, config, cache_dir=config.cache_dir)
         decoder = decoder_of(config)
-        sources = {split: ShardImages(m, labels[split], decoder=decoder) for split, m in members.items()}
-        super().__init__(config, sources, classes=classes)
+        images = {split: ShardImages(m, labels[split], decoder=decoder) for split, m in members.items()}
+        super().__init__(config, self.sources(images, config), classes=classes)
+
+    def sources(self, images: "dict[str, ShardImages]", config: Any) -> Mapping[str, Source]:
+        """What the dataset reads of each split."""
+        return images
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         items = super().training(augmentation, batch_type=batch_type, seed=seed)
