@@ -26,7 +26,7 @@ from sslrun.config.compose import compose, conf_dir
 from sslrun.config.trainer import Precision
 from sslrun.data.base import to_device
 from sslrun.data.build import build_data
-from sslrun.methods.base import build_method
+from sslrun.methods.base import build_method, check_fit
 from sslrun.training.optimizers import build_optimizer, parameter_groups
 from sslrun.training.plan import make_plan
 from sslrun.training.precision import autocast_dtype
@@ -85,8 +85,11 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
     """Items/s of the step alone."""
     torch.manual_seed(config.seed)
     data = build_data(config.dataset)
+    batch_type = check_fit(
+        config.method, config.augmentation, gives=data.gives, dataset=data.name, labelled=data.classes is not None
+    )
+    dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)  # sound takes its form here
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs())).train()
-    dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=config.seed)
     plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=len(dataset))
     device = torch.device(plan.accelerator)
     layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
