@@ -22,7 +22,7 @@ from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import conf_dir, load, plain
 from sslrun.config.registry import entries
 from sslrun.config.schema import BackboneConfig
-from table_runs import INTERRUPTED, ROOT, Row, append, machine, read_json, read_rows, sslrun, sslrun_anew
+from table_runs import INTERRUPTED, ROOT, Row, append, finished, machine, read_json, read_rows, sslrun, sslrun_anew
 
 CALIBRATION_STEPS = 30
 
@@ -81,7 +81,8 @@ def calibrate(method: str, options: argparse.Namespace) -> Path:
     """The run folder of a few steps that tell a method's speed."""
     folder = options.work / "calibration" / method
     short = [f"trainer.steps={CALIBRATION_STEPS}", "monitor.every_epochs=0", "trainer.log_steps=10"]
-    sslrun(*recipe(method, options), *short, f"run.dir={folder}")
+    if not finished(folder):
+        sslrun(*recipe(method, options), *short, f"run.dir={folder}")
     return folder
 
 
