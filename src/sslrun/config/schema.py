@@ -36,10 +36,28 @@ class BackboneConfig:
 
 @dataclass(kw_only=True)
 class DatasetConfig:
-    """Base of every dataset's configuration."""
+    """Base of every dataset's configuration.
+
+    Attributes:
+        name: for tables and folders.
+        validation: share of train that is cut off, stratified, where the dataset has no validation split; of a single
+            long text or recording it is the end.
+        test_share: share of all that is cut off for testing likewise, where there is no test split.
+        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
+        limit: at most so many training items; null takes all.
+    """
 
     kind: str = MISSING
     name: str = MISSING
+    validation: float = 0.1
+    test_share: float = 0.2
+    split_seed: int = 0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("dataset.validation", self.validation, above=0, below=1)
+        check_range("dataset.test_share", self.test_share, above=0, below=1)
+        check_range("dataset.limit", self.limit, at_least=2)
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,7 @@
 """Labels as positions among the classes, and digests of content: what datasets of every modality need."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,22 +25,25 @@ Coded = tuple[tuple[str, ...] | None, dict[str, np.ndarray | None]]
 """Names of the classes, and (N,) int64 labels of each split; None where there are none."""
 
 
-def code_labels(values: dict[str, np.ndarray], *, names: tuple[str, ...] | None) -> Coded:
-    """Labels as positions among the classes.
+def code_labels(values: Mapping[str, np.ndarray | None], *, names: tuple[str, ...] | None = None) -> Coded:
+    """Labels as positions among the classes; none at all where train has none.
 
     Args:
-        values: (N,) numbers or strings of each split.
+        values: (N,) numbers or strings of each split, or None.
         names: of the classes where the file tells them; the values are positions then, and a split of nothing but -1
             has no labels, as hidden test labels are written. Else the classes are train's values, sorted.
 
     Raises:
         DataError: a value that is no class.
     """
+    labels: dict[str, np.ndarray | None] = dict.fromkeys(values)
+    known = {split: v for split, v in values.items() if v is not None}
+    if "train" not in known:
+        return None, labels
     if names is None:
-        classes = tuple(str(v) for v in np.unique(values["train"]))
-        return classes, {split: encode_labels(v, classes=classes, where=split) for split, v in values.items()}
-    labels: dict[str, np.ndarray | None] = {}
-    for split, v in values.items():
+        classes = tuple(str(v) for v in np.unique(known["train"]))
+        return classes, labels | {s: encode_labels(v, classes=classes, where=s) for s, v in known.items()}
+    for split, v in known.items():
         hidden = len(v) > 0 and bool((v == -1).all())
         if not hidden and len(v) and (v.min() < 0 or v.max() >= len(names)):
             raise DataError(f"{split} has labels from {v.min()} to {v.max()}; there are {len(names)} classes")

@@ -28,10 +28,6 @@ class AudioDatasetConfig(DatasetConfig):
         window_ms, hop_ms: of the short-time Fourier transform, in milliseconds.
         low_hz, high_hz: range of the bands; null takes half the sample rate.
         mean, std: by which values are normalised; null measures them on train, over all bands.
-        validation: share of train that is cut off, stratified, where the dataset has no validation split.
-        test_share: share of all that is cut off for testing likewise, where there are labels and no test split.
-        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
-        limit: at most so many training clips; null takes all.
         max_corrupt: largest share of unreadable clips; beyond it the run stops.
         cache_dir: where samples and log-mel lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
@@ -48,14 +44,11 @@ class AudioDatasetConfig(DatasetConfig):
     high_hz: float | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
-    validation: float = 0.1
-    test_share: float = 0.2
-    split_seed: int = 0
-    limit: int | None = None
     max_corrupt: float = 0.01
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.form is not None:
             check_one_of("dataset.form", self.form, FORMS)
         check_range("dataset.sample_rate", self.sample_rate, at_least=1000)
@@ -71,9 +64,6 @@ class AudioDatasetConfig(DatasetConfig):
         check_range("dataset.hop_ms", self.hop_ms, above=0, at_most=self.window_ms)
         check_range("dataset.high_hz", self.high_hz, above=self.low_hz, at_most=self.sample_rate / 2)
         check_range("dataset.low_hz", self.low_hz, at_least=0, below=self.sample_rate / 2)
-        check_range("dataset.validation", self.validation, above=0, below=1)
-        check_range("dataset.test_share", self.test_share, above=0, below=1)
-        check_range("dataset.limit", self.limit, at_least=2)
         check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
         for key in ("mean", "std"):
             values = getattr(self, key)

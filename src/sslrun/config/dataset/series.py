@@ -15,26 +15,15 @@ class SeriesDatasetConfig(DatasetConfig):
     Attributes:
         max_length: timestamps that the encoder sees at most; null takes the longest item's.
         mean, std: of each channel, by which values are normalised; null measures them on train.
-        validation: share of train that is cut off, stratified, where the dataset has no validation split; of long
-            recordings it is the end of train.
-        test_share: share of all that is cut off for testing likewise; of long recordings it is their end.
-        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
-        limit: at most so many training items; null takes all.
     """
 
     max_length: int | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
-    validation: float = 0.1
-    test_share: float = 0.2
-    split_seed: int = 0
-    limit: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_range("dataset.max_length", self.max_length, at_least=4)
-        check_range("dataset.validation", self.validation, above=0, below=1)
-        check_range("dataset.test_share", self.test_share, above=0, below=1)
-        check_range("dataset.limit", self.limit, at_least=2)
         for std in self.std or ():
             check_range("dataset.std", std, above=0)
 

@@ -27,11 +27,6 @@ class TextDatasetConfig(DatasetConfig):
             or a folder with one.
         vocab_size: tokens of a trained one; `char` has as many as there are characters.
         max_length: tokens of a text or block that the encoder sees at most, marks among them.
-        validation: share of train that is cut off, stratified, where the dataset has no validation split; of a single
-            text it is its end.
-        test_share: share of all that is cut off for testing likewise, where there are labels and no test split.
-        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
-        limit: at most so many training texts; null takes all.
         max_corrupt: largest share of empty texts; beyond it the run stops.
         cache_dir: where tokenizers lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
@@ -39,19 +34,13 @@ class TextDatasetConfig(DatasetConfig):
     tokenizer: str = "wordpiece"
     vocab_size: int = 8192
     max_length: int = 128
-    validation: float = 0.1
-    test_share: float = 0.2
-    split_seed: int = 0
-    limit: int | None = None
     max_corrupt: float = 0.01
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_range("dataset.vocab_size", self.vocab_size, at_least=16)
         check_range("dataset.max_length", self.max_length, at_least=4)
-        check_range("dataset.validation", self.validation, above=0, below=1)
-        check_range("dataset.test_share", self.test_share, above=0, below=1)
-        check_range("dataset.limit", self.limit, at_least=2)
         check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
 
 

@@ -27,10 +27,6 @@ class ImageDatasetConfig(DatasetConfig):
         channels: 1 grey, 3 colour, or any number where the files carry so many.
         mean, std: per channel, of values in [0, 1]; null measures them on training images.
         intensity_range: values mapped onto 0 to 255; null takes the file type's full range (16 bit: 0 to 65535).
-        validation: share of train that is cut off, stratified, where the dataset has no validation split.
-        test_share: share of all that is cut off for testing likewise, where the dataset has no test split.
-        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
-        limit: at most so many training images; null takes all.
         max_corrupt: largest share of unreadable images; beyond it the run stops.
         unsuitable: transforms that these images cannot bear; left out of any policy.
         min_crop_scale: smallest share of the area that a random crop may keep.
@@ -42,10 +38,6 @@ class ImageDatasetConfig(DatasetConfig):
     mean: list[float] | None = None
     std: list[float] | None = None
     intensity_range: list[float] | None = None
-    validation: float = 0.1
-    test_share: float = 0.2
-    split_seed: int = 0
-    limit: int | None = None
     max_corrupt: float = 0.001
     unsuitable: list[str] = field(default_factory=list)
     min_crop_scale: float = 0.0
@@ -54,11 +46,9 @@ class ImageDatasetConfig(DatasetConfig):
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_range("dataset.image_size", self.image_size, at_least=4)
         check_range("dataset.channels", self.channels, at_least=1)
-        check_range("dataset.validation", self.validation, above=0, below=1)
-        check_range("dataset.test_share", self.test_share, above=0, below=1)
-        check_range("dataset.limit", self.limit, at_least=2)
         check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
         check_range("dataset.min_crop_scale", self.min_crop_scale, at_least=0, at_most=1)
         for key in ("mean", "std"):

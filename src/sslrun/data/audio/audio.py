@@ -17,10 +17,10 @@ from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, colla
 from sslrun.data.audio.join import strings
 from sslrun.data.audio.logmel import FLOOR, LogMel
 from sslrun.data.audio.store import keep
-from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.base import SPLITS, Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import code_labels, digest
-from sslrun.data.splits import split
+from sslrun.data.sources import SourcesData
 
 GIVES = {"spectrogram": (ViewsBatch, ImageBatch), "frames": (SeriesBatch, ViewsBatch), "wave": (WaveBatch,)}
 SINGLE = {"spectrogram": ImageBatch, "frames": SeriesBatch, "wave": WaveBatch}
@@ -29,7 +29,7 @@ MEASURED = 2000
 """Training clips of which mean and std are taken."""
 
 
-class AudioData(Data):
+class AudioData(SourcesData):
     """A dataset of clips.
 
     Args:
@@ -41,26 +41,15 @@ class AudioData(Data):
         DataError: too few to cut, a label that train does not have.
     """
 
+    config: AudioDatasetConfig
     raw = "logmel"
 
     def __init__(self, config: AudioDatasetConfig, sources: Mapping[str, Clips], *, corrupt: list[str]) -> None:
         self.name, self.config, self.corrupt = config.name, config, corrupt
         self.form = config.form or "spectrogram"
         self._sources = dict(sources)
-        known = {name: source.labels for name, source in sources.items() if source.labels is not None}
-        self.classes: tuple[str, ...] | None = None
-        self._labels: dict[str, np.ndarray | None] = dict.fromkeys(sources)
-        if "train" in known:
-            self.classes, coded = code_labels(known, names=None)
-            self._labels |= coded
-        self._parts = split(
-            {name: len(source) for name, source in sources.items()},
-            self._labels,
-            validation=config.validation,
-            test_share=config.test_share,
-            seed=config.split_seed,
-            limit=config.limit,
-        )
+        coded = code_labels({name: source.labels for name, source in sources.items()})
+        self.cut({name: len(source) for name, source in sources.items()}, coded)
         self._alphabet: tuple[str, ...] = ()
         if config.join is not None:
             self._sources, self._parts, self._alphabet = strings(self._sources, self._parts, self.classes, config)
@@ -91,11 +80,6 @@ class AudioData(Data):
         """Each clip's beginning, as long as the encoder sees."""
         return self._wave_items(split) if self.form == "wave" else self._logmel_items(split)
 
-    def labels(self, split: str) -> np.ndarray | None:
-        part = self._parts[split]
-        known = self._labels[part.source]
-        return None if known is None else known[part.positions]
-
     def transcripts(self, split: str) -> list[str] | None:
         """Of joined clips."""
         part = self._parts[split]
@@ -112,9 +96,6 @@ class AudioData(Data):
         part = self._parts[split]
         known = self._sources[part.source].groups
         return None if known is None else known[part.positions]
-
-    def size(self, split: str) -> int:
-        return len(self._parts[split])
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items)

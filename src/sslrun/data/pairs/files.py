@@ -28,7 +28,7 @@ class Pairs(PairData):
         if config.label is not None:
             cells = {name: np.asarray(table.columns[config.label]) for name, (table, _) in places.items()}
             values = {name: cells[name][positions] for name, (_, positions) in places.items()}
-            classes, coded = code_labels(values, names=None)
+            classes, coded = code_labels(values)
             labels = {name: _scattered(coded[name], place) for name, place in places.items()}
         sources = {
             name: Captioned(table.images, table.captions, labels[name], positions=positions)

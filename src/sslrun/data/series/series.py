@@ -10,15 +10,15 @@ from sslrun.config.dataset.series import SeriesDatasetConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import SeriesBatch, ViewsBatch
-from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.base import SPLITS, Items
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.series.augment import Policy
 from sslrun.data.series.items import AsIs, SeriesItems, collate
 from sslrun.data.series.source import Source
-from sslrun.data.splits import split
+from sslrun.data.sources import SourcesData
 
 
-class SeriesData(Data):
+class SeriesData(SourcesData):
     """A dataset of series in memory, normalised by the mean and standard deviation of train's values, by channel.
 
     Args:
@@ -32,6 +32,7 @@ class SeriesData(Data):
         horizons: rows ahead that a probe forecasts.
     """
 
+    config: SeriesDatasetConfig
     horizons: tuple[int, ...] = ()
 
     gives: ClassVar[tuple[type, ...]] = (SeriesBatch, ViewsBatch)  # type: ignore[misc]
@@ -40,20 +41,8 @@ class SeriesData(Data):
     def __init__(self, config: SeriesDatasetConfig, sources: Mapping[str, Source]) -> None:
         self.name, self.config, self.corrupt = config.name, config, []
         self._sources = dict(sources)
-        known = {name: source.values for name, source in sources.items() if source.values is not None}
-        self.classes: tuple[str, ...] | None = None
-        self._labels: dict[str, np.ndarray | None] = dict.fromkeys(sources)
-        if "train" in known:
-            self.classes, coded = code_labels(known, names=None)
-            self._labels |= coded
-        self._parts = split(
-            {name: len(source) for name, source in sources.items()},
-            self._labels,
-            validation=config.validation,
-            test_share=config.test_share,
-            seed=config.split_seed,
-            limit=config.limit,
-        )
+        coded = code_labels({name: source.values for name, source in sources.items()})
+        self.cut({name: len(source) for name, source in sources.items()}, coded)
         read = {name: source.recordings.values for name, source in sources.items()}
         self.fingerprint = digest(*(f"{n}:{digest(*read[n], s.windows, self._labels[n])}" for n, s in sources.items()))
         self.channels = read["train"][0].shape[1]
@@ -75,14 +64,6 @@ class SeriesData(Data):
     def evaluation(self, split: str) -> SeriesItems:
         """Each series' beginning, as long as the encoder sees."""
         return self._items(split)
-
-    def labels(self, split: str) -> np.ndarray | None:
-        part = self._parts[split]
-        known = self._labels[part.source]
-        return None if known is None else known[part.positions]
-
-    def size(self, split: str) -> int:
-        return len(self._parts[split])
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items)

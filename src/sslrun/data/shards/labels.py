@@ -27,9 +27,9 @@ def open_shards(config: ShardsConfig, *, cache_dir: str | None) -> dict[str, Sha
 
 def shard_labels(shards: dict[str, Shards], config: ShardsConfig, *, cache_dir: str | None) -> Coded:
     """Classes, and labels of each split, out of the file that `dataset.label` names."""
-    found = {n: member_texts(s, config.label, key="dataset.label", cache_dir=cache_dir) for n, s in shards.items()}
-    values = {split: of_split for split, of_split in found.items() if of_split is not None}
-    return code_labels(values, names=None) if values else (None, dict.fromkeys(shards))
+    return code_labels(
+        {n: member_texts(s, config.label, key="dataset.label", cache_dir=cache_dir) for n, s in shards.items()}
+    )
 
 
 def member_texts(shards: Shards, wanted: str | None, *, key: str, cache_dir: str | None) -> np.ndarray | None:

@@ -13,7 +13,6 @@ from sslrun.data.base import SPLITS, Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, digest
 from sslrun.data.shards.unreadable import ReadableItems, Unreadable, collate_readable
-from sslrun.data.splits import split
 from sslrun.data.text.streamed import Stream, StreamedTokens
 from sslrun.data.text.texts import TextData
 from sslrun.data.text.tokenizer import TokensOf, open_tokenizer
@@ -36,16 +35,8 @@ class TextsOutside(TextData):
     ) -> None:
         self.name, self.config, self.corrupt = config.name, config, []
         self._texts = dict(texts)
-        self.classes, self._labels = coded
         self.fingerprint = digest(sorted(keys.items()))
-        self._parts = split(
-            {name: len(of_source) for name, of_source in texts.items()},
-            self._labels,
-            validation=config.validation,
-            test_share=config.test_share,
-            seed=config.split_seed,
-            limit=config.limit,
-        )
+        self.cut({name: len(of_source) for name, of_source in texts.items()}, coded)
         self.tokenizer = open_tokenizer(config, self._some_of_train(config.tokenizer_texts))
         total = sum(map(len, texts.values()))
         self._unreadable = Unreadable(self.corrupt, total=total, max_share=config.max_corrupt)

@@ -11,9 +11,9 @@ from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import BlocksBatch, TokensBatch
-from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.base import SPLITS, Items
 from sslrun.data.labels import code_labels, digest
-from sslrun.data.splits import split
+from sslrun.data.sources import SourcesData
 from sslrun.data.text.corrupt import Corruption
 from sslrun.data.text.documents import Documents, without_empty
 from sslrun.data.text.items import AsIs, Blocks, TextItems, collate, stream_of
@@ -21,7 +21,7 @@ from sslrun.data.text.streamed import Stream
 from sslrun.data.text.tokenizer import Encoded, TokensOf, open_tokenizer
 
 
-class TextData(Data):
+class TextData(SourcesData):
     """A dataset of texts, tokenized in memory.
 
     Args:
@@ -32,6 +32,7 @@ class TextData(Data):
         DataError: no text, too few to cut, too many empty ones, a label that train does not have.
     """
 
+    config: TextDatasetConfig
     gives: ClassVar[tuple[type, ...]] = (TokensBatch, BlocksBatch)  # type: ignore[misc]
     single, raw = TokensBatch, "tfidf"
 
@@ -40,24 +41,10 @@ class TextData(Data):
         read, self.corrupt = without_empty(dict(sources), dataset=config.name, max_share=config.max_corrupt)
         if "validation" not in read and len(read["train"]) == 1 and read["train"].values is None:
             read |= _cut_one(read["train"], share=config.validation)
-        values = {name: source.values for name, source in read.items()}
-        labels: dict[str, np.ndarray | None] = dict.fromkeys(read)
-        self.classes = None
-        if values["train"] is not None:
-            known = {name: v for name, v in values.items() if v is not None}
-            self.classes, coded = code_labels(known, names=None)
-            labels |= coded
         self._texts: dict[str, Sequence[str]] = {name: source.texts for name, source in read.items()}
-        self._labels = labels
-        self.fingerprint = digest(*(f"{n}:{digest(*s.texts, labels[n])}" for n, s in read.items()))
-        self._parts = split(
-            {name: len(source) for name, source in read.items()},
-            labels,
-            validation=config.validation,
-            test_share=config.test_share,
-            seed=config.split_seed,
-            limit=config.limit,
-        )
+        coded = code_labels({name: source.values for name, source in read.items()})
+        self.cut({name: len(source) for name, source in read.items()}, coded)
+        self.fingerprint = digest(*(f"{n}:{digest(*s.texts, self._labels[n])}" for n, s in read.items()))
         self.tokenizer = open_tokenizer(config, self.texts("train"))
         self._encoded: dict[str, TokensOf] = {n: self.tokenizer.encode(list(texts)) for n, texts in self._texts.items()}
         self._streams: dict[str, np.ndarray | Stream] = {}
@@ -77,14 +64,6 @@ class TextData(Data):
         """The texts of a split as they were read."""
         part = self._parts[split]
         return [self._texts[part.source][i] for i in part.positions]
-
-    def labels(self, split: str) -> np.ndarray | None:
-        part = self._parts[split]
-        known = self._labels[part.source]
-        return None if known is None else known[part.positions]
-
-    def size(self, split: str) -> int:
-        return len(self._parts[split])
 
     def characters(self, split: str) -> int:
         """Characters of all its texts: what bits per character are counted by."""

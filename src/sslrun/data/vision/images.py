@@ -11,10 +11,10 @@ from sslrun.config.dataset.vision import Cache, ImageDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.data.base import SPLITS, Data, Items
+from sslrun.data.base import SPLITS, Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
-from sslrun.data.splits import split
+from sslrun.data.sources import SourcesData
 from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import OnTheFly, Store, Wanted, decode_in_memory, open_cache
 from sslrun.data.vision.decode import Decoder
@@ -36,7 +36,7 @@ def decoder_of(config: ImageDatasetConfig) -> Decoder:
     return Decoder(channels=config.channels, intensity_range=(low_high[0], low_high[1]) if low_high else None)
 
 
-class ImageData(Data):
+class ImageData(SourcesData):
     """A dataset of images.
 
     Args:
@@ -48,6 +48,7 @@ class ImageData(Data):
         DataError: no images, too few to cut, or too many that cannot be read.
     """
 
+    config: ImageDatasetConfig
     gives: ClassVar[tuple[type, ...]] = (ViewsBatch, ImageBatch)  # type: ignore[misc]
     single, raw, mild = ImageBatch, "pixels", "weak"
 
@@ -55,7 +56,6 @@ class ImageData(Data):
         self, config: ImageDatasetConfig, sources: Mapping[str, Source], *, classes: tuple[str, ...] | None
     ) -> None:
         self.name = config.name
-        self.classes = classes
         self.corrupt: list[str] = []
         self.config = config
         self.fingerprint = digest(*(f"{name}:{s.fingerprint}" for name, s in sources.items()))
@@ -64,15 +64,9 @@ class ImageData(Data):
         self._stores = _open(config, sources)
         for name, store in self._stores.items():
             self.remember_corrupt(name, store.corrupt)
-        parts = split(
-            {name: len(source) for name, source in sources.items()},
-            {name: source.labels for name, source in sources.items()},
-            validation=config.validation,
-            test_share=config.test_share,
-            seed=config.split_seed,
-            limit=config.limit,
-        )
-        self._parts = {name: p.without(list(self._stores[p.source].corrupt)) for name, p in parts.items()}
+        labels = {name: source.labels for name, source in sources.items()}
+        self.cut({name: len(source) for name, source in sources.items()}, (classes, labels))
+        self._parts = {name: p.without(list(self._stores[p.source].corrupt)) for name, p in self._parts.items()}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """Items with all views of the policy for `ViewsBatch`, with its first view alone for `ImageBatch`."""
@@ -83,12 +77,6 @@ class ImageData(Data):
     def evaluation(self, split: str) -> PlainImages:
         """Centre crops of a split; an image that turns out to be unreadable is left out of its batch."""
         return PlainImages(self._split(split), side=self.config.image_size)
-
-    def labels(self, split: str) -> np.ndarray | None:
-        return self._split(split).labels
-
-    def size(self, split: str) -> int:
-        return len(self._parts[split])
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items)
@@ -162,12 +150,11 @@ class ImageData(Data):
 
     def _split(self, name: str) -> Split:
         part = self._parts[name]
-        labels = self._sources[part.source].labels
         return Split(
             report=self.remember_corrupt,
             part=part,
             store=self._stores[part.source],
-            labels=None if labels is None or self.classes is None else labels[part.positions],
+            labels=self.labels(name),
         )
 
 
