@@ -89,6 +89,14 @@ def test_fine_tuning_to_transcripts(folder: Path) -> None:
     assert 0 <= cer["low"] <= cer["value"] <= cer["high"] and cer["value"] < 0.97  # 1 where nothing is heard
 
 
+def test_a_transcriber_is_started_by_no_regression(folder: Path) -> None:
+    data = [f"dataset.path={folder / 'recordings'}", "dataset.sample_rate=8000", PATTERN, "dataset=audio"]
+    data += ["dataset.seconds=0.12", "dataset.mels=24", "dataset.join=[2,3]", "dataset.words=[a,b,c,d]"]
+    with pytest.raises(ConfigError, match="head=regression starts a classifier, not a transcriber"):
+        run(finetune, *data, f"encoder={folder}/cpc", "head=regression", f"run.dir={folder}/refused")
+    assert not (folder / "refused").exists()
+
+
 def test_images_have_no_moments_to_be_transcribed(folder: Path) -> None:
     options = ["dataset=tones", "dataset.join=[2,3]", f"run.dir={folder}/refused"]
     with pytest.raises(ConfigError, match="backbone=small_cnn has no moments to be transcribed"):

@@ -44,6 +44,8 @@ def assert_equal_ends(a: Path, b: Path, *, step: int) -> None:
 
 
 def test_sigterm_in_mid_run_then_the_same_command(tmp_path: Path, runner: Runner, command: list[str]) -> None:
+    """The head is started on features once, not again when the run goes on."""
+    command = [*command, "head=regression"]
     whole, folder = tmp_path / "whole", tmp_path / "stopped"
     runner.run(*command, f"run.dir={whole}")
     child = runner.start(*command, f"run.dir={folder}")

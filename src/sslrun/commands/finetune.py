@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from sslrun.commands.encoders import find_subject
 from sslrun.commands.session import Session
 from sslrun.commands.train import train
-from sslrun.config.command import FinetuneConfig
+from sslrun.config.command import FinetuneConfig, HeadStart
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.search_path import augmentation_named
@@ -44,6 +44,8 @@ def run(config: FinetuneConfig) -> float | None:
         raise ConfigError("encoder=pixels has no weights to fine-tune; `sslrun probe encoder=pixels` measures it")
     data = build_data(subject.dataset)
     goal = goal_of(data)
+    if config.head is HeadStart.regression and not goal.has_regression:
+        raise ConfigError(f"head=regression starts a classifier, not a {goal.head}; choose head=random")
     budget = goal.budget(config.labels, seed=config.seed)
     policy = config.augmentation or augmentation_named(data.mild)
     dataset = Subset(data.training(policy, batch_type=data.single, seed=config.seed), budget.train)
@@ -60,6 +62,8 @@ def run(config: FinetuneConfig) -> float | None:
     }
     with session:
         watch = Validation(goal, budget, plan, patience_epochs=config.patience_epochs)
+        if config.head is HeadStart.regression and session.checkpoint is None:
+            goal.start_head(method, budget, plan)
         callbacks: list[pl.Callback] = [watch] if budget.validation else []
         trained = train(
             session, config, method, data, dataset, plan, resolved=resolved, inputs=encoder.inputs, callbacks=callbacks

@@ -1,6 +1,7 @@
 """The configuration of each command, whole."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -79,6 +80,13 @@ class ProbeConfig(CommandConfig):
             check_labels(budget)
 
 
+class HeadStart(Enum):
+    """Weights of a fine-tuned classifier before the first step."""
+
+    random = "random"
+    regression = "regression"
+
+
 @dataclass(kw_only=True)
 class FinetuneConfig(CommandConfig):
     """`sslrun finetune`.
@@ -90,6 +98,7 @@ class FinetuneConfig(CommandConfig):
         min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
+        head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
         patience_epochs: stop when validation top-1 (of transcripts, the character error rate) is no better for so many
             epochs; null never stops early.
     """
@@ -107,6 +116,7 @@ class FinetuneConfig(CommandConfig):
     min_steps: int = 400
     layer_decay: float = 1.0
     label_smoothing: float = 0.0
+    head: HeadStart = HeadStart.random
     patience_epochs: int | None = None
 
     def __post_init__(self) -> None:

@@ -175,8 +175,37 @@ def logistic(features: Tensor, labels: Tensor, queries: Tensor) -> tuple[Tensor,
     classes = torch.unique(labels)
     if len(classes) == 1:  # scikit-learn refuses to fit it
         return classes, torch.ones(len(queries), 1)
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(features.numpy(), labels.numpy())
-    return classes, torch.from_numpy(model.predict_proba(queries.numpy()))
+    return classes, torch.from_numpy(_fit(features, labels).predict_proba(queries.numpy()))
+
+
+def regression(features: Tensor, labels: Tensor, *, num_classes: int) -> tuple[Tensor, Tensor]:
+    """(C, D) weights and (C,) biases, for features as they are, of the logistic regression on standardised ones.
+
+    A class without items keeps zeros.
+
+    Args:
+        features: (N, D) float32.
+        labels: (N,) int64.
+    """
+    weight, bias = torch.zeros(num_classes, features.shape[1]), torch.zeros(num_classes)
+    classes = torch.unique(labels)
+    if len(classes) == 1:
+        return weight, bias
+    mean, std = features.mean(dim=0), spread(features)
+    model = _fit((features - mean) / std, labels)
+    coefficients, intercepts = torch.from_numpy(model.coef_).float(), torch.from_numpy(model.intercept_).float()
+    if len(classes) == 2:  # scikit-learn keeps the second class's alone
+        coefficients, intercepts = (
+            torch.cat([-coefficients, coefficients]) / 2,
+            torch.cat([-intercepts, intercepts]) / 2,
+        )
+    weight[classes] = coefficients / std
+    bias[classes] = intercepts - weight[classes] @ mean
+    return weight, bias
+
+
+def _fit(features: Tensor, labels: Tensor) -> LogisticRegression:
+    return LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(features.numpy(), labels.numpy())
 
 
 def _per_item(classes: Tensor, known: Tensor, truth: Tensor, *, num_classes: int) -> dict[str, Tensor]:

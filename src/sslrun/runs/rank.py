@@ -10,3 +10,10 @@ def global_rank() -> int:
     if "SLURM_PROCID" in os.environ and "SLURM_STEP_ID" in os.environ:
         return int(os.environ["SLURM_PROCID"])
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def local_rank() -> int:
+    """Rank among the processes of this machine, told likewise."""
+    if "LOCAL_RANK" in os.environ:
+        return int(os.environ["LOCAL_RANK"])
+    return int(os.environ.get("SLURM_LOCALID", "0")) if "SLURM_STEP_ID" in os.environ else 0

@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 from sslrun.config.errors import ConfigError
 from sslrun.core.rows import Row
-from sslrun.evaluation.few_labels import few_label_rows, nested_subsets
+from sslrun.evaluation.few_labels import few_label_rows, logistic, nested_subsets, regression
 from sslrun.evaluation.linear import spread
 
 NAMES = {"encoder": "pixels", "dataset": "digits", "seed": 0}
@@ -132,3 +132,13 @@ def test_scale_of_a_feature_does_not_matter(digits):
     [plain] = top1(few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(5,), draws=2)[0])
     [scaled] = top1(few_label_rows(x * scale, y, test_x * scale, test_y, **NAMES, budgets=(5,), draws=2)[0])
     assert scaled.value == pytest.approx(plain.value, abs=0.003)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_a_head_for_raw_features_says_what_the_regression_on_standardised_ones_says(digits, classes: int):
+    train, labels, test, _ = digits
+    train, labels = train[labels < classes], labels[labels < classes]
+    weight, bias = regression(train, labels, num_classes=classes)
+    mean, std = train.mean(dim=0), spread(train)
+    _, expected = logistic((train - mean) / std, labels, (test - mean) / std)
+    torch.testing.assert_close((test @ weight.T + bias).softmax(dim=1), expected, atol=1e-4, rtol=0)

@@ -52,9 +52,11 @@ class Goal(ABC):
 
     Attributes:
         head: name of the file that the head's weights are written to.
+        has_regression: whether `start_head` is for it.
     """
 
     head: str
+    has_regression = False
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -73,6 +75,10 @@ class Goal(ABC):
     @abstractmethod
     def few(self, labels: int | float, *, seed: int) -> Budget:
         """A subset of train; ConfigError where there is no such."""
+
+    def start_head(self, method: FineTuned, budget: Budget, plan: Plan) -> None:
+        """Set the head to what a regression on the features before the first step gives; for goals that have one."""
+        raise NotImplementedError(f"no regression to start a {self.head} on")
 
     @abstractmethod
     def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> Check:

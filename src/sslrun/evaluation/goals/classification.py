@@ -17,22 +17,27 @@ from sslrun.data.base import Data, Items
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.classification import classification_rows, confusion_matrix
 from sslrun.evaluation.features import Features, extract
-from sslrun.evaluation.few_labels import nested_subsets
+from sslrun.evaluation.few_labels import nested_subsets, regression
 from sslrun.evaluation.goals.base import HELD_OUT, Budget, Check, Goal
 from sslrun.evaluation.plane import plane, write_embedding
 from sslrun.methods.classifier import Classifier
 from sslrun.methods.fine_tuned import FineTuned
+from sslrun.runs.rank import local_rank
 from sslrun.training.plan import Plan
 from sslrun.training.precision import autocast_dtype
 
 MIN_PER_CLASS = 5
 """Fewer labels than these per class are all trained on, for the whole length of the run."""
 
+MOST_FOR_HEAD = 10_000
+"""Items that a head is started on, evenly out of all."""
+
 
 class Classification(Goal):
     """Of items with one class each."""
 
     head = "classifier"
+    has_regression = True
 
     def method(self, encoder: Encoder, config: FinetuneConfig) -> Classifier:
         """A classifier of the dataset's classes."""
@@ -60,6 +65,19 @@ class Classification(Goal):
         is_held = torch.zeros(len(chosen), dtype=torch.bool)
         is_held[held[HELD_OUT]] = True
         return Budget(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
+
+    def start_head(self, method: FineTuned, budget: Budget, plan: Plan) -> None:
+        """The logistic regression of the few-label rows, its standardisation folded in (arXiv:2202.10054)."""
+        evenly = np.linspace(0, len(budget.train) - 1, min(len(budget.train), MOST_FOR_HEAD)).astype(int)
+        positions = [budget.train[i] for i in evenly]
+        method.to(torch.device(plan.accelerator, local_rank()) if plan.accelerator == "cuda" else plan.accelerator)
+        _, found = predict(method, self.data, self.data.evaluation("train"), plan, positions=positions)
+        method.cpu()
+        assert found.labels is not None
+        weight, bias = regression(found.features, found.labels, num_classes=method.head.out_features)
+        with torch.no_grad():
+            method.head.weight.copy_(weight)
+            method.head.bias.copy_(bias)
 
     def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> Check:
         """Top-1; few items tie often in it, and then the loss decides."""
