@@ -26,7 +26,9 @@ def test_kill_9_in_mid_epoch_then_the_same_command(tmp_path: Path, runner: Runne
     assert child.send(signal.SIGKILL) == -signal.SIGKILL
     runner.run(*command, f"run.dir={folder}")
     assert_equal_runs(whole, folder, step=STEPS)
+    (folder / "report.html").unlink()  # killed while it was drawn, when all else had ended
     assert "is finished; its report: " in runner.run(*command, f"run.dir={folder}")
+    assert (folder / "report.html").exists()
 
 
 def test_sigterm_saves_and_resume_goes_on(tmp_path: Path, runner: Runner) -> None:

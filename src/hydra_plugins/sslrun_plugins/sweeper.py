@@ -49,9 +49,12 @@ class WandbSweeper(_Search):
     """A sweep file for wandb; nothing is run."""
 
     def sweep(self, arguments: list[str]) -> Any:
+        from sslrun.launch.sweep import config_dirs
         from sslrun.sweeps.wandb import write_sweep_file
 
         assert self.config is not None
         hydra = self.config.hydra
         folder = Path(hydra.sweep.dir).absolute()
-        write_sweep_file(self.settings, arguments, command=str(hydra.job.name), folder=folder)
+        write_sweep_file(
+            self.settings, arguments, command=str(hydra.job.name), folder=folder, config_dirs=config_dirs(hydra)
+        )

@@ -15,6 +15,7 @@ from sslrun.methods.base import build_method, check_fit
 from sslrun.monitors.health import Health
 from sslrun.monitors.held_out import HeldOut
 from sslrun.report.html import write_report
+from sslrun.runs.encoders import run_of
 from sslrun.training.plan import describe_plan, make_plan
 
 
@@ -27,6 +28,8 @@ def run(config: PretrainConfig) -> float | None:
     session = Session("pretrain", config)
     if session.tell_finished():
         return session.value
+    if isinstance(config.backbone.pretrained, str):
+        session.parent = run_of(Path(config.backbone.pretrained))
     pl.seed_everything(config.seed, verbose=False)
     data = build_data(config.dataset)
     batch_type = check_fit(

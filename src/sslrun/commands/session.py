@@ -12,6 +12,7 @@ from sslrun.config.errors import RunError, SslrunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
 from sslrun.launch.slurm import requeue
+from sslrun.report.html import write_report
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_place
@@ -94,13 +95,24 @@ class Session:
         pruned = manifest.get("status") == "pruned" and self.config.run.trial.study is not None
         if manifest.get("status") != "finished" and not pruned:
             return False
-        if manifest["command"] == self.command:
-            refuse_changes(self.command, self.config, self.path)
-            if changed_length(self.command, self.config, self.path):
-                return False
-            ended = "was pruned (run.trial.study=null goes on with it)" if pruned else "is finished"
-            print(f"{self.path} {ended}; its report: {self.path / 'report.html'}")
-        return bool(manifest["command"] == self.command)
+        if manifest["command"] != self.command:
+            return False
+        refuse_changes(self.command, self.config, self.path)
+        if changed_length(self.command, self.config, self.path):
+            return False
+        if pruned:
+            print(f"{self.path} was pruned; run.trial.study=null goes on with it")
+        else:
+            self._draw_missing_report()
+            print(f"{self.path} is finished; its report: {self.path / 'report.html'}")
+        return True
+
+    def _draw_missing_report(self) -> None:
+        """It is drawn after the run has ended: a kill then leaves none, or that of the run before it was extended."""
+        report = self.path / "report.html"
+        known = report.stat().st_mtime if report.exists() else 0.0
+        if known < (self.path / "run.json").stat().st_mtime and global_rank() == 0:
+            write_report(self.path)
 
     @property
     def resumed(self) -> bool:

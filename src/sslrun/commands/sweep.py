@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sslrun.config.errors import ConfigError
 from sslrun.config.sweeper import KEY, OptunaConfig
+from sslrun.launch.sweep import config_dirs
 from sslrun.report.sweep import write_sweep_report
 from sslrun.sweeps.best import write_best
 from sslrun.sweeps.trials import read_sweep
@@ -69,6 +70,7 @@ def search(
             launcher=launcher,
             launch=lambda overrides, number: job.launch([overrides], number)[0],
             show=show_quietly,
+            config_dirs=config_dirs(config.hydra),
         )
     )
     show(folder)

@@ -14,8 +14,8 @@ class ProcessConfig:
     """Local subprocesses.
 
     Attributes:
-        jobs: at a time; `auto` is one for each GPU that is visible, else 1. Each gets a GPU of its own where there are
-            several, and its share of the cores.
+        jobs: at a time; `auto` is one for each GPU that is visible, else 1. Where there are several GPUs, each gets as
+            many of its own as `trainer.devices` says (`auto` is one), and its share of the cores.
     """
 
     jobs: Any = "auto"

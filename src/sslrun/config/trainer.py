@@ -64,7 +64,24 @@ class TrainerConfig:
         check_range("trainer.checkpoint_steps", self.checkpoint_steps, at_least=1)
         check_range("trainer.keep_checkpoints", self.keep_checkpoints, at_least=1)
         check_range("trainer.log_steps", self.log_steps, at_least=1)
+        parse_max_time(self.max_time)
         if self.devices != "auto":
             if isinstance(self.devices, bool) or not isinstance(self.devices, int):
                 raise ConfigError(f"trainer.devices must be 'auto' or a whole number, got {self.devices!r}")
             check_range("trainer.devices", self.devices, at_least=1)
+
+
+def parse_max_time(text: str | None) -> float | None:
+    """`DD:HH:MM:SS` (or fewer parts, counted from the seconds) -> seconds.
+
+    Raises:
+        ConfigError: anything else, or no time at all.
+    """
+    if text is None:
+        return None
+    parts = str(text).split(":")
+    if len(parts) > 4 or not all(p.isdigit() for p in parts):
+        raise ConfigError(f"trainer.max_time must be DD:HH:MM:SS, got {text}")
+    seconds = float(sum(int(p) * f for p, f in zip(reversed(parts), (1, 60, 3600, 86400), strict=False)))
+    check_range("trainer.max_time", seconds, above=0)
+    return seconds

@@ -1,5 +1,6 @@
-"""Local subprocesses, so many at a time, each with a GPU of its own where there are several."""
+"""Local subprocesses, so many at a time, each with GPUs of its own where there are several."""
 
+import math
 import os
 import re
 import signal
@@ -9,7 +10,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import Queue
 from types import FrameType
 
 from sslrun.config.errors import RunError
@@ -27,9 +27,10 @@ class ProcessPool:
     def __init__(self, config: ProcessConfig) -> None:
         gpus = visible_gpus()
         self.at_a_time = max(1, len(gpus)) if config.jobs == "auto" else int(config.jobs)
-        self._slots: Queue[str | None] = Queue()
-        for i in range(self.at_a_time):
-            self._slots.put(gpus[i % len(gpus)] if len(gpus) > 1 and self.at_a_time > 1 else None)
+        self._room = threading.Condition()
+        self._at_work = 0
+        self._on_gpu = dict.fromkeys(gpus if len(gpus) > 1 and self.at_a_time > 1 else [], 0)  # jobs on each
+        self._most_on_gpu = math.ceil(self.at_a_time / max(1, len(gpus)))
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
         if threading.current_thread() is threading.main_thread():
@@ -46,22 +47,48 @@ class ProcessPool:
             return list(threads.map(self._run, jobs))
 
     def _run(self, job: Job) -> Outcome:
-        gpu = self._slots.get()
+        gpus = self._take(job.tasks_per_node)
         try:
             while is_held(job.folder) and not self._stopping:  # its process outlived a launcher that was killed
                 time.sleep(0.2)
             if self._stopping:
                 raise KeyboardInterrupt
-            self._start_and_wait(job, gpu)
+            self._start_and_wait(job, gpus)
         finally:
-            self._slots.put(gpu)
+            self._give_back(gpus)
         return outcome(job)
 
-    def _start_and_wait(self, job: Job, gpu: str | None) -> None:
+    def _take(self, processes: int) -> list[str]:
+        """Wait until a job of so many processes may start; its GPUs, those with the fewest jobs first.
+
+        Returns:
+            Names; none where every job sees all that there is.
+        """
+        needed = min(processes, len(self._on_gpu))
+        with self._room:
+            while True:
+                free = [gpu for gpu, jobs in self._on_gpu.items() if jobs < self._most_on_gpu]
+                if self._at_work < self.at_a_time and len(free) >= needed:
+                    break
+                self._room.wait()
+            taken = sorted(free, key=self._on_gpu.__getitem__)[:needed]
+            self._at_work += 1
+            for gpu in taken:
+                self._on_gpu[gpu] += 1
+        return taken
+
+    def _give_back(self, gpus: list[str]) -> None:
+        with self._room:
+            self._at_work -= 1
+            for gpu in gpus:
+                self._on_gpu[gpu] -= 1
+            self._room.notify_all()
+
+    def _start_and_wait(self, job: Job, gpus: list[str]) -> None:
         job.write_script()
         environment = dict(os.environ)
-        if gpu is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         if self.at_a_time > 1:  # oversubscribed cores cost far more than they give
             environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.at_a_time)))
         with job.log.open("ab") as log:

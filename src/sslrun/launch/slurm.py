@@ -1,8 +1,10 @@
 """A SLURM cluster: one array of plain command lines, which SLURM itself starts again where they were stopped."""
 
+import math
 import os
 import shlex
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +30,8 @@ class Slurm:
 
     def __init__(self, config: SlurmConfig) -> None:
         self.config = config
+        self._looking = threading.Lock()
+        self._looked_at, self._seen = -math.inf, set[str]()
 
     def run(self, jobs: Sequence[Job], *, folder: Path) -> list[Outcome]:
         """Submit what does not run yet, one array for all jobs of one shape, and wait where that is wanted.
@@ -45,13 +49,26 @@ class Slurm:
         if not self.config.wait:
             return [Outcome(job=job, status="submitted") for job in jobs]
         try:
-            while set(waiting.values()) & queue(patient=True):
+            since = time.monotonic()
+            while set(waiting.values()) & self._look(since):
                 time.sleep(self.config.poll_seconds)
         except KeyboardInterrupt:
             named = " ".join(dict.fromkeys(task.split("_")[0] for task in waiting.values()))
             say(f"\nSLURM goes on with {named}; the same command waits for it again, `scancel {named}` stops it")
             raise
         return [outcome(job) for job in jobs]
+
+    def _look(self, since: float) -> set[str]:
+        """The queue as it was at most `poll_seconds` ago, and after `since`.
+
+        The threads of a search, of which each waits for one trial, share a look: hundreds of them would else ask the
+        controller hundreds of times.
+        """
+        with self._looking:
+            now = time.monotonic()
+            if self._looked_at < max(since, now - self.config.poll_seconds):
+                self._seen, self._looked_at = queue(patient=True), now
+            return self._seen
 
     def _submit(self, jobs: list[Job], folder: Path) -> dict[Job, str]:
         scripts = folder / "slurm"

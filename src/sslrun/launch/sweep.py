@@ -81,9 +81,8 @@ def make_job(
     """
     launcher: Any = OmegaConf.to_object(hydra.launcher)
     nodes, tasks, shape = _shape(checked, launcher)
-    sources = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
     passed = [o for o in hydra.overrides.hydra if not o.lstrip("+~").startswith(_NOT_PASSED)]
-    arguments = job_arguments(command, [*task, *shape], folder=folder, config_dirs=sources, hydra=passed)
+    arguments = job_arguments(command, [*task, *shape], folder=folder, config_dirs=config_dirs(hydra), hydra=passed)
     return Job(
         number=number,
         arguments=arguments,
@@ -93,6 +92,11 @@ def make_job(
         tasks_per_node=tasks,
         done=_is_done(command, checked, folder),
     )
+
+
+def config_dirs(hydra: DictConfig) -> list[str]:
+    """Absolute paths given by --config-dir."""
+    return [str(s.path) for s in hydra.runtime.config_sources if s.provider == "command-line"]
 
 
 def launch_sweep(
@@ -139,9 +143,11 @@ def tell(ended: Outcome) -> str:
 def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[str]]:
     """Nodes, processes on each, and the overrides that say so to the run; `checked` is told too."""
     trainer = getattr(checked, "trainer", None)
-    if trainer is None or not isinstance(launcher, SlurmConfig):
+    if trainer is None:
         return 1, 1, []
     devices = trainer.devices if isinstance(trainer.devices, int) else None
+    if not isinstance(launcher, SlurmConfig):
+        return 1, devices or 1, []
     nodes = launcher.nodes or trainer.num_nodes
     tasks = launcher.tasks_per_node or devices or launcher.gpus_per_node or 1
     if launcher.tasks_per_node and devices and launcher.tasks_per_node != devices:
@@ -153,8 +159,10 @@ def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[
 
 
 def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
-    """Whether the folder holds this very run, finished; one that is another's is told by the job itself."""
-    if not (folder / "run.json").is_file() or read_manifest(folder)["status"] != "finished":
+    """Whether the folder holds this very run, finished with its report; one that is another's is told by the job."""
+    if not all((folder / name).is_file() for name in ("run.json", "report.html")):
+        return False
+    if read_manifest(folder)["status"] != "finished":
         return False
     old = plain(load(command, folder / "config.yaml"))
     return not differences(old, plain(checked), ignore=MAY_DIFFER)

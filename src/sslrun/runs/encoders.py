@@ -84,6 +84,12 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
     )
 
 
+def run_of(path: Path) -> Path | None:
+    """The run folder that `path` is, or lies in."""
+    path = path.expanduser().absolute()
+    return next((folder for folder in (path, *path.parents) if (folder / "run.json").is_file()), None)
+
+
 def _pair_folder(path: Path) -> Path | None:
     """Of a run, its `encoder/`, or one of the two in it, where that holds encoders of images and texts."""
     for folder in (path / "encoder", path, path.parent):

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ NAME = "sweep.json"
 SCHEMA_VERSION = 1
 MAY_DIFFER = ("run.", "logger", "hydra", "loader.workers", "trainer.max_time", "trainer.checkpoint_minutes")
 """Overrides that may change between two sessions of one sweep: its trials stay comparable."""
+CONFIG_DIR = "--config-dir="
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class SweepRecord:
         metrics: names; null is the command's own number.
         directions: `maximize` or `minimize` for each metric.
         study, storage: where Optuna keeps it.
+        config_dirs: given by --config-dir, absolute.
     """
 
     command: str
@@ -39,11 +41,13 @@ class SweepRecord:
     sampler: str
     pruner: str
     n_trials: int
+    config_dirs: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> list[str]:
-        """Overrides that make the numbers: what the command of a single run needs."""
-        return [o for o in self.overrides if not o.lstrip("+~").startswith(("run.", "hydra"))]
+        """Flags and overrides that make the numbers: what the command of a single run needs."""
+        overrides = [o for o in self.overrides if not o.lstrip("+~").startswith(("run.", "hydra"))]
+        return [*(f"{CONFIG_DIR}{path}" for path in self.config_dirs), *overrides]
 
     def write(self, folder: Path) -> None:
         """Write sweep.json.

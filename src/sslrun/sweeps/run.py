@@ -48,6 +48,7 @@ def _open(search: Search) -> tuple[optuna.Study, SweepRecord]:
         sampler=config.sampler.value,
         pruner=config.pruner.value,
         n_trials=config.n_trials,
+        config_dirs=list(search.config_dirs),
     )
     if config.pruner is not PrunerName.none:
         watched_metric(config.metrics[0], command=search.command)

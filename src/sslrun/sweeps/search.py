@@ -19,6 +19,7 @@ class Search:
 
     Attributes:
         folder: of the sweep, absolute.
+        config_dirs: given by --config-dir, absolute.
         launcher: as `hydra/launcher` names it; `basic` runs jobs in this process, one after the other.
         show: writes the sweep's page.
     """
@@ -30,3 +31,4 @@ class Search:
     launcher: str
     launch: Launch
     show: Callable[[], None]
+    config_dirs: Sequence[str] = ()

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sslrun.config.errors import RunError
 from sslrun.runs.results import MAIN, main_value
-from sslrun.sweeps.record import SweepRecord, read_record
+from sslrun.sweeps.record import CONFIG_DIR, SweepRecord, read_record
 from sslrun.sweeps.space import text
 from sslrun.sweeps.study import SWEEP, WITHDRAWN, open_storage
 
@@ -165,8 +165,8 @@ def _grid(folder: Path) -> Sweep:
 
 
 def _overrides(argv: Sequence[str]) -> list[str]:
-    """Overrides of a job that its numbers come from: `argv` is program, command, flags, overrides."""
-    given = [a for a in argv[2:] if "=" in a and not a.startswith("-")]
+    """What a job's numbers come from: `argv` is program, command, flags, overrides; of the flags --config-dir."""
+    given = [a for a in argv[2:] if "=" in a and (a.startswith(CONFIG_DIR) or not a.startswith("-"))]
     return [o for o in given if not o.lstrip("+~").startswith(("run.", "hydra"))]
 
 

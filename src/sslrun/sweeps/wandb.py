@@ -13,17 +13,20 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.sweeper import KEY, WandbMethod, WandbSweepConfig
 from sslrun.core.atomic import write_text
 from sslrun.launch.job import say
+from sslrun.sweeps.record import CONFIG_DIR
 from sslrun.sweeps.space import Space, parse_space, text
 
 NAME = "wandb-sweep.yaml"
 
 
-def write_sweep_file(config: WandbSweepConfig, arguments: Sequence[str], *, command: str, folder: Path) -> Path:
+def write_sweep_file(
+    config: WandbSweepConfig, arguments: Sequence[str], *, command: str, folder: Path, config_dirs: Sequence[str] = ()
+) -> Path:
     """Write the sweep file and say how to start it; nothing is run."""
     space = parse_space(config.params, arguments)
     path = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
-    content = sweep_file(config, space, command=command)
+    content = sweep_file(config, space, command=command, config_dirs=config_dirs)
     write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
     flags = "".join(f" --{k} {v}" for k, v in (("entity", config.entity), ("project", config.project)) if v)
     say(f"{path}\nstart it:     wandb sweep{flags} {shlex.quote(str(path))}")
@@ -31,7 +34,9 @@ def write_sweep_file(config: WandbSweepConfig, arguments: Sequence[str], *, comm
     return path
 
 
-def sweep_file(config: WandbSweepConfig, space: Space, *, command: str) -> dict[str, Any]:
+def sweep_file(
+    config: WandbSweepConfig, space: Space, *, command: str, config_dirs: Sequence[str] = ()
+) -> dict[str, Any]:
     """The sweep file as a dict.
 
     Raises:
@@ -49,6 +54,7 @@ def sweep_file(config: WandbSweepConfig, space: Space, *, command: str) -> dict[
             "-m",
             "sslrun",
             command,
+            *(f"{CONFIG_DIR}{path}" for path in config_dirs),
             "logger=wandb",
             "logger.wandb=online",
             *fixed,

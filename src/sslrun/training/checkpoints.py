@@ -11,7 +11,6 @@ import torch
 import torch.distributed
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import replacing
 from sslrun.runs import signals
 from sslrun.runs.newest import LAST, keep_former, remove_old
@@ -187,20 +186,6 @@ class CheckpointFiles(TorchCheckpointIO):
         """Errors of the disk arrive as OSError behind torch's own."""
         with Path(path).open("wb") as file:
             torch.save(checkpoint, file)
-
-
-def parse_max_time(text: str | None) -> float | None:
-    """`DD:HH:MM:SS` (or fewer parts, counted from the seconds) -> seconds.
-
-    Raises:
-        ConfigError: anything else.
-    """
-    if text is None:
-        return None
-    parts = str(text).split(":")
-    if len(parts) > 4 or not all(p.isdigit() for p in parts):
-        raise ConfigError(f"trainer.max_time must be DD:HH:MM:SS, got {text}")
-    return float(sum(int(p) * f for p, f in zip(reversed(parts), (1, 60, 3600, 86400), strict=False)))
 
 
 def _largest(trainer: pl.Trainer, values: list[float]) -> list[float]:

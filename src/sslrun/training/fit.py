@@ -10,12 +10,12 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from sslrun.config.trainer import TrainerConfig
+from sslrun.config.trainer import TrainerConfig, parse_max_time
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import ItemLoader, RunSampler
 from sslrun.methods.base import Method
 from sslrun.runs.newest import Checkpoint
-from sslrun.training.checkpoints import CheckpointFiles, Checkpoints, parse_max_time
+from sslrun.training.checkpoints import CheckpointFiles, Checkpoints
 from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +28,9 @@ class Shell(Job):
         write_text(self.script, f"cd {self.folder}\n{self.lines}\n")
 
 
-def jobs(folder: Path, *lines: str) -> list[Shell]:
+def jobs(folder: Path, *lines: str, devices: int = 1) -> list[Shell]:
     return [
-        Shell(number=i, arguments=("pretrain",), folder=folder / str(i), cwd=folder, lines=text)
+        Shell(number=i, arguments=("pretrain",), folder=folder / str(i), cwd=folder, lines=text, tasks_per_node=devices)
         for i, text in enumerate(lines)
     ]
 
@@ -90,6 +91,21 @@ def test_each_job_has_a_gpu_and_its_share_of_the_cores(tmp_path: Path, monkeypat
     run(ProcessPool(ProcessConfig()), jobs(tmp_path, *[tell] * 4))
     threads = max(1, (os.cpu_count() or 1) // 2)
     assert sorted((tmp_path / "seen").read_text().splitlines()) == [f"2 {threads}"] * 2 + [f"5 {threads}"] * 2
+
+
+def test_a_job_of_two_processes_has_two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4")
+    pool = ProcessPool(ProcessConfig())
+    assert [pool._take(2), pool._take(2)] == [["0", "1"], ["2", "3"]]
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(pool._take, 2)
+        pool._give_back(["2", "3"])
+        assert waiting.result() == ["2", "3"]
+    shared = ProcessPool(ProcessConfig(jobs=10))
+    assert [shared._take(1) for _ in range(6)] == [["0"], ["1"], ["2"], ["3"], ["4"], ["0"]]
+    tell = f"echo $CUDA_VISIBLE_DEVICES > {tmp_path}/seen"
+    run(ProcessPool(ProcessConfig()), jobs(tmp_path, tell, devices=8))  # the run itself says what is missing
+    assert (tmp_path / "seen").read_text() == "0,1,2,3,4\n"
 
 
 def test_a_job_whose_process_outlived_its_launcher_is_waited_for(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """What is submitted, and when a job asks to come back: with scripts in place of SLURM's commands."""
 
+import itertools
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,6 +78,23 @@ def test_waiting_ends_when_the_queue_is_empty(tmp_path: Path, monkeypatch: pytes
     fake(tmp_path, monkeypatch, sbatch=f"touch {tmp_path}/submitted; echo 5", squeue=once)
     outcome = Slurm(SlurmConfig(poll_seconds=0.01)).run([job(tmp_path)], folder=tmp_path)[0]
     assert outcome.status == "failed" and "ended before it printed anything" in str(outcome.error)
+
+
+def test_jobs_that_are_waited_for_share_their_looks_at_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looks = [0.0], itertools.count(1)
+    monkeypatch.setattr("sslrun.launch.slurm.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("sslrun.launch.slurm.queue", lambda *, patient: {f"{next(looks)}_0"})
+    slurm = Slurm(SlurmConfig(poll_seconds=5))
+
+    def look(*, at: float, since: float) -> set[str]:
+        clock[0] = at
+        return slurm._look(since)
+
+    assert look(at=10, since=9) == {"1_0"}
+    assert look(at=14, since=8) == {"1_0"}  # of another job, which waits too
+    assert look(at=14.5, since=14) == {"2_0"}  # submitted after the last look
+    assert look(at=19, since=14) == {"2_0"}
+    assert look(at=20, since=9) == {"3_0"}
 
 
 def test_what_slurm_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 import yaml
+from markupsafe import escape
 
 from sslrun.commands.sweep import main
 from sslrun.config.errors import RunError
@@ -27,7 +28,7 @@ def make_study(folder: Path, *, trials: int, metrics: list[str] | None = None) -
     study = studies.open_study(config, name="s", storage=storage, salt="")
     SweepRecord(
         command="pretrain", overrides=space.fixed, metrics=names, directions=config.directions, study="s",
-        storage=storage, sampler="tpe", pruner="none", n_trials=20,
+        storage=storage, sampler="tpe", pruner="none", n_trials=20, config_dirs=["/my conf"],
     ).write(folder)  # fmt: skip
     for number in range(trials):
         trial = studies.ask(study, space.distributions, sweep=folder)
@@ -48,9 +49,10 @@ def test_a_study_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     page = (tmp_path / "report.html").read_text()
     best = study.best_trial
     command = (
-        f"sslrun pretrain dataset=digits optimizer.lr={best.params['optimizer.lr']} method={best.params['method']}"
+        "sslrun pretrain '--config-dir=/my conf' dataset=digits "
+        f"optimizer.lr={best.params['optimizer.lr']} method={best.params['method']}"
     )
-    assert f"<pre>{command}</pre>" in page and command in capsys.readouterr().out
+    assert f"<pre>{escape(command)}</pre>" in page and command in capsys.readouterr().out
     written = yaml.safe_load((tmp_path / "best.yaml").read_text())
     assert written["best"] == [
         {
@@ -94,7 +96,16 @@ def test_a_plain_grid_has_means_over_seeds(tmp_path: Path) -> None:
     for number, ((method, seed), value) in enumerate(values.items()):
         folder = tmp_path / str(number)
         folder.mkdir()
-        argv = ["sslrun", "pretrain", f"method={method}", f"seed={seed}", "dataset=digits", f"run.dir={folder}"]
+        argv = [
+            "sslrun",
+            "pretrain",
+            "--config-dir=/c",
+            "--debug",
+            f"method={method}",
+            f"seed={seed}",
+            "dataset=digits",
+            f"run.dir={folder}",
+        ]
         manifest = {"status": "finished", "command": "pretrain", "seconds": 1.0, "argv": argv}
         (folder / "run.json").write_text(json.dumps(manifest))
         row = {"evaluation": "linear", "metric": "top1", "value": value}
@@ -105,7 +116,7 @@ def test_a_plain_grid_has_means_over_seeds(tmp_path: Path) -> None:
     assert byol.mean == pytest.approx(0.85)
     assert byol.low == pytest.approx(0.85 - 12.706 * 0.05, abs=1e-3)  # t of 1 degree of freedom; standard error 0.05
     assert (simclr.mean, simclr.low, simclr.high) == (0.5, 0.5, 0.5)
-    assert sweep.command_of(sweep.best[0]) == "sslrun pretrain dataset=digits method=byol seed=2"
+    assert sweep.command_of(sweep.best[0]) == "sslrun pretrain --config-dir=/c dataset=digits method=byol seed=2"
     assert "<h2>Configurations</h2>" in render(sweep)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.core.rows import Row
-from sslrun.runs.encoders import Source, parse_encoder
+from sslrun.runs.encoders import Source, parse_encoder, run_of
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.opening import open_run
 
@@ -77,6 +77,8 @@ def test_encoders_by_path(tmp_path: Path) -> None:
     for text in (run, run / "encoder", run / "run.json", run / "encoder" / "model.safetensors"):
         found = parse_encoder(str(text))
         assert (found.source, found.run, found.name) == (Source.folder, run, "byol-digits/now")
+        assert run_of(text) == run
+    assert run_of(tmp_path / "weights.pt") is None
     further = run / "encoder" / "average"
     further.mkdir()
     for name in ("config.json", "model.safetensors"):

@@ -24,14 +24,14 @@ def test_wandb_reads_the_same_space(tmp_path: Path, capfd: pytest.CaptureFixture
     }
     arguments = [*(f"{k}={written}" for k, (written, _) in space.items()), "dataset=digits", "run.dir=x"]
     config = WandbSweepConfig(metric="health/rankme", project="p", run_cap=8)
-    path = write_sweep_file(config, arguments, command="pretrain", folder=tmp_path)
+    path = write_sweep_file(config, arguments, command="pretrain", folder=tmp_path, config_dirs=["/c"])
     content = yaml.safe_load(path.read_text())
     read = {k: sweep_parameter_to_distribution(v) for k, v in content["parameters"].items()}
     assert read == {k: distribution for k, (_, distribution) in space.items()}
     assert content["metric"] == {"name": "health/rankme", "goal": "maximize"} and content["run_cap"] == 8
     assert content["command"] == [
-        "${env}", sys.executable, "-m", "sslrun", "pretrain", "logger=wandb", "logger.wandb=online", "dataset=digits",
-        "${args_no_hyphens}",
+        "${env}", sys.executable, "-m", "sslrun", "pretrain", "--config-dir=/c", "logger=wandb", "logger.wandb=online",
+        "dataset=digits", "${args_no_hyphens}",
     ]  # fmt: skip
     printed = capfd.readouterr().err
     assert f"wandb sweep --project p {path}" in printed and "wandb agent" in printed

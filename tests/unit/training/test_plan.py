@@ -6,8 +6,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import SGDConfig
 from sslrun.config.schedule import ScheduleConfig
-from sslrun.config.trainer import Precision, TrainerConfig
-from sslrun.training.checkpoints import parse_max_time
+from sslrun.config.trainer import Precision, TrainerConfig, parse_max_time
 from sslrun.training.plan import Plan, make_plan
 
 
@@ -55,4 +54,6 @@ def test_max_time() -> None:
     assert parse_max_time("90") == 90
     assert parse_max_time(None) is None
     with pytest.raises(ConfigError, match=r"trainer.max_time must be DD:HH:MM:SS, got 2h"):
-        parse_max_time("2h")
+        TrainerConfig(steps=1, max_time="2h")
+    with pytest.raises(ConfigError, match=r"trainer.max_time must be in \(0, inf\), got 0"):
+        TrainerConfig(steps=1, max_time="00:00")
