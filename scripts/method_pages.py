@@ -166,7 +166,7 @@ def backbones(entry: Entry) -> str:
         return kinds[entry.load().needs_causal]
     if entry.kind == "cpc":
         return "`backbone=cpc` of log-mel frames and series, `cpc_wave` of samples"
-    if entry.modality == "series":
+    if entry.modality in ("series", "audio"):
         return f"`backbone={entry.kind}`"
     return "ViTs (it needs patch tokens)" if entry.load().needs_tokens else "CNNs and ViTs"
 

@@ -88,12 +88,15 @@ class AdamWConfig(OptimizerConfig):
 class LARSConfig(OptimizerConfig):
     """Layer-wise adaptive rates; tensors without weight decay (biases, norms) are neither decayed nor adapted.
 
-    trust: eta, the trust coefficient.
+    Attributes:
+        trust: eta, the trust coefficient.
+        clip: the adapted rate is eta x |w| / |g|, at most `lr`, as LARC has it; else it is `lr` times that.
     """
 
     kind: str = "lars"
     momentum: float = 0.9
     trust: float = 0.001
+    clip: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

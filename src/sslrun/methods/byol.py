@@ -26,10 +26,11 @@ from sslrun.losses.regression import normalized_mse
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.ema import ema_update, frozen_copy
 from sslrun.nn.heads import mlp
+from sslrun.nn.views import encode_views
 
 
 class BYOL(Method):
-    """Section 3.1; each view has its own BatchNorm statistics, as in the authors' code."""
+    """Section 3.1; each view has its own BatchNorm statistics in the heads, as in the authors' code."""
 
     batch_type = ViewsBatch
     views = 2
@@ -46,11 +47,12 @@ class BYOL(Method):
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Eq. 2 in both directions."""
-        x1, x2 = batch["views"][:2]  # 2 x (B, C, H, W)
-        y1, y2 = self.encoder(x1), self.encoder(x2)  # 2 x (B, D)
+        views = batch["views"][:2]  # 2 x (B, C, H, W)
+        y1, y2 = encode_views(self.encoder, views, joint=self.config.joint_views)  # 2 x (B, D)
         p1, p2 = (self.predictor(self.projector(y)) for y in (y1, y2))  # 2 x (B, P)
         with torch.no_grad():
-            t1, t2 = (self.target_projector(self.target_encoder(x)) for x in (x1, x2))  # 2 x (B, P)
+            seen = encode_views(self.target_encoder, views, joint=self.config.joint_views)  # 2 x (B, D)
+            t1, t2 = (self.target_projector(y) for y in seen)  # 2 x (B, P)
         loss = normalized_mse(p1, t2) + normalized_mse(p2, t1)
         return StepOutput(loss, embedding=y1.detach())
 

@@ -30,7 +30,7 @@ from sslrun.nn.predictor import TokenPredictor
 
 
 class IJEPA(Method):
-    """Section 3."""
+    """Section 3. The encoder's own positions stay as its backbone has them (authors' code: fixed sine-cosine)."""
 
     batch_type = ImageBatch
     needs_tokens = True

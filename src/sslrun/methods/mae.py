@@ -29,7 +29,10 @@ from sslrun.nn.predictor import TokenPredictor
 
 
 class MAE(Method):
-    """Section 3. The encoder's own positions stay as its backbone has them (paper: fixed sine-cosine)."""
+    """Section 3, with patch tokens alone in the decoder (authors' code: the class token too).
+
+    The encoder's own positions stay as its backbone has them (paper: fixed sine-cosine).
+    """
 
     batch_type = ImageBatch
     needs_tokens = True

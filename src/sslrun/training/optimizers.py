@@ -40,7 +40,7 @@ def build_adamw(config: AdamWConfig, groups: Groups, *, lr: float, fused: bool) 
 def build_lars(config: LARSConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
     """timm's LARS; only groups of decayed weights are adapted, even where their decay is 0."""
     groups = [{"always_adapt": not group.get("exempt", False), **group} for group in groups]
-    return Lars(groups, lr=lr, momentum=config.momentum, trust_coeff=config.trust)
+    return Lars(groups, lr=lr, momentum=config.momentum, trust_coeff=config.trust, trust_clip=config.clip)
 
 
 def scaled_lr(config: OptimizerConfig, *, batch_size: int) -> float:

@@ -1,7 +1,8 @@
-"""LeJEPA's centre, directions and configuration."""
+"""LeJEPA against algorithm 2 of arXiv:2511.08544, retyped in NumPy; its directions and configuration."""
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -52,6 +53,43 @@ def test_every_view_is_drawn_to_the_mean_of_the_global_ones() -> None:
     assert output.logs["prediction"].item() == pytest.approx(expected.item(), rel=1e-4)
     total = 0.95 * output.logs["prediction"] + 0.05 * output.logs["sigreg"]
     assert output.loss.item() == pytest.approx(total.item(), rel=1e-5)
+
+
+class Mean(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(dim=(2, 3))
+
+
+def algorithm_2(z: np.ndarray, directions: np.ndarray, weight: float) -> float:
+    """(V, B, P), the first two views global: squared distance to their mean, and algorithm 1 of each view."""
+    t = np.linspace(-5, 5, 17)
+    gaussian = np.exp(-0.5 * t**2)
+    functions = np.exp(1j * (z @ directions.T)[..., None] * t).mean(axis=1)  # (V, M, T)
+    sigreg = z.shape[1] * np.trapezoid(np.abs(functions - gaussian) ** 2 * gaussian, t, axis=2).mean()
+    return float((1 - weight) * ((z - z[:2].mean(axis=0)) ** 2).mean() + weight * sigreg)
+
+
+def test_loss_and_gradient_are_algorithm_2() -> None:
+    method: Any = small_method("lejepa", "cnn")
+    method.encoder, method.projector = Mean(), torch.nn.Identity()
+    method.config.out_dim, method.config.directions = 3, 16
+    generator = torch.Generator().manual_seed(0)
+    views = [torch.randn(5, 3, side, side, generator=generator, requires_grad=True) for side in (4, 4, 2, 2)]
+    method.before_step(0.25)
+    loss = method({"views": views}).loss
+    loss.backward()
+    directions = random_directions(method.config.directions, 3, seed=method.seed, device=torch.device("cpu"))
+    along, step = directions.double().numpy(), 1e-5
+    z = torch.stack([view.detach().double().mean(dim=(2, 3)) for view in views]).numpy()
+    assert loss.item() == pytest.approx(algorithm_2(z, along, 0.05), rel=1e-5)
+    for v, row, column in np.ndindex(z.shape):
+        up, down = z.copy(), z.copy()
+        up[v, row, column] += step
+        down[v, row, column] -= step
+        slope = (algorithm_2(up, along, 0.05) - algorithm_2(down, along, 0.05)) / (2 * step)
+        gradient = views[v].grad
+        assert gradient is not None
+        assert gradient[row, column].sum().item() == pytest.approx(slope, abs=1e-5)
 
 
 def test_directions_are_new_each_step_and_a_function_of_progress() -> None:

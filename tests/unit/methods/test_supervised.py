@@ -21,6 +21,10 @@ def smoothed_cross_entropy(logits: np.ndarray, labels: np.ndarray, smoothing: fl
     return float(-(targets * log_p).sum(axis=1).mean())
 
 
+class Features(torch.nn.Identity):
+    reads = "image"
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_loss_is_the_cross_entropy_of_smoothed_targets(smoothing: float) -> None:
     method = small_method("supervised", "cnn").eval()
@@ -31,6 +35,24 @@ def test_loss_is_the_cross_entropy_of_smoothed_targets(smoothing: float) -> None
     logits = method.logits(method.encoder(batch["image"])).detach().double().numpy()
     expected = smoothed_cross_entropy(logits, batch["label"].numpy(), smoothing)
     assert method(batch).loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_gradient_is_that_of_the_cross_entropy(smoothing: float) -> None:
+    method = small_method("supervised", "cnn").eval()
+    assert isinstance(method, Classifier)
+    method.label_smoothing, method.encoder, method.head = smoothing, Features(), torch.nn.Identity()
+    logits = torch.randn(8, CLASSES, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    labels = torch.arange(8) % CLASSES
+    method({"image": logits, "label": labels}).loss.backward()
+    a, step = logits.detach().double().numpy(), 1e-5
+    assert logits.grad is not None
+    for at in np.ndindex(a.shape):
+        up, down = a.copy(), a.copy()
+        up[at] += step
+        down[at] -= step
+        above, below = (smoothed_cross_entropy(x, labels.numpy(), smoothing) for x in (up, down))
+        assert logits.grad[at].item() == pytest.approx((above - below) / (2 * step), abs=1e-5)
 
 
 def test_the_head_has_the_datasets_classes_and_starts_undecided() -> None:

@@ -98,6 +98,19 @@ def test_lars_step_by_hand() -> None:
     torch.testing.assert_close(bias.data, torch.tensor([0.0]))
 
 
+@pytest.mark.parametrize(("lr", "rate"), [(2.0, 0.1 / 1.5), (0.01, 0.01)])
+def test_clipped_lars_by_hand(lr: float, rate: float) -> None:
+    """The rate of a weight is trust x |w| / |g + wd w|, at most lr."""
+    weight, bias = nn.Parameter(torch.tensor([[3.0, 4.0]])), nn.Parameter(torch.tensor([1.0]))
+    groups = parameter_groups([("w", weight), ("b", bias)], weight_decay=0.1)
+    optimizer = build_optimizer(LARSConfig(lr=1.0, trust=0.02, momentum=0.0, clip=True), groups, lr=lr, fused=False)
+    weight.grad, bias.grad = torch.tensor([[0.6, 0.8]]), torch.tensor([0.5])
+    optimizer.step()
+    update = torch.tensor([[0.6, 0.8]]) + 0.1 * torch.tensor([[3.0, 4.0]])
+    torch.testing.assert_close(weight.data, torch.tensor([[3.0, 4.0]]) - rate * update)
+    torch.testing.assert_close(bias.data, torch.tensor([1.0 - lr * 0.5]))
+
+
 def test_lars_adapts_weights_even_without_decay() -> None:
     weight = nn.Parameter(torch.tensor([[3.0, 4.0]]))
     groups = parameter_groups([("w", weight)], weight_decay=0.0)

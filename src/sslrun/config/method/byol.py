@@ -18,6 +18,7 @@ class BYOLConfig(MethodConfig):
         hidden_dim, out_dim: widths of projector and predictor.
         decay_start: tau_base, rises to 1 by a cosine.
         output_batch_norm: BatchNorm without affine on the projector's output.
+        joint_views: both views go through an encoder in one batch and share its BatchNorm statistics; faster.
     """
 
     kind: str = "byol"
@@ -25,6 +26,7 @@ class BYOLConfig(MethodConfig):
     out_dim: int = MISSING
     decay_start: float = MISSING
     output_batch_norm: bool = False
+    joint_views: bool = False
 
     def __post_init__(self) -> None:
         check_range("method.hidden_dim", self.hidden_dim, at_least=1)
