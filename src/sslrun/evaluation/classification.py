@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sslrun.core.rows import Row
-from sslrun.evaluation.intervals import bootstrap_interval, percentile_interval, resampled_counts
+from sslrun.evaluation.intervals import mean_row, percentile_interval, resampled_counts
 
 CALIBRATION_BINS = 15
 SLOW_RESAMPLES = 200  # for AUROC and ECE, whose resamples need every item
@@ -40,22 +40,15 @@ def classification_rows(
     scores, labels = scores.float().cpu(), labels.cpu()
     num_classes = scores.shape[1]
     probabilities = scores.softmax(dim=1) if logits else scores
-    row = functools.partial(
-        Row,
-        encoder=encoder,
-        dataset=dataset,
-        split=split,
-        evaluation=evaluation,
-        n=len(labels),
-        seed=seed,
-        condition=condition,
-        labels=labels_used,
-    )
+    about = {
+        "encoder": encoder, "dataset": dataset, "split": split, "evaluation": evaluation, "seed": seed,
+        "condition": condition, "labels": labels_used,
+    }  # fmt: skip
+    row = functools.partial(Row, n=len(labels), **about)  # type: ignore[arg-type]
     rows = []
     for k in (1, 5) if num_classes > 5 else (1,):
         correct = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double()  # (N,)
-        low, high = bootstrap_interval(correct, seed=seed, resamples=resamples)
-        rows.append(row(metric=f"top{k}", value=correct.mean().item(), low=low, high=high))
+        rows.append(mean_row(correct, metric=f"top{k}", resamples=resamples, **about))  # type: ignore[arg-type]
 
     cells, counts = torch.unique(labels * num_classes + scores.argmax(dim=1), return_counts=True)  # (M,)
     of_counts = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}

@@ -4,7 +4,6 @@ Of speech the groups are the speakers, and the number tells what a voice that wa
 The encoder may have heard the group without labels, where it was pretrained on the same dataset.
 """
 
-import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,7 +16,7 @@ from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.few_labels import INVERSE_PENALTY
-from sslrun.evaluation.intervals import TAIL, bootstrap_interval
+from sslrun.evaluation.intervals import TAIL, mean_row
 from sslrun.evaluation.linear import spread
 
 EVALUATION = "leave_one_group_out"
@@ -44,18 +43,26 @@ def group_rows(splits: Mapping[str, Features], data: Data, *, encoder: str, seed
     names = np.unique(groups)
     if len(names) < 2:
         return []
-    row = functools.partial(
-        Row, encoder=encoder, dataset=data.name, split="test", evaluation=EVALUATION, metric="top1", seed=seed
-    )
-    rows, accuracies = [], []
+    about = {
+        "encoder": encoder, "dataset": data.name, "split": "test", "evaluation": EVALUATION, "metric": "top1",
+        "seed": seed,
+    }  # fmt: skip
+    rows: list[Row] = []
+    accuracies: list[float] = []
     for name in names:
         held = torch.from_numpy(groups == name)
         correct = (_predict(features[~held], labels[~held], features[held]) == labels[held]).double()
-        low, high = bootstrap_interval(correct, seed=seed)
-        accuracies.append(correct.mean().item())
-        rows.append(row(value=accuracies[-1], low=low, high=high, n=len(correct), condition=f"group={name}"))
+        rows.append(mean_row(correct, condition=f"group={name}", **about))  # type: ignore[arg-type]
+        accuracies.append(rows[-1].value)
     low, high = mean_interval(accuracies)
-    mean = row(value=float(np.mean(accuracies)), low=low, high=high, n=len(labels), draws=len(names))
+    mean = Row(
+        value=float(np.mean(accuracies)),
+        low=low,
+        high=high,
+        n=len(labels),
+        draws=len(names),
+        **about,  # type: ignore[arg-type]
+    )
     return [mean, *rows]
 
 

@@ -7,6 +7,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from sslrun.core.rows import Row
+
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
 MAX_COUNTS = 2**22  # resampled counts held at once: 32 MB of int64
@@ -34,6 +36,41 @@ def percentile_interval(statistics: Tensor) -> tuple[float, float]:
     defined = statistics[~statistics.isnan()].double()
     low, high = torch.quantile(defined, torch.tensor([TAIL, 1 - TAIL], dtype=torch.float64)).tolist()
     return low, high
+
+
+def mean_row(
+    per_item: Tensor,
+    *,
+    encoder: str,
+    dataset: str,
+    split: str,
+    evaluation: str,
+    metric: str,
+    seed: int,
+    condition: str = "",
+    labels: int | float | str = "all",
+    resamples: int = 2000,
+) -> Row:
+    """The row of a mean over test items, with its `bootstrap_interval`.
+
+    Args:
+        per_item: (n,) values, one per test item.
+    """
+    low, high = bootstrap_interval(per_item, seed=seed, resamples=resamples)
+    return Row(
+        encoder=encoder,
+        dataset=dataset,
+        split=split,
+        evaluation=evaluation,
+        metric=metric,
+        value=per_item.mean().item(),
+        low=low,
+        high=high,
+        n=len(per_item),
+        seed=seed,
+        condition=condition,
+        labels=labels,
+    )
 
 
 def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) -> tuple[float, float]:

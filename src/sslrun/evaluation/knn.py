@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from sslrun.core.rows import Row
-from sslrun.evaluation.intervals import bootstrap_interval
+from sslrun.evaluation.intervals import mean_row
 from sslrun.metrics.neighbours import nearest, vote
 
 
@@ -39,20 +39,16 @@ def knn_rows(
     for k in ks:
         shares = vote(similarities[:, :k], neighbours[:, :k], num_classes=num_classes, temperature=temperature)
         correct = (shares.argmax(dim=1) == test_labels).double()
-        low, high = bootstrap_interval(correct, seed=seed)
         rows.append(
-            Row(
+            mean_row(
+                correct,
                 encoder=encoder,
                 dataset=dataset,
                 split=split,
                 evaluation=f"knn{k}",
-                condition=condition,
                 metric="top1",
-                value=correct.mean().item(),
-                low=low,
-                high=high,
-                n=len(correct),
                 seed=seed,
+                condition=condition,
             )
         )
     return rows

@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 
 from sslrun.core.rows import Row
 from sslrun.evaluation.features import Features
-from sslrun.evaluation.intervals import bootstrap_interval
+from sslrun.evaluation.intervals import mean_row
 from sslrun.evaluation.table import labels_of
 
 HARDEST = 1e9
@@ -32,19 +32,7 @@ def svm_row(train: Features, validation: Features, test: Features, *, encoder: s
         x, y = x[drawn], y[drawn]
     truth = labels_of(test.labels, split="test", dataset=dataset)
     correct = torch.from_numpy(_fit(x, y, seed=seed).predict(test.features.numpy()) == truth.numpy()).double()
-    low, high = bootstrap_interval(correct, seed=seed)
-    return Row(
-        encoder=encoder,
-        dataset=dataset,
-        split="test",
-        evaluation="svm",
-        metric="top1",
-        value=correct.mean().item(),
-        low=low,
-        high=high,
-        n=len(correct),
-        seed=seed,
-    )
+    return mean_row(correct, encoder=encoder, dataset=dataset, split="test", evaluation="svm", metric="top1", seed=seed)
 
 
 def _fit(x: np.ndarray, y: np.ndarray, *, seed: int) -> SVC | GridSearchCV:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sslrun.core.rows import Row
 from sslrun.evaluation.classification import classification_rows
-from sslrun.evaluation.intervals import bootstrap_interval
+from sslrun.evaluation.intervals import mean_row
 
 NAME = "zeroshot"
 
@@ -68,17 +68,12 @@ def zeroshot_rows(
         rows += [row for row in told if row.metric.startswith("top")]
     correct = (scores.argmax(dim=1) == labels).double()
     for k in torch.unique(labels).tolist():
-        of_class = correct[labels == k]
-        low, high = bootstrap_interval(of_class, seed=seed)
         rows.append(
-            Row(
+            mean_row(
+                correct[labels == k],
                 evaluation=NAME,
                 metric="top1",
                 condition=f"class={classes[k]}",
-                value=of_class.mean().item(),
-                low=low,
-                high=high,
-                n=len(of_class),
                 **about,  # type: ignore[arg-type]
             )
         )

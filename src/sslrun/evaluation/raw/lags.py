@@ -12,7 +12,7 @@ from sslrun.data.base import Data
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.few_labels import Budget
-from sslrun.evaluation.intervals import bootstrap_interval
+from sslrun.evaluation.intervals import mean_row
 from sslrun.evaluation.svm import svm_row
 from sslrun.evaluation.table import ProbeResult, probe_rows
 
@@ -76,19 +76,7 @@ def _neighbour_row(train: Features, test: Features, *, encoder: str, dataset: st
     assert train.labels is not None and test.labels is not None
     predicted = train.labels[nearest_by_distance(train.features, test.features)]
     correct = (predicted == test.labels).double()
-    low, high = bootstrap_interval(correct, seed=seed)
-    return Row(
-        encoder=encoder,
-        dataset=dataset,
-        split="test",
-        evaluation="nn1",
-        metric="top1",
-        value=correct.mean().item(),
-        low=low,
-        high=high,
-        n=len(correct),
-        seed=seed,
-    )
+    return mean_row(correct, encoder=encoder, dataset=dataset, split="test", evaluation="nn1", metric="top1", seed=seed)
 
 
 BASELINE = Lags
