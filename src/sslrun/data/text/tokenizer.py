@@ -21,7 +21,7 @@ from sslrun.core.atomic import replacing, write_json
 from sslrun.data.folders import cache_folder, locked
 from sslrun.data.labels import digest
 
-VERSION = 1
+VERSION = 2
 """Raised when training changes, so that old files are not read again."""
 TRAINED = ("wordpiece", "bpe", "char")
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -183,14 +183,30 @@ def train(kind: str, texts: list[str], *, vocab_size: int) -> Backend:
         )
         backend.train_from_iterator(texts, trainer, length=len(texts))
         return backend
-    backend = Backend(models.WordPiece(unk_token="[UNK]"))
-    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return _word_pieces(texts, vocab_size=vocab_size)
+
+
+def _word_pieces(texts: list[str], *, vocab_size: int) -> Backend:
+    """The library numbers the inner characters in the order of a hash map, by which ties between merges are decided;
+    named before training they have numbers of their own, and equal texts give equal tokenizers."""
+    words = _bert_words(models.WordLevel())
+    words.train_from_iterator(texts, trainers.WordLevelTrainer(vocab_size=2**31, show_progress=False))
+    inner = sorted({"##" + character for word in words.get_vocab() for character in word[1:]})
+    merged = _bert_words(models.WordPiece(unk_token="[UNK]"))
+    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=[*MARKS, *inner], show_progress=False)
+    merged.train_from_iterator(texts, trainer, length=len(texts))
+    backend = _bert_words(models.WordPiece(merged.get_vocab(), unk_token="[UNK]"))
+    backend.add_special_tokens(MARKS)
     backend.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=MARKS, show_progress=False)
-    backend.train_from_iterator(texts, trainer, length=len(texts))
     around = [(mark, backend.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
     backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
+    return backend
+
+
+def _bert_words(model: models.Model) -> Backend:
+    backend = Backend(model)
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return backend
 
 

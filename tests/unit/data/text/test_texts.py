@@ -1,6 +1,7 @@
 """Splits, tokenizers, masks and blocks of text."""
 
 from pathlib import Path
+from pydoc_data.topics import topics
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from sslrun.data.text.corrupt import Mask, PermuteSentences, Tokens
 from sslrun.data.text.items import Blocks
 from sslrun.data.text.pydocs import FAMILIES
 from sslrun.data.text.texts import TextData
+from sslrun.data.text.tokenizer import train
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,13 @@ def test_text_comes_back_from_its_tokens(path: Path, kind: str) -> None:
     text = data.texts("train")[0]
     decoded = data.tokenizer.decode(data.evaluation("train")[0, 0]["input_ids"])
     assert decoded == (text.lower() if kind == "wordpiece" else text)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_equal_texts_train_equal_tokenizers(kind: str) -> None:
+    words = list(topics.values())[:30]
+    first, second, third = (train(kind, words, vocab_size=1000).to_str() for _ in range(3))
+    assert first == second == third
 
 
 def test_a_trained_tokenizer_is_read_from_the_cache(path: Path, tmp_path: Path) -> None:
