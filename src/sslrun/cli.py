@@ -106,7 +106,7 @@ def _report(error: Exception) -> NoReturn:
     if isinstance(error, OSError):  # Hydra makes the run folder
         from sslrun.runs.storage import storage_error
 
-        error = storage_error(error, Path(error.filename or "run.dir")) or error
+        error = storage_error(error, Path(error.filename or "run.dir"), begun=False) or error
     if isinstance(error, SslrunError):
         _exit(" ".join(str(error).split()))
     if isinstance(error, HydraException | OmegaConfBaseException):

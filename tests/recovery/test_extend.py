@@ -66,7 +66,8 @@ def test_extended_killed_and_continued(tmp_path: Path, runner: Runner, how: str)
     for folder in (whole, killed):
         runner.run(*COMMON, f"run.dir={folder}", "trainer.steps=6", "schedule.warmup_epochs=0.25")
     longer = [*COMMON, "trainer.steps=14", "schedule.warmup_epochs=0.25", "trainer.checkpoint_steps=1"]
-    runner.run(*longer, f"run.dir={whole}", f"run.extend={how}")
+    told = runner.run(*longer, f"run.dir={whole}", f"run.extend={how}")
+    assert f"; 6 before, schedules {'anew' if how == 'restart' else 'stretched'} from step 6 on" in told
 
     runner.run(*longer, f"run.dir={killed}", f"run.extend={how}", code=-9, before=die_at(9))
     assert manifest(killed)["status"] == "running"

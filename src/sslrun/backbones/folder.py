@@ -37,7 +37,11 @@ def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
     encoder = cls(config, inputs)
     encoder.config, encoder.inputs = getattr(encoder, "config", config), dict(inputs)
     if isinstance(config.pretrained, str):
-        encoder.load_library_state(read_weights(Path(config.pretrained).expanduser()))
+        weights = read_weights(Path(config.pretrained).expanduser())
+        try:
+            encoder.load_library_state(weights)
+        except ConfigError as error:
+            raise ConfigError(f"{config.pretrained}: {error}; choose its backbone and its sizes") from error
     return encoder
 
 

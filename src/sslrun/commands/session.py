@@ -16,6 +16,7 @@ from sslrun.report.html import write_report
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_place
+from sslrun.runs.job import read_record
 from sslrun.runs.length import Length, settle
 from sslrun.runs.newest import Checkpoint, newest
 from sslrun.runs.opening import adopt, open_run
@@ -64,7 +65,12 @@ class Session:
             return
         if isinstance(error, Interrupted):
             self._run.end("interrupted")
-            again = "it is in the queue again" if requeue(str(error)) else f"continue with: sslrun resume {self.path}"
+            if requeue(str(error)):
+                again = "it is in the queue again"
+            elif read_record(self.path) is not None:  # `resume` would run it here, wherever that is
+                again = "the command that launched it continues it"
+            else:
+                again = f"continue with: sslrun resume {self.path}"
             print(f"\nstopped ({error}) and saved; {again}", file=sys.stderr, flush=True)
             sys.exit(EXIT_INTERRUPTED)
         if error is not None:

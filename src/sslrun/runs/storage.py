@@ -10,16 +10,18 @@ from sslrun.config.errors import RunError
 REASONS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
-def storage_error(error: BaseException, path: Path) -> RunError | None:
-    """What the user is told where `error` comes from writing at `path`; None where it is something else."""
+def storage_error(error: BaseException, path: Path, *, begun: bool = True) -> RunError | None:
+    """What the user is told where `error` comes from writing at `path`; None where it is something else.
+
+    Args:
+        begun: whether there is a run that may have saved.
+    """
     current: BaseException | None = error
     while current is not None:
         reason = _reason(current, path)
         if reason is not None:
-            return RunError(
-                f"{path} cannot be written: {reason}; the last checkpoint is intact: mend it, then give the same "
-                "command again"
-            )
+            remedy = "; the last checkpoint is intact: mend it, then give the same command again" if begun else ""
+            return RunError(f"{path} cannot be written: {reason}{remedy}")
         current = current.__cause__ or current.__context__
     return None
 

@@ -125,7 +125,10 @@ def describe_plan(plan: Plan) -> dict[str, str]:
         batch += f" = {plan.world} devices x {plan.accumulate} micro-batches x {plan.micro_batch}"
     rule = {"linear": " x batch/256", "sqrt": " x sqrt(batch/256)", "none": ""}[plan.optimizer.scaling.value]
     phase = plan.phases[-1]
-    anew = f", schedules anew from step {phase.start}" if phase.start else ""
+    longer = ""
+    if len(plan.phases) > 1:
+        how = "schedules anew" if phase.start == phase.since else "schedules stretched"
+        longer = f"; {plan.phases[-2].end} before, {how} from step {phase.since} on"
     threads = f", {torch.get_num_threads()} threads" if plan.accelerator == "cpu" else ""
     return {
         "device": f"{plan.devices} x {plan.accelerator}{threads}, {plan.precision.value}",
@@ -133,7 +136,7 @@ def describe_plan(plan: Plan) -> dict[str, str]:
         "learning rate": f"{plan.lr:.4g} = {plan.optimizer.lr:g}{rule}, {plan.optimizer.kind}, "
         f"weight decay {plan.optimizer.weight_decay:g}",
         "steps": f"{plan.total_steps} = {plan.epochs:.4g} epochs x {plan.steps_per_epoch}, "
-        f"{plan.warmup_of(phase)} of them warm-up, then {plan.schedule.shape.value}{anew}",
+        f"{plan.warmup_of(phase)} of them warm-up, then {plan.schedule.shape.value}{longer}",
     }
 
 

@@ -1,5 +1,7 @@
 """A run folder opened again: after damage, after crashes, from another place."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sslrun.runs.length import Length, Phase, phase_at, settle
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.newest import LAST, name_of
 from sslrun.runs.opening import open_run
+from sslrun.runs.storage import storage_error
 
 
 def config(folder: Path, *overrides: str) -> Any:
@@ -82,6 +85,16 @@ def test_phases_of_an_extended_run() -> None:
     phases = Length(200, extended).phases
     assert phases == (Phase(0, 0, 100), Phase(100, 100, 150), Phase(120, 100, 200))
     assert [phase_at(phases, s).progress(s) for s in (50, 99, 100, 119, 120, 200)] == [0.5, 0.99, 0, 0.38, 0.2, 1]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_takes_no_more_is_told(number: int, tmp_path: Path) -> None:
+    cause = RuntimeError("unexpected pos 64 vs 0")  # torch's own, over the system's
+    cause.__cause__ = OSError(number, os.strerror(number))
+    told = f"{tmp_path} cannot be written: {os.strerror(number)}"
+    assert str(storage_error(cause, tmp_path)).startswith(f"{told}; the last checkpoint is intact")
+    assert str(storage_error(cause, tmp_path, begun=False)) == told
+    assert storage_error(RuntimeError("no"), tmp_path) is None
 
 
 def test_settled_twice_is_settled_once() -> None:

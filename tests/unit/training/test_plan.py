@@ -7,7 +7,8 @@ from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import SGDConfig
 from sslrun.config.schedule import ScheduleConfig
 from sslrun.config.trainer import Precision, TrainerConfig, parse_max_time
-from sslrun.training.plan import Plan, make_plan
+from sslrun.runs.length import Length
+from sslrun.training.plan import Plan, describe_plan, make_plan, with_length
 
 
 def plan(*, items: int = 1000, batch_size: int = 100, total_steps: int | None = None, **trainer: object) -> Plan:
@@ -47,6 +48,17 @@ def test_fused_is_off_where_lightning_refuses_it() -> None:
     assert plan(clip=1.0, precision=Precision.fp32).fused
     assert not plan(clip=1.0, precision=Precision.bf16).fused
     assert plan(precision=Precision.bf16).fused
+
+
+def test_what_an_extension_does_to_the_schedules_is_said() -> None:
+    planned = plan(epochs=20)
+    steps = {
+        how: describe_plan(with_length(planned, Length(200, [{"at": 60, "from": 100, "to": 200, "how": how}])))["steps"]
+        for how in ("stretch", "restart")
+    }
+    assert steps["stretch"].endswith("; 100 before, schedules stretched from step 60 on")
+    assert steps["restart"].endswith("; 100 before, schedules anew from step 60 on")
+    assert "before" not in describe_plan(planned)["steps"]
 
 
 def test_max_time() -> None:
