@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     shared = ["loader.workers=0", "trainer.precision=fp32", "monitor.every_epochs=0", "augmentation=digits"]
     clip = ["method=clip", *SMALL, *shared, "loader.batch_size=64"]
-    run(pretrain, *clip, "trainer.steps=120", "optimizer.lr=0.003", f"run.dir={folder}/clip")
+    run(pretrain, *clip, "trainer.steps=180", "optimizer.lr=0.003", f"run.dir={folder}/clip")
     run(pretrain, *clip, *VIT, "trainer.steps=2", f"run.dir={folder}/vit")
     inputs = {"channels": 1, "image_size": 8, "mean": [0.5], "std": [0.5], "classes": None}
     build_encoder(BACKBONES["cnn"], inputs).save(folder / "alone")
