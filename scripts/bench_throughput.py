@@ -22,7 +22,8 @@ import torch
 from sslrun.backbones.folder import build_encoder
 from sslrun.commands.pretrain import run
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose, conf_dir
+from sslrun.config.compose import compose
+from sslrun.config.folders import conf_dir
 from sslrun.config.trainer import Precision
 from sslrun.data.base import to_device
 from sslrun.data.build import build_data

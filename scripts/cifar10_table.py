@@ -19,7 +19,8 @@ from pathlib import Path
 
 from cifar10_page import REFERENCES, RESULTS, page
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import conf_dir, load, plain
+from sslrun.config.compose import load, plain
+from sslrun.config.folders import conf_dir
 from sslrun.config.registry import entries
 from sslrun.config.schema import BackboneConfig
 from table_runs import INTERRUPTED, ROOT, Row, append, finished, machine, read_json, read_rows, sslrun, sslrun_anew

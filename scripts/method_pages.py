@@ -21,7 +21,8 @@ import yaml
 
 from cifar10_page import REFERENCES, RESULTS, table_lines
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose, conf_dir
+from sslrun.config.compose import compose
+from sslrun.config.folders import conf_dir
 from sslrun.config.optimizer import LrScaling
 from sslrun.config.registry import Entry, entries
 from sslrun.core.batch import BATCH_NAMES, ViewsBatch

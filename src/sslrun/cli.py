@@ -126,13 +126,14 @@ def _run_hydra(command: str, rest: list[str]) -> None:
     from hydra.core.plugins import Plugins
 
     from sslrun.commands.task import config_dirs_of, run_task
-    from sslrun.config.compose import conf_dir
+    from sslrun.config.folders import conf_dir
     from sslrun.config.registry import load_all
     from sslrun.config.resolvers import register_resolvers
-    from sslrun.config.search_path import UserConf, refuse_contradiction
+    from sslrun.config.search_path import UserConf, refuse_contradiction, refuse_null
 
     load_all()
     register_resolvers()
+    refuse_null(rest)
     refuse_contradiction(rest, config_dirs=config_dirs_of(rest))
     Plugins.instance().register(UserConf)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here whole, to be told in one line

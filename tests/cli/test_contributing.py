@@ -14,8 +14,8 @@ WITH_THESE_FILES = """
 import sys
 from pathlib import Path
 folder, tests, *arguments = sys.argv[1:]
-import sslrun.config.compose, sslrun.config.method, sslrun.methods
-sslrun.config.compose.conf_dir = lambda: Path(folder, "conf")
+import sslrun.config.folders, sslrun.config.method, sslrun.methods
+sslrun.config.folders.conf_dir = lambda: Path(folder, "conf")
 sslrun.config.method.__path__.append(f"{folder}/src/sslrun/config/method")
 sslrun.methods.__path__.append(f"{folder}/src/sslrun/methods")
 sys.path.insert(0, tests)

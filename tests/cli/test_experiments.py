@@ -10,7 +10,8 @@ from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose, conf_dir, plain
+from sslrun.config.compose import compose, plain
+from sslrun.config.folders import conf_dir
 
 EXPERIMENTS = sorted(
     str(p.relative_to(conf_dir() / "experiment").with_suffix("")) for p in (conf_dir() / "experiment").rglob("*.yaml")

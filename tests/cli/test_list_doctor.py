@@ -48,6 +48,14 @@ def test_augmentations_are_described_by_their_first_comment(capsys: pytest.Captu
     assert "arXiv:2002.05709" in listed(capsys, "augmentation")["simclr"]["description"]
 
 
+def test_experiments_with_their_methods_paper_and_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    found = listed(capsys, "experiments")
+    dino = found["imagenet/dino"]
+    assert (dino["paper"], dino["modality"]) == ("Caron et al. 2021, arXiv:2104.14294", "image")
+    assert dino["description"].endswith("the paper reports 77.0 (linear) and 74.5 (kNN; table 2).")
+    assert all(choice["paper"] and choice["description"].endswith(".") for choice in found.values())
+
+
 def test_counts(capsys: pytest.CaptureFixture[str]) -> None:
     listing.main(["--json"])
     counts = json.loads(capsys.readouterr().out)

@@ -15,8 +15,8 @@ import yaml
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
+from sslrun.config.folders import group_files
 from sslrun.config.registry import Entry, find
-from sslrun.config.search_path import conf_folders
 
 GROUPS = {
     "methods": "method",
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args(arguments)
     if asked.group is None:
-        counts = {plural: len(files(group)) for plural, group in GROUPS.items()}
+        counts = {plural: len(group_files(group)) for plural, group in GROUPS.items()}
         lines = [f"{plural:<14}  {count:>3}   sslrun list {plural}" for plural, count in counts.items()]
         print(json.dumps(counts, indent=2) if asked.json else "\n".join(lines))
         return
@@ -71,16 +71,7 @@ def group_of(word: str) -> str:
 
 def choices(group: str) -> list[Choice]:
     """What `group=` takes, by name."""
-    return [_choice(group, name, path) for name, path in sorted(files(group).items())]
-
-
-def files(group: str) -> dict[str, Path]:
-    """YAML file by name; of two with one name, the one that Hydra takes."""
-    found: dict[str, Path] = {}
-    for folder in conf_folders():
-        for path in (folder / group).rglob("*.yaml"):
-            found.setdefault(str(path.relative_to(folder / group).with_suffix("")), path)
-    return found
+    return [_choice(group, name, path) for name, path in sorted(group_files(group).items())]
 
 
 def _choice(group: str, name: str, path: Path) -> Choice:
@@ -107,24 +98,36 @@ def _description(name: str, text: str, entry: Entry | None) -> str:
 
 
 def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
-    """The registered kind that a file configures, by its `/schema/<group>/<kind>` or that of a file it builds on."""
+    """The registered kind that a file configures, by its `/schema/<group>/<kind>` or that of a file it builds on.
+
+    Of an experiment it is its method.
+    """
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     defaults = config.get("defaults") if isinstance(config, dict) else None
+    if group == "experiment":
+        method = next((d["override /method"] for d in defaults or [] if "override /method" in d), "")
+        known = group_files("method").get(method)
+        return _entry("method", known) if known else None
     texts = [item for item in defaults or [] if isinstance(item, str)]
     for text in texts:
         if match := re.match(rf"/?schema/{group}/([\w-]+)", text):
             return find(group, match.group(1))
-    parents = (files(group).get(text.removeprefix(f"/{group}/")) for text in texts if text != "_self_" and depth < 4)
+    parents = (
+        group_files(group).get(text.removeprefix(f"/{group}/")) for text in texts if text != "_self_" and depth < 4
+    )
     return next((entry for parent in parents if parent and (entry := _entry(group, parent, depth + 1))), None)
 
 
 def first_comment(text: str) -> str:
-    """First line of the comment at the head of a YAML file, and its continuation; Hydra's `# @package` is none."""
+    """The comment at the head of a YAML file, up to the first line that ends a sentence; `# @package` is Hydra's."""
     head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-    lines = [line.lstrip("# ").rstrip() for line in head if not line.startswith("# @")]
-    if len(lines) > 1 and not lines[0].endswith(".") and lines[1][:1].islower():
-        return f"{lines[0]} {lines[1]}"
-    return lines[0] if lines else ""
+    lines = [line.removeprefix("#") for line in head if not line.startswith("# @")]
+    said: list[str] = []
+    for line in lines:
+        if said and (said[-1].endswith((".", ":")) or not line.strip() or line.startswith("  ")):
+            break
+        said.append(line.strip())
+    return " ".join(said)
 
 
 def described(entry: Entry) -> str:

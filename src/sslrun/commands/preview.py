@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sslrun.config.command import PreviewConfig
 from sslrun.config.errors import ConfigError
+from sslrun.config.registry import find
 from sslrun.data.build import build_data
 from sslrun.data.vision.images import ImageData
 from sslrun.data.vision.preview import preview
@@ -13,6 +14,9 @@ from sslrun.methods.base import check_fit
 def run(config: PreviewConfig) -> None:
     """Write preview.png into the run folder."""
     assert config.run.dir is not None
+    entry = find("dataset", config.dataset.kind)
+    if entry.modality in ("text", "audio", "series"):  # before anything is read
+        raise ConfigError(f"preview shows images; dataset={config.dataset.name} holds {entry.modality}: say dataset=…")
     data = build_data(config.dataset)
     batch_type = check_fit(
         config.method,
@@ -27,6 +31,6 @@ def run(config: PreviewConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "preview.png"
     preview(data, config.augmentation, batch_type=batch_type, seed=config.seed, count=config.count, path=path)
-    for key, value in data.describe().items():
-        print(f"{key:<10}{value}")
-    print(f"{'picture':<10}{path}")
+    lines = {**data.describe(), "picture": str(path)}
+    width = max(map(len, lines)) + 2
+    print("\n".join(f"{key:<{width}}{value}" for key, value in lines.items()))

@@ -26,9 +26,13 @@ def check_range(
         and (below is None or value < below)
     )
     if not inside:
-        low = f"[{at_least:g}" if at_least is not None else f"({above:g}" if above is not None else "(-inf"
-        high = f"{at_most:g}]" if at_most is not None else f"{below:g})" if below is not None else "inf)"
-        raise ConfigError(f"{key} must be in {low}, {high}, got {value:g}")
+        low = f"[{_told(at_least)}" if at_least is not None else f"({_told(above)}" if above is not None else "(-inf"
+        high = f"{_told(at_most)}]" if at_most is not None else f"{_told(below)})" if below is not None else "inf)"
+        raise ConfigError(f"{key} must be in {low}, {high}, got {_told(value)}")
+
+
+def _told(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def check_interval(key: str, values: Sequence[float], **limits: Any) -> None:

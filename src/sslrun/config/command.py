@@ -57,7 +57,6 @@ class ProbeConfig(CommandConfig):
             of the modality: pixels of images, TF-IDF of text.
         labels: budgets of the few-label curve: whole numbers per class, fractions below 1.
         draws: subsets drawn per budget.
-        limit: at most so many training items.
     """
 
     encoder: str = MISSING

@@ -11,26 +11,20 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.command import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
+from sslrun.config.folders import conf_dir, group_files
 from sslrun.config.registry import entries, find, load_all
 from sslrun.config.resolvers import register_resolvers
 
 C = TypeVar("C", bound=CommandConfig)
 KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
 """Groups whose dataclass depends on `kind`."""
-
-
-def conf_dir() -> Path:
-    """The packaged `conf` folder: inside the package in a wheel, beside `src` in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
 def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:
@@ -154,10 +148,14 @@ def one_line(error: BaseException) -> str:
     """What Hydra or OmegaConf has to say, as one line that names key, value and the nearest valid name."""
     text = str(error.args[0] if error.args else error)
     full_key = getattr(error, "full_key", None) or _search(r"full_key: (\S+)", text)
-    if match := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
+    if match := re.search(r"Could not find '((?:hydra/)?[^'/]+)/([^']*)'", text):
         group, choice = match.groups()
-        names = sorted(re.findall(r"^\t(\S+)$", text, re.M)) or [e.kind for e in entries(group)]
-        return f"{group}={choice}: no such {group}{did_you_mean(choice, names)}; choose from {', '.join(names)}"
+        names = sorted(group_files(group)) or sorted(re.findall(r"^\t(\S+)$", text, re.M))
+        names = names or [e.kind for e in entries(group)]
+        near = did_you_mean(choice, names) or _of_another_folder(choice, names)
+        return f"{group}={choice}: no such {group}{near}; choose from {', '.join(names)}"
     if match := re.search(
         r"Could not override '([^']+)'.*?(?:Key '[^']+' (?:is )?not in '?(?:struct|(\w+))'?)?", text, re.S
     ):
@@ -173,6 +171,22 @@ def one_line(error: BaseException) -> str:
     if full_key and not first.startswith(str(full_key)):
         return f"{full_key}: {first}"
     return first
+
+
+def _of_another_folder(choice: str, names: list[str]) -> str:
+    """`; did you mean 'digits/simclr'?` for `simclr`."""
+    nested = [name for name in names if name.rsplit("/", 1)[-1] == choice.rsplit("/", 1)[-1]]
+    return f"; did you mean '{nested[0]}'?" if nested else ""
+
+
+def _unreadable(override: str) -> str:
+    """An override that Hydra's grammar cannot read: a path with `=`, `(`, or letters beyond ASCII, most of the time."""
+    key, equals, value = override.partition("=")
+    if not re.fullmatch(r"[~+]*[\w./@:-]+", key) or not equals:
+        return f"'{override}' is no setting; say group=name or key=value, a part of a list as key.0=value"
+    if value[:1] in ("[", "{", '"', "'"):
+        return f"{override}: Hydra cannot read this value; a bracket or a quote is missing, or some text needs quotes"
+    return f"{override}: Hydra cannot read this value without quotes; say '{key}=\"{value}\"'"
 
 
 def _search(pattern: str, text: str) -> str | None:

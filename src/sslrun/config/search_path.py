@@ -1,6 +1,6 @@
 """Where Hydra looks: the user's ./conf first, then $SSLRUN_CONF_PATH, plugins, and the packaged folder."""
 
-import os
+import re
 from pathlib import Path
 
 import yaml
@@ -8,18 +8,9 @@ from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from sslrun.config.compose import conf_dir
 from sslrun.config.errors import ConfigError
-from sslrun.config.registry import load_all
+from sslrun.config.folders import conf_dir, conf_folders, group_files
 from sslrun.config.schema import AugmentationConfig
-
-
-def conf_folders() -> list[Path]:
-    """Folders that exist, first to last; of two files with one name the first counts."""
-    listed = [Path(p) for p in os.environ.get("SSLRUN_CONF_PATH", "").split(os.pathsep) if p]
-    folders = [Path.cwd() / "conf", *listed, *load_all(), conf_dir()]
-    found = [folder.resolve() for folder in folders if folder.is_dir()]
-    return list(dict.fromkeys(found))
 
 
 class UserConf(SearchPathPlugin):
@@ -34,11 +25,23 @@ class UserConf(SearchPathPlugin):
 
 def augmentation_named(name: str) -> AugmentationConfig:
     """The policy of a group's file, for what is not known before the dataset is read."""
-    path = next(p for f in conf_folders() if (p := f / "augmentation" / f"{name}.yaml").is_file())
-    merged = OmegaConf.merge(OmegaConf.structured(AugmentationConfig), OmegaConf.load(path))
+    loaded = OmegaConf.load(group_files("augmentation")[name])
+    merged = OmegaConf.merge(OmegaConf.structured(AugmentationConfig), loaded)
     policy = OmegaConf.to_object(merged)
     assert isinstance(policy, AugmentationConfig)
     return policy
+
+
+def refuse_null(overrides: list[str]) -> None:
+    """`backbone=null`: Hydra takes no null for a group, and says so by a traceback.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    for override in overrides:
+        match = re.fullmatch(r"([\w/]+)=(null)?", override)
+        if match and any((folder / match[1]).is_dir() for folder in conf_folders()):
+            raise ConfigError(f"{override}: a group takes a name; leave it away for the default")
 
 
 def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> None:

@@ -129,7 +129,8 @@ def check_fit(
     views = sum(view.count for view in augmentation.views)
     if views < cls.views:
         raise ConfigError(
-            f"method={config.kind} reads {cls.views} views; the augmentation gives {views}; "
-            f"raise augmentation.views[0].count or choose augmentation={config.kind}"
+            f"method={config.kind} reads {cls.views} views; augmentation={augmentation.name} gives {views}; "
+            f"say augmentation.views.0.count={augmentation.views[0].count + cls.views - views}, or leave augmentation "
+            "away for the method's own"
         )
     return batch_type

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import compose, conf_dir, differences, load, plain, save
+from sslrun.config.compose import compose, differences, load, plain, save
 from sslrun.config.errors import ConfigError
+from sslrun.config.folders import conf_dir
 from sslrun.config.registry import entries
+from sslrun.config.search_path import refuse_null
 
 
 def pretrain(*overrides: str) -> PretrainConfig:
@@ -59,6 +61,13 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
         ),
         ("loader.workers=many", "loader.workers must be 'auto' or a whole number, got 'many'"),
         ("backbone=timm", "backbone.name is not set; say backbone.name=…"),
+        ("experiment=mae", "experiment=mae: no such experiment; did you mean 'cifar10-small/mae'?; choose from "),
+        ("experiment=cifar10/simclt", "experiment=cifar10/simclt: no such experiment; did you mean 'cifar10/simclr'?"),
+        ("seed=-1", "seed must be in [0, 2147483648), got -1"),
+        ("foo", "'foo' is no setting; say group=name or key=value"),
+        ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
+        ("run.dir=/é=1", "run.dir=/é=1: Hydra cannot read this value without quotes; say 'run.dir=\"/é=1\"'"),
+        ("logger.tags=[a", "logger.tags=[a: Hydra cannot read this value; a bracket or a quote is missing"),
         ("dataset=imagefolder", "dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images"),
     ],
 )
@@ -66,6 +75,12 @@ def test_what_a_user_gets_wrong_is_one_line(override: str, message: str) -> None
     with pytest.raises(ConfigError) as caught:
         pretrain(override)
     assert str(caught.value).startswith(message)
+
+
+def test_a_group_that_is_null_is_refused_and_a_key_is_not() -> None:
+    refuse_null(["run.dir=null", "dataset.label=null", "backbone=resnet18"])
+    with pytest.raises(ConfigError, match="experiment=null: a group takes a name; leave it away"):
+        refuse_null(["seed=1", "experiment=null"])
 
 
 def test_every_kind_has_a_file_and_every_file_composes() -> None:

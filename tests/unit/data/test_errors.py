@@ -19,7 +19,10 @@ def test_a_dataset_of_another_modality() -> None:
 def test_a_policy_of_one_view_for_a_method_of_two() -> None:
     config = compose("pretrain", ["method=simclr", "augmentation=weak"])
     assert isinstance(config, PretrainConfig)
-    with pytest.raises(ConfigError, match="method=simclr reads 2 views; the augmentation gives 1"):
+    with pytest.raises(
+        ConfigError,
+        match=r"method=simclr reads 2 views; augmentation=weak gives 1; say augmentation\.views\.0\.count=2",
+    ):
         check_fit(config.method, config.augmentation, gives=(ViewsBatch,), dataset="digits", labelled=True)
     config.augmentation.views[0].count = 2
     fits = check_fit(config.method, config.augmentation, gives=(ViewsBatch,), dataset="digits", labelled=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sslrun.config.errors import DataError
 from sslrun.data.vision import resize  # noqa: F401  switches OpenCV's threads off
@@ -50,6 +50,8 @@ class Decoder:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PIL on odd EXIF blocks and palettes; the pixels are what counts
                 values = _values(data, channels=self.channels)
+        except UnidentifiedImageError as error:  # its own message tells an address in memory
+            raise DataError(f"{name}: no image, or of a format that PIL does not know") from error
         except Exception as error:  # PIL's plugins raise OSError, SyntaxError, ValueError, struct.error and others
             raise DataError(f"{name}: {_first_line(error)}") from error
         return self.from_array(values, name=name)
@@ -83,7 +85,9 @@ class Decoder:
             return np.repeat(image, 3, axis=2)
         if found == 3 and self.channels == 1:
             return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None]
-        raise DataError(f"{name}: {found} channels do not convert to dataset.channels={self.channels}")
+        raise DataError(
+            f"{name}: {found} channels do not convert to dataset.channels={self.channels}; say dataset.channels={found}"
+        )
 
 
 def _values(data: bytes, *, channels: int) -> np.ndarray:

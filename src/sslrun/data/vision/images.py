@@ -145,7 +145,8 @@ class ImageData(SourcesData):
         limit = self.config.max_corrupt
         if new and count > limit * total:
             raise DataError(
-                f"{count} of {total} images cannot be read (first: {new[0][1]}); dataset.max_corrupt={limit:g}"
+                f"{count} of {total} images cannot be read (first: {new[0][1]}); more than "
+                f"dataset.max_corrupt={limit:g} of all; mend or remove them, or raise it"
             )
 
     def _split(self, name: str) -> Split:

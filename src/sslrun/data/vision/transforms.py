@@ -20,6 +20,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import asks the package
 import albumentations as A
 
 KEY = "augmentation.views"
+RGB = 3
 SIZE_ARGUMENTS = ("height", "width", "min_height", "min_width", "max_size")
 """Arguments, beside `size`, that take the view's side where the policy gives none."""
 BLUR_KERNEL = 0.1
@@ -48,7 +49,7 @@ class Builder:
     """Builds the transforms of views of one side.
 
     Attributes:
-        left_out: what the images cannot bear, and was dropped or raised.
+        left_out: what the images cannot bear, and was dropped or raised; colour where there is none, among it.
     """
 
     facts: ImageFacts
@@ -84,7 +85,20 @@ class Builder:
             arguments["blur_limit"] = [round(self.side * BLUR_KERNEL) | 1] * 2  # odd
         if name == "RandomResizedCrop":
             self._raise_scale(arguments)
-        return _construct(cls, self._sizes(known) | arguments)
+        transform = _construct(cls, self._sizes(known) | arguments)
+        if self._is_of_colour(transform):
+            self.left_out.append(f"{name} on {self.facts.channels} channel(s)")
+            return None
+        return transform
+
+    def _is_of_colour(self, transform: Any) -> bool:
+        """Whether it works on RGB, and not on images of so many channels."""
+        side, channels = with_margin(max(self.facts.image_size, self.side)), self.facts.channels
+        return (
+            channels != RGB
+            and _problem(transform, _noise(side, channels)) is not None
+            and _problem(transform, _noise(side, RGB)) is None
+        )
 
     def _raise_scale(self, arguments: dict[str, Any]) -> None:
         low, high = arguments.get("scale", (0.08, 1.0))
@@ -107,16 +121,9 @@ def try_out(transforms: Sequence[Any], *, side: int, facts: ImageFacts) -> np.nd
     Raises:
         ConfigError: a transform that fails on a view of `side` pixels, or makes something else than an image of it.
     """
-    side = with_margin(max(facts.image_size, side))
-    image = np.random.default_rng(0).integers(0, 256, (side, side, facts.channels), np.uint8)
+    image = _noise(with_margin(max(facts.image_size, side)), facts.channels)
     for transform in _leaves(transforms):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            try:
-                out = transform(image=image, force_apply=True)["image"]
-                problem = None if _is_image(out, facts.channels) else f"gives {out.dtype} of shape {out.shape}"
-            except Exception as error:  # whatever OpenCV, numpy or a transform raises
-                problem = str(error).splitlines()[0]
+        problem = _problem(transform, image)
         if problem is not None:
             name = type(transform).__name__
             raise ConfigError(
@@ -124,6 +131,21 @@ def try_out(transforms: Sequence[Any], *, side: int, facts: ImageFacts) -> np.nd
                 f"say dataset.unsuitable=[{','.join([*facts.unsuitable, name])}] or choose augmentation=weak"
             )
     return image
+
+
+def _noise(side: int, channels: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (side, side, channels), np.uint8)
+
+
+def _problem(transform: Any, image: np.ndarray) -> str | None:
+    """Why a transform cannot be applied to an image (H, W, C)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            out = transform(image=image, force_apply=True)["image"]
+        except Exception as error:  # whatever OpenCV, numpy or a transform raises
+            return str(error).splitlines()[0]
+    return None if _is_image(out, image.shape[2]) else f"gives {out.dtype} of shape {out.shape}"
 
 
 def _name_and_arguments(entry: Any) -> tuple[str, dict[str, Any]]:

@@ -153,9 +153,20 @@ def test_a_wrong_entry_is_named(transform, message):
 
 
 @pytest.mark.parametrize(("name", "channels"), [("ToGray", 1), ("ColorJitter", 5), ("ToGray", 2)])
-def test_a_transform_that_cannot_bear_the_channels_is_found_before_work(name, channels):
-    with pytest.raises(ConfigError, match=rf"{name} fails on images of {channels} .*dataset.unsuitable=\[{name}\]"):
-        one_view(name, channels=channels)
+def test_a_transform_of_colour_is_left_out_where_there_is_none_and_told(name, channels):
+    policy = one_view(name, channels=channels)
+    assert policy._views[0].transforms == []
+    assert policy.left_out == (f"{name} on {channels} channel(s)",)
+    assert one_view(name, channels=3).left_out == ()
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_every_papers_policy_takes_any_number_of_channels(policy, channels):
+    for name in ("simclr", "byol", "dino"):
+        views = Policy(policy(name), ImageFacts(image_size=64, channels=channels)).views(
+            noise(64, channels), seed=0, epoch=0, index=0
+        )
+        assert {v.shape[2] for v in views} == {channels}
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
