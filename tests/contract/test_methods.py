@@ -89,6 +89,8 @@ def test_state_dict_is_the_whole_state(name: str, backbone: str) -> None:
             p.add_(0.01)
     method.after_step(0.3)
     other.load_state_dict(method.state_dict())
+    loaded = dict(other.named_buffers())  # with those that are not saved, which must be constants
+    assert [name for name, buffer in method.named_buffers() if not torch.equal(buffer, loaded[name])] == []
     losses = []
     for same in (method.eval(), other.eval()):
         torch.manual_seed(2)  # masks
