@@ -34,7 +34,9 @@ class TimmEncoder(Encoder):
         except (TypeError, ValueError, AssertionError) as error:
             raise ConfigError(f"backbone.name={config.name} refuses {self.arguments}: {error}") from error
         except (OSError, RuntimeError) as error:
-            raise ConfigError(f"backbone.pretrained=true: timm's weights cannot be fetched here ({error})") from error
+            raise ConfigError(
+                f"pretrained weights of timm's {config.name} are not here and cannot be fetched ({error})"
+            ) from error
         self.num_features = int(self.network.num_features)
         self.has_tokens = isinstance(self.network, VisionTransformer)
         if self.has_tokens:

@@ -166,7 +166,9 @@ def one_line(error: BaseException) -> str:
     if match := re.search(r"Error merging override (\S+)", text):
         cause = getattr(error, "__cause__", None)
         detail = one_line(cause) if cause is not None else ""
-        key = match.group(1).split("=", 1)[0]
+        key, _, value = match.group(1).partition("=")
+        if "is not a ListConfig" in detail:
+            return f"{match.group(1)}: a list is asked for; say {key}=[{value}]"
         return f"{match.group(1)}: {detail.removeprefix(f'{key}: ')}" if detail else first
     if full_key and not first.startswith(str(full_key)):
         return f"{full_key}: {first}"

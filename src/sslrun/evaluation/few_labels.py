@@ -149,10 +149,10 @@ def nested_subsets(labels: Tensor, *, budgets: Sequence[Budget], seed: int) -> t
     for budget in dict.fromkeys(budgets):
         check_budget(budget)
         if isinstance(budget, int) and budget > smallest:
-            notes.append(f"few_labels.budgets: {budget} per class skipped; the smallest class has {smallest}")
+            notes.append(f"labels={budget} per class left out: the smallest class has {smallest}")
             continue
         if isinstance(budget, float) and round(budget * smallest) == 0:
-            notes.append(f"few_labels.budgets: {budget:g} of the smallest class ({smallest}) is none; took one")
+            notes.append(f"labels={budget:g} of the smallest class ({smallest}) is none; took one")
         subsets[budget] = torch.cat([order[: _per_class(budget, len(order))] for order in orders]).sort().values
     return subsets, notes
 
@@ -161,7 +161,7 @@ def check_budget(budget: Budget) -> None:
     """Raise ConfigError unless `budget` is a whole number of at least 1, a fraction in (0, 1), or `"all"`."""
     per_class = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
     if not (per_class or (isinstance(budget, float) and 0 < budget < 1) or budget == "all"):
-        raise ConfigError(f'few_labels.budgets must be whole numbers >= 1, in (0, 1), or "all", got {budget!r}')
+        raise ConfigError(f'labels must be whole numbers >= 1, in (0, 1), or "all", got {budget!r}')
 
 
 def _per_class(budget: Budget, available: int) -> int:

@@ -64,6 +64,7 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
         ("experiment=mae", "experiment=mae: no such experiment; did you mean 'cifar10-small/mae'?; choose from "),
         ("experiment=cifar10/simclt", "experiment=cifar10/simclt: no such experiment; did you mean 'cifar10/simclr'?"),
         ("seed=-1", "seed must be in [0, 2147483648), got -1"),
+        ("logger.tags=a", "logger.tags=a: a list is asked for; say logger.tags=[a]"),
         ("foo", "'foo' is no setting; say group=name or key=value"),
         ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
         ("run.dir=/é=1", "run.dir=/é=1: Hydra cannot read this value without quotes; say 'run.dir=\"/é=1\"'"),

@@ -52,20 +52,18 @@ def test_a_subset_does_not_depend_on_the_other_budgets():
 def test_a_fraction_gives_every_class_one_and_says_so():
     subsets, notes = nested_subsets(LABELS, budgets=(0.001, 0.01, 0.02), seed=0)
     assert [per_class(i) for i in subsets.values()] == [[1, 1, 1], [1, 3, 1], [2, 6, 1]]
-    assert notes == [
-        f"few_labels.budgets: {budget} of the smallest class (50) is none; took one" for budget in (0.001, 0.01)
-    ]
+    assert notes == [f"labels={budget} of the smallest class (50) is none; took one" for budget in (0.001, 0.01)]
 
 
 def test_a_budget_beyond_the_smallest_class_is_skipped_with_a_note():
     subsets, notes = nested_subsets(LABELS, budgets=(50, 51), seed=0)
     assert list(subsets) == [50]
-    assert notes == ["few_labels.budgets: 51 per class skipped; the smallest class has 50"]
+    assert notes == ["labels=51 per class left out: the smallest class has 50"]
 
 
 @pytest.mark.parametrize("budget", [0, -1, 1.0, 0.0, 1.5, True, "some"])
 def test_a_budget_of_no_kind_is_an_error(budget):
-    with pytest.raises(ConfigError, match=r"few_labels.budgets must be whole numbers >= 1, in \(0, 1\), or \"all\""):
+    with pytest.raises(ConfigError, match=r"labels must be whole numbers >= 1, in \(0, 1\), or \"all\""):
         nested_subsets(LABELS, budgets=(budget,), seed=0)
 
 

@@ -11,8 +11,8 @@ from sslrun.data.labels import digest, encode_labels
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
-FOLDERS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
-"""Names of a split's folder below the root."""
+FOLDERS = {"train": ("train", "training"), "validation": ("val", "valid", "validation"), "test": ("test", "testing")}
+"""Names of a split's folder below the root, in any case."""
 UNREADABLE = "expected {root}/*.jpg, {root}/<class>/*.jpg or {root}/{{train,val,test}}/…"
 
 
@@ -23,11 +23,11 @@ class ImageFolder(ImageData):
         root = Path(str(config.root)).expanduser()
         if not root.is_dir():
             raise DataError(f"dataset.root={config.root}: no such folder")
-        files = {name: image_files(folder) for name, folder in split_folders(root, val_is_test=config.val_is_test)}
         folders = dict(split_folders(root, val_is_test=config.val_is_test))
+        files = {name: image_files(folder) for name, folder in folders.items()}
         for name, found in files.items():
             if not found:
-                raise DataError(f"no images under {folders[name]}; {UNREADABLE.format(root=root)}")
+                raise DataError(f"dataset.root: no images under {folders[name]}; {UNREADABLE.format(root=root)}")
         classes = class_names(files["train"], root=folders["train"])
         decoder = decoder_of(config)
         sources = {
@@ -60,10 +60,20 @@ class FolderSource:
 
 
 def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
-    """Splits that have a folder of their own; all of `root` is train where there is no root/train."""
-    if not (root / "train").is_dir():
+    """Splits that have a folder of their own; all of `root` is train where there is no root/train.
+
+    Raises:
+        DataError: two folders of one split, or folders of splits alone and none of train: these are no classes.
+    """
+    below = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
+    found = [(split, f) for split, names in FOLDERS.items() for f in below if f.name.lower() in names]
+    splits = [split for split, _ in found]
+    if "train" not in splits:
+        if found and len(found) == len(below):
+            raise DataError(f"dataset.root={root} has {', '.join(f.name for f in below)}, and no folder train beside")
         return [("train", root)]
-    found = [(split, root / name) for split, names in FOLDERS.items() for name in names if (root / name).is_dir()]
+    if len(set(splits)) < len(splits):
+        raise DataError(f"dataset.root={root} has two folders of one split: {', '.join(f.name for _, f in found)}")
     if val_is_test:
         found = [("test" if split == "validation" else split, f) for split, f in found if split != "test"]
     return found

@@ -55,9 +55,12 @@ class Classification(Goal):
         known = self.data.labels("train")
         assert known is not None
         targets = torch.from_numpy(known)
-        subsets, notes = nested_subsets(targets, budgets=[labels], seed=seed)
+        subsets, _ = nested_subsets(targets, budgets=[labels], seed=seed)
         if labels not in subsets:
-            raise ConfigError(f"labels={labels}: {notes[0]}")
+            smallest = int(np.unique(known, return_counts=True)[1].min())
+            raise ConfigError(
+                f"labels={labels} per class: the smallest class has {smallest}; say at most so many, or all"
+            )
         chosen = subsets[labels]
         if len(chosen) < MIN_PER_CLASS * len(np.unique(known)):
             return Budget(chosen.tolist(), "train", [])

@@ -58,6 +58,21 @@ def test_split_folders(dataset, tmp_path):
     assert {s: data.size(s) for s in ("train", "validation", "test")} == {"train": 20, "validation": 6, "test": 8}
 
 
+def test_split_folders_may_be_called_otherwise_and_are_never_classes(dataset, tmp_path):
+    for split, count in (("Training", 10), ("Testing", 4)):
+        class_folders(tmp_path / "a" / split, per_class=count)
+    data = dataset("imagefolder", root=str(tmp_path / "a"), image_size=8)
+    assert data.classes == ("cat", "dog") and data.size("test") == 8
+    for split in ("val", "test"):
+        class_folders(tmp_path / "b" / split, per_class=4)
+    with pytest.raises(DataError, match="b has test, val, and no folder train beside"):
+        dataset("imagefolder", root=str(tmp_path / "b"), image_size=8)
+    for name in ("valid", "invalid"):
+        picture(tmp_path / "c" / name / "0.png")
+        picture(tmp_path / "c" / name / "1.png")
+    assert dataset("imagefolder", root=str(tmp_path / "c"), image_size=8).classes == ("invalid", "valid")
+
+
 def test_val_may_be_the_test_split_as_in_imagenet(dataset, tmp_path):
     for split, count in (("train", 50), ("val", 3)):
         class_folders(tmp_path / split, per_class=count)
