@@ -129,11 +129,12 @@ def _run_hydra(command: str, rest: list[str]) -> None:
     from sslrun.config.folders import conf_dir
     from sslrun.config.registry import load_all
     from sslrun.config.resolvers import register_resolvers
-    from sslrun.config.search_path import UserConf, refuse_contradiction, refuse_null
+    from sslrun.config.search_path import UserConf, refuse_absent_group, refuse_contradiction, refuse_null
 
     load_all()
     register_resolvers()
     refuse_null(rest)
+    refuse_absent_group(command, rest)
     refuse_contradiction(rest, config_dirs=config_dirs_of(rest))
     Plugins.instance().register(UserConf)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here whole, to be told in one line

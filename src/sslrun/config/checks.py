@@ -59,6 +59,11 @@ def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:
         raise ConfigError(f"{key}={value}: no such choice{did_you_mean(value, names)}; choose from {', '.join(names)}")
 
 
+def check_accelerator(key: str, value: str) -> None:
+    """Raise ConfigError unless `value` names where a net can run, here or elsewhere."""
+    check_one_of(key, value, ("auto", "cpu", "cuda", "gpu", "mps"))
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest of `choices`, or an empty string where none is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)

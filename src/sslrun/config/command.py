@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.checks import check_accelerator, check_one_of, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.logger import LoggerConfig
@@ -28,6 +28,7 @@ class CommandConfig:
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, at_least=0, below=2**31)
+        check_accelerator("accelerator", getattr(self, "accelerator", "auto"))  # commands that do not train
 
 
 @dataclass(kw_only=True)

@@ -44,6 +44,27 @@ def refuse_null(overrides: list[str]) -> None:
             raise ConfigError(f"{override}: a group takes a name; leave it away for the default")
 
 
+def refuse_absent_group(command: str, overrides: list[str]) -> None:
+    """`probe dataset.root=…` without `dataset=…`: there the run's dataset is taken, and no key of it can be set.
+
+    Raises:
+        ConfigError: naming what to choose beside it.
+    """
+    if any(o.startswith(("--config-name", "-cn")) for o in overrides):
+        return
+    defaults = yaml.safe_load((conf_dir() / f"{command}.yaml").read_text())["defaults"]
+    absent = {group for item in defaults if isinstance(item, dict) for group, name in item.items() if name is None}
+    absent -= {o.lstrip("+").split("=", 1)[0] for o in overrides}
+    if any(o.startswith("dataset=") for o in overrides):
+        absent.discard("backbone")  # a dataset brings one
+    for override in overrides:
+        group = override.lstrip("+").partition(".")[0]
+        if group in absent and "." in override.partition("=")[0]:
+            raise ConfigError(
+                f"{override}: {command} takes the run's own {group} where none is chosen; say {group}=NAME {override}"
+            )
+
+
 def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> None:
     """`experiment=X method=Y`, where X is another method's recipe, is refused: it would be neither.
 

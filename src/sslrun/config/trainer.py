@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sslrun.config.checks import check_range
+from sslrun.config.checks import check_accelerator, check_one_of, check_range
 from sslrun.config.errors import ConfigError
 
 
@@ -55,6 +55,8 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         if self.epochs is None and self.steps is None:
             raise ConfigError("trainer.epochs and trainer.steps are both null; set one")
+        check_accelerator("trainer.accelerator", self.accelerator)
+        check_one_of("trainer.strategy", self.strategy, ("auto", "ddp", "fsdp"))
         check_range("trainer.epochs", self.epochs, above=0)
         check_range("trainer.steps", self.steps, at_least=1)
         check_range("trainer.num_nodes", self.num_nodes, at_least=1)

@@ -10,7 +10,7 @@ from sslrun.config.compose import compose, differences, load, plain, save
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import conf_dir
 from sslrun.config.registry import entries
-from sslrun.config.search_path import refuse_null
+from sslrun.config.search_path import refuse_absent_group, refuse_null
 
 
 def pretrain(*overrides: str) -> PretrainConfig:
@@ -64,6 +64,8 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
         ("experiment=mae", "experiment=mae: no such experiment; did you mean 'cifar10-small/mae'?; choose from "),
         ("experiment=cifar10/simclt", "experiment=cifar10/simclt: no such experiment; did you mean 'cifar10/simclr'?"),
         ("seed=-1", "seed must be in [0, 2147483648), got -1"),
+        ("trainer.strategy=foo", "trainer.strategy=foo: no such choice; choose from auto, ddp, fsdp"),
+        ("trainer.accelerator=cud", "trainer.accelerator=cud: no such choice; did you mean 'cuda'?; choose from auto"),
         ("logger.tags=a", "logger.tags=a: a list is asked for; say logger.tags=[a]"),
         ("foo", "'foo' is no setting; say group=name or key=value"),
         ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
@@ -82,6 +84,13 @@ def test_a_group_that_is_null_is_refused_and_a_key_is_not() -> None:
     refuse_null(["run.dir=null", "dataset.label=null", "backbone=resnet18"])
     with pytest.raises(ConfigError, match="experiment=null: a group takes a name; leave it away"):
         refuse_null(["seed=1", "experiment=null"])
+
+
+def test_a_key_of_a_group_that_nobody_chose_is_refused() -> None:
+    refuse_absent_group("probe", ["encoder=runs/x.y", "dataset=imagefolder", "dataset.root=/d", "backbone.width=8"])
+    refuse_absent_group("pretrain", ["dataset.root=/d", "trainer.steps=3"])
+    with pytest.raises(ConfigError, match="probe takes the run's own dataset where none is chosen; say dataset=NAME"):
+        refuse_absent_group("probe", ["encoder=runs/x", "dataset.root=/d"])
 
 
 def test_every_kind_has_a_file_and_every_file_composes() -> None:
