@@ -96,24 +96,30 @@ def main() -> None:
 
 def _report(error: Exception) -> NoReturn:
     """Exit with the user's error as one line; anything else is our bug and keeps its traceback."""
+    line = None if os.environ.get("SSLRUN_DEBUG") else _told(error)
+    if line is None:
+        raise error
+    _exit(line)
+
+
+def _told(error: Exception) -> str | None:
+    """The user's error as one line; None of a bug of ours."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     from sslrun.config.errors import SslrunError
 
-    if os.environ.get("SSLRUN_DEBUG"):
-        raise error
     if isinstance(error, OSError):  # Hydra makes the run folder
         from sslrun.runs.storage import storage_error
 
         error = storage_error(error, Path(error.filename or "run.dir"), begun=False) or error
     if isinstance(error, SslrunError):
-        _exit(" ".join(str(error).split()))
+        return " ".join(str(error).split())
     if isinstance(error, HydraException | OmegaConfBaseException):
         from sslrun.config.compose import one_line
 
-        _exit(one_line(error))
-    raise error
+        return one_line(error)
+    return None
 
 
 def _exit(message: str) -> NoReturn:
@@ -143,10 +149,14 @@ def _run_hydra(command: str, rest: list[str]) -> None:
         try:
             return run_task(command, rest, config)
         except Exception as error:  # here already: Hydra would add lines of its own
+            if sweep:  # whose other runs go on; Hydra raises the first error at the end
+                print(f"this run failed: {_told(error) or repr(error)}", file=sys.stderr, flush=True)
+                raise
             _report(error)
 
     task.__module__ = f"sslrun.{command}"  # Hydra names the job after it
     rest.sort(key=lambda argument: argument not in ("-m", "--multirun"))  # Hydra's parser wants it before the overrides
+    sweep = rest[:1] in (["-m"], ["--multirun"])
     program = sys.argv[0]
     sys.argv = [program, *rest]  # what Hydra parses
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(task)()

@@ -10,6 +10,7 @@ import optuna
 import pytest
 import yaml
 
+from children import Runner
 from sslrun.sweeps.record import read_record
 from sslrun.sweeps.study import open_storage
 
@@ -95,6 +96,21 @@ def test_a_search_that_cannot_be_is_refused_in_one_line(arguments: list[str], me
     output = sslrun("pretrain", "-m", "hydra/sweeper=optuna", *arguments, f"run.dir={tmp_path / 's'}", code=2)
     assert message in output and output.count("\n") == 1
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_each_run_of_a_sweep_in_one_process_is_a_run_of_its_own_at_wandb(tmp_path: Path) -> None:
+    quick = ["trainer.steps=1", "monitor.every_epochs=0", "logger=wandb", f"run.dir={tmp_path}"]
+    sslrun("pretrain", "-m", "seed=1,2", *TINY, *quick)
+    ids = [p.name.rsplit("-", 1)[1] for n in "01" for p in (tmp_path / n / "wandb").glob("offline-run-*")]
+    assert len(ids) == len(set(ids)) == 2
+
+
+def test_the_other_runs_of_a_sweep_go_on_where_one_fails(tmp_path: Path, runner: Runner) -> None:
+    told = runner.run("pretrain", "-m", "loader.batch_size=5000,6000", f"run.dir={tmp_path / 's'}", code=2)
+    for size in (5000, 6000):
+        assert f"this run failed: loader.batch_size={size} is more than the 1131 training items" in told
+    assert told.splitlines()[-1].startswith("sslrun: error: loader.batch_size=5000")
 
 
 def test_a_sweep_file_for_wandb_runs_nothing(tmp_path: Path) -> None:

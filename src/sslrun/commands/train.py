@@ -11,7 +11,7 @@ from sslrun.data.base import Data, Items
 from sslrun.methods.base import Method
 from sslrun.runs.rank import global_rank
 from sslrun.training.fit import fit
-from sslrun.training.loggers import MetricsFile, build_loggers
+from sslrun.training.loggers import MetricsFile, build_loggers, end_at_wandb
 from sslrun.training.plan import Plan
 from sslrun.training.pruning import Pruned, pruning
 
@@ -52,8 +52,9 @@ def train(
         session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
     )
     reporting, ending = pruning(config.run.trial, is_rank_zero=global_rank() == 0)
+    exit_code = 1
     try:
-        return fit(
+        trained = fit(
             method,
             data,
             dataset,
@@ -65,6 +66,10 @@ def train(
             callbacks=[*callbacks, *ending],
             resume=session.checkpoint,
         )
+        exit_code = 0
     except Pruned as pruned:
         session.prune(str(pruned))
-        return None
+        trained, exit_code = None, 0
+    finally:
+        end_at_wandb(exit_code=exit_code)
+    return trained

@@ -168,9 +168,22 @@ def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
     return not differences(old, plain(checked), ignore=MAY_DIFFER)
 
 
+class _Return(JobReturn):
+    @property
+    def return_value(self) -> Any:
+        """As Hydra's, without its lines on stderr: how each job ended is told already."""
+        if self.status is JobStatus.FAILED:
+            raise self._return_value
+        return self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
 def _job_return(ended: Outcome, overrides: list[str]) -> JobReturn:
     job = ended.job
-    result = JobReturn(overrides=overrides, working_dir=str(job.folder), task_name=job.arguments[0], cfg=None)
+    result = _Return(overrides=overrides, working_dir=str(job.folder), task_name=job.arguments[0], cfg=None)
     failed = ended.error is not None
     result.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
     result.return_value = RunError(f"job #{job.number} {tell(ended)}") if failed else ended.value

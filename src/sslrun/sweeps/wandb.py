@@ -1,5 +1,6 @@
 """wandb-sweep.yaml: the same command line and space, for `wandb sweep`."""
 
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from sslrun.sweeps.record import CONFIG_DIR
 from sslrun.sweeps.space import Space, parse_space, text
 
 NAME = "wandb-sweep.yaml"
+RUN = "${oc.env:WANDB_RUN_ID}"
+"""A run's own folder: agents that start within one second would else be given the same."""
 
 
 def write_sweep_file(
@@ -26,7 +29,7 @@ def write_sweep_file(
     space = parse_space(config.params, arguments)
     path = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
-    content = sweep_file(config, space, command=command, config_dirs=config_dirs)
+    content = sweep_file(config, space, command=command, folder=folder, config_dirs=config_dirs)
     write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
     flags = "".join(f" --{k} {v}" for k, v in (("entity", config.entity), ("project", config.project)) if v)
     say(f"{path}\nstart it:     wandb sweep{flags} {shlex.quote(str(path))}")
@@ -35,7 +38,7 @@ def write_sweep_file(
 
 
 def sweep_file(
-    config: WandbSweepConfig, space: Space, *, command: str, config_dirs: Sequence[str] = ()
+    config: WandbSweepConfig, space: Space, *, command: str, folder: Path, config_dirs: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The sweep file as a dict.
 
@@ -58,6 +61,7 @@ def sweep_file(
             "logger=wandb",
             "logger.wandb=online",
             *fixed,
+            f"run.dir={json.dumps(str(folder / RUN))}",
             "${args_no_hyphens}",
         ],
         "parameters": {key: _parameter(key, d, config.method) for key, d in space.distributions.items()},

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import importlib.util
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,13 @@ def build_loggers(config: LoggerConfig, folder: Path, settings: dict[str, Any], 
     if config.wandb is not None:
         loggers.append(_wandb(config, folder, settings))
     return loggers
+
+
+def end_at_wandb(*, exit_code: int) -> None:
+    """End this process's run at wandb, if it has one: the next run of a sweep would else go on in it."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish(exit_code=exit_code)
 
 
 def log_now(trainer: pl.Trainer, metrics: dict[str, float]) -> None:

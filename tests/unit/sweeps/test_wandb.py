@@ -31,7 +31,7 @@ def test_wandb_reads_the_same_space(tmp_path: Path, capfd: pytest.CaptureFixture
     assert content["metric"] == {"name": "health/rankme", "goal": "maximize"} and content["run_cap"] == 8
     assert content["command"] == [
         "${env}", sys.executable, "-m", "sslrun", "pretrain", "--config-dir=/c", "logger=wandb", "logger.wandb=online",
-        "dataset=digits", "${args_no_hyphens}",
+        "dataset=digits", f'run.dir="{tmp_path}/${{oc.env:WANDB_RUN_ID}}"', "${args_no_hyphens}",
     ]  # fmt: skip
     printed = capfd.readouterr().err
     assert f"wandb sweep --project p {path}" in printed and "wandb agent" in printed
