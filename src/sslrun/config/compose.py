@@ -150,6 +150,10 @@ def one_line(error: BaseException) -> str:
     full_key = getattr(error, "full_key", None) or _search(r"full_key: (\S+)", text)
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
+    if match := re.search(r"Ambiguous value for argument '(.+)'$", text, re.M):
+        override = match.group(1)
+        quoted = override.replace("=", '="', 1) + '"'
+        return f"{override}: several values are a sweep, say -m; a text with commas needs quotes: '{quoted}'"
     if match := re.search(r"Could not find '((?:hydra/)?[^'/]+)/([^']*)'", text):
         group, choice = match.groups()
         names = sorted(group_files(group)) or sorted(re.findall(r"^\t(\S+)$", text, re.M))

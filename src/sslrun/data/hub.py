@@ -29,7 +29,8 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
         else:
             loaded = datasets.load_dataset(str(folder) if folder.exists() else path, subset, **options)
     except Exception as error:  # the library raises its own, the hub's, requests' and builtin errors
-        raise DataError(f"dataset.path={path} cannot be loaded: {str(error).splitlines()[0]}") from error
+        taken = "" if folder.exists() else " (no such folder, so taken for a name on the hub)"
+        raise DataError(f"dataset.path={path} cannot be loaded{taken}: {str(error).splitlines()[0]}") from error
     tables = dict(loaded) if isinstance(loaded, dict) else {train: loaded}
     if train not in tables:
         raise DataError(

@@ -66,6 +66,10 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
         ("seed=-1", "seed must be in [0, 2147483648), got -1"),
         ("trainer.strategy=foo", "trainer.strategy=foo: no such choice; choose from auto, ddp, fsdp"),
         ("trainer.accelerator=cud", "trainer.accelerator=cud: no such choice; did you mean 'cuda'?; choose from auto"),
+        (
+            "method=byol,simclr",
+            "method=byol,simclr: several values are a sweep, say -m; a text with commas needs quotes",
+        ),
         ("logger.tags=a", "logger.tags=a: a list is asked for; say logger.tags=[a]"),
         ("foo", "'foo' is no setting; say group=name or key=value"),
         ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
