@@ -15,8 +15,11 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.registry import target_of
 from sslrun.config.schema import BackboneConfig
 from sslrun.core.atomic import replacing, write_json
+from sslrun.core.hub import local_path
 
 FORMAT = "sslrun-encoder/1"
+STEMS = ("model.safetensors", "pytorch_model.bin")
+"""Of weights files, the better first."""
 READS = {"image": "images", "input_ids": "tokens", "series": "series", "wave": "waves"}
 """Key of a batch: what messages call it."""
 
@@ -37,7 +40,7 @@ def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
     encoder = cls(config, inputs)
     encoder.config, encoder.inputs = getattr(encoder, "config", config), dict(inputs)
     if isinstance(config.pretrained, str):
-        weights = read_weights(Path(config.pretrained).expanduser())
+        weights = read_weights(local_path(config.pretrained, key="backbone.pretrained"))
         try:
             encoder.load_library_state(weights)
         except ConfigError as error:
@@ -102,12 +105,16 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file, a run or encoder folder, or a torch file (read with weights_only=True)."""
-    for candidate in (path / "encoder" / "model.safetensors", path / "model.safetensors", path):
+    names = [f"{stem}{end}" for stem in STEMS for end in ("", ".index.json")]
+    for candidate in (path / "encoder" / STEMS[0], *(path / name for name in names), path):
         if candidate.is_file():
             path = candidate
             break
     else:
         raise ConfigError(f"backbone.pretrained={path}: no such weights file, run or encoder folder")
+    if path.suffix == ".json":  # of a model in several files
+        parts = sorted(set(json.loads(path.read_text())["weight_map"].values()))
+        return {name: tensor for part in parts for name, tensor in read_weights(path.parent / part).items()}
     if path.suffix == ".safetensors":
         return load_file(path)
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,23 +1,26 @@
-"""BERT, GPT-2 and Llama of the library `transformers`."""
+"""BERT, GPT-2, Llama and CLIP's text encoder of the library `transformers`."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModel, BertConfig, GPT2Config, LlamaConfig
 from transformers.utils import logging
 
 from sslrun.backbones.base import Encoder, load_state
-from sslrun.backbones.checkpoint import architecture_of, checkpoint_folder, described, without_prefix
+from sslrun.backbones.checkpoint import CLIP_HEADS, architecture_of, described, plain_architecture, without_prefix
 from sslrun.config.errors import ConfigError
 from sslrun.config.text_backbone import TransformersConfig
 
-CAUSAL = ("gpt2", "llama")
+CLIP = "clip_text_model"
+CAUSAL = ("gpt2", "llama", CLIP)
 HEADS = ("cls.", "lm_head.", "pooler.", "classifier.", "score.")
 """What stands beside the encoder in weights files of others."""
-PREFIXES = ("bert.", "transformer.", "model.")
+LAST = ("ln_f", "norm", "final_layer_norm")
+"""What follows the blocks."""
+PREFIXES = ("bert.", "transformer.", "model.", "text_model.")
 """Of the encoder's names in such files."""
 
 
@@ -25,6 +28,9 @@ class TransformersEncoder(Encoder):
     """Token ids (B, L) -> (B, D), pooled over the tokens that `attention_mask` marks; `tokens` gives (B, L, D).
 
     Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
+
+    Attributes:
+        heads: weights of a CLIP beside its encoders, by transformers' names; for the method.
     """
 
     reads = "input_ids"
@@ -33,9 +39,11 @@ class TransformersEncoder(Encoder):
 
     def __init__(self, config: TransformersConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
-        architecture = _architecture(config, inputs)
-        if found := checkpoint_folder(config):
-            architecture = _fitting(found, inputs)
+        architecture = architecture_of(config, known=("bert", *CAUSAL), part="text_config")
+        if architecture is None:
+            architecture = _architecture(config, inputs)
+        else:
+            _check_fit(config, architecture, inputs)
             config = _as_found(config, architecture)
         self.config, self.pool = config, config.pool
         logging.set_verbosity_error()  # of pooler weights that are not there on purpose
@@ -43,6 +51,7 @@ class TransformersEncoder(Encoder):
         self.network = AutoModel.from_config(architecture, attn_implementation="sdpa", **options)
         self.num_features = int(architecture.hidden_size)
         self.is_causal = config.name in CAUSAL
+        self.heads: dict[str, Tensor] = {}
 
     def token_embedding(self) -> Tensor:
         """(V, D)."""
@@ -66,10 +75,15 @@ class TransformersEncoder(Encoder):
         assert keep is None and is_masked is None
         if attention_mask is None:
             attention_mask = torch.ones_like(x)
+        positions = int(self.network.config.max_position_embeddings)
+        beyond = max(0, x.shape[1] - positions)  # batches are padded to a multiple
+        x, attention_mask = x[:, :positions], attention_mask[:, :positions]
         # padding stands at the end: what reads from left to right never meets it
-        options = {"use_cache": False} if self.is_causal else {"attention_mask": attention_mask}
+        options: dict[str, Any] = {} if self.is_causal else {"attention_mask": attention_mask}
+        if self.is_causal and self.config.name != CLIP:
+            options["use_cache"] = False
         tokens = self.network(input_ids=x, **options).last_hidden_state  # (B, L, D)
-        return self._pool(tokens, attention_mask), tokens
+        return self._pool(tokens, attention_mask), F.pad(tokens, (0, 0, 0, beyond))
 
     def _pool(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
         if self.pool == "first":
@@ -85,7 +99,9 @@ class TransformersEncoder(Encoder):
         return self.network.state_dict()
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are ignored."""
+        """Load transformers' names, also of a model with heads, which are ignored but for a CLIP's."""
+        self.heads = {k: v for k, v in state.items() if k in CLIP_HEADS}
+        state = {k: v for k, v in state.items() if k not in CLIP_HEADS}
         own = self.network.state_dict()
         state = without_prefix(state, own, prefixes=PREFIXES)
         kept = {k: v for k, v in state.items() if k in own or not k.endswith((".attn.bias", ".masked_bias", "_ids"))}
@@ -101,8 +117,8 @@ class TransformersEncoder(Encoder):
         inside = [list(block.parameters()) for block in blocks]
         seen = {id(p) for block in inside for p in block}
         rest = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
-        first = [p for n, p in rest if not n.startswith(("ln_f", "norm"))]
-        last = [p for n, p in rest if n.startswith(("ln_f", "norm"))]
+        first = [p for n, p in rest if not n.startswith(LAST)]
+        last = [p for n, p in rest if n.startswith(LAST)]
         return [first, *inside, last] if last else [first, *inside]
 
 
@@ -144,20 +160,18 @@ def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
     )
 
 
-def _fitting(folder: Path, inputs: dict[str, Any]) -> Any:
-    """The architecture of a checkpoint, which knows the dataset's tokens and lengths."""
-    found = architecture_of(folder, known=("bert", *CAUSAL))
+def _check_fit(config: TransformersConfig, found: Any, inputs: dict[str, Any]) -> None:
+    """ConfigError where a checkpoint does not know the dataset's tokens or lengths."""
     if found.vocab_size < inputs["vocab_size"]:
         raise ConfigError(
-            f"backbone.pretrained={folder} knows {found.vocab_size} tokens, the dataset's tokenizer has "
-            f"{inputs['vocab_size']}; take its own: dataset.tokenizer={folder}"
+            f"backbone.pretrained={config.pretrained} knows {found.vocab_size} tokens, the dataset's tokenizer has "
+            f"{inputs['vocab_size']}; take its own: dataset.tokenizer={config.pretrained}"
         )
     if found.max_position_embeddings < inputs["max_length"]:
         raise ConfigError(
-            f"dataset.max_length={inputs['max_length']}: backbone.pretrained={folder} has "
+            f"dataset.max_length={inputs['max_length']}: backbone.pretrained={config.pretrained} has "
             f"{found.max_position_embeddings} positions; choose at most so many"
         )
-    return found
 
 
 def _as_found(config: TransformersConfig, found: Any) -> TransformersConfig:
@@ -165,6 +179,8 @@ def _as_found(config: TransformersConfig, found: Any) -> TransformersConfig:
     return dataclasses.replace(
         config,
         name=found.model_type,
+        architecture=plain_architecture(found),
+        pool="last" if found.model_type == CLIP else config.pool,
         width=found.hidden_size,
         depth=found.num_hidden_layers,
         heads=found.num_attention_heads,

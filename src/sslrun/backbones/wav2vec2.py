@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, Wav2Vec2Config
 
 from sslrun.backbones.base import Encoder, load_state
-from sslrun.backbones.checkpoint import architecture_of, checkpoint_folder, described, without_prefix
+from sslrun.backbones.checkpoint import architecture_of, described, plain_architecture, without_prefix
 from sslrun.backbones.cpc import pooled
 from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
 
@@ -38,9 +38,10 @@ class Wav2Vec2Encoder(Encoder):
 
     def __init__(self, config: Wav2Vec2EncoderConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
-        architecture = _architecture(config)
-        if found := checkpoint_folder(config):
-            architecture = architecture_of(found, known=("wav2vec2",))
+        architecture = architecture_of(config, known=("wav2vec2",))
+        if architecture is None:
+            architecture = _architecture(config)
+        else:
             config = _as_found(config, architecture)
         architecture.update({"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0})
         self.config = config
@@ -147,6 +148,7 @@ def _as_found(config: Wav2Vec2EncoderConfig, found: Any) -> Wav2Vec2EncoderConfi
     """What an exported encoder says of itself, so that it is built again without the checkpoint."""
     return dataclasses.replace(
         config,
+        architecture=plain_architecture(found),
         width=found.hidden_size,
         depth=found.num_hidden_layers,
         heads=found.num_attention_heads,

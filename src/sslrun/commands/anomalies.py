@@ -102,7 +102,7 @@ def restore(config: AnomaliesConfig) -> Trained:
         raise ConfigError(
             f"encoder={config.encoder} is no pretraining with a checkpoint; name a run of method=patchtst"
         )
-    method, _ = restore_method(known, manifest["inputs"], checkpoint)
+    method, _ = restore_method(known, manifest, checkpoint)
     if not hasattr(method, "anomaly_scores"):
         raise ConfigError(
             f"encoder={config.encoder}: method={known.method.kind} rebuilds no series, so it gives no scores; "

@@ -9,13 +9,15 @@ import torch
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder, load_encoder, read_config
+from sslrun.backbones.opened import open_checkpoint
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import group_from_plain, load
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
 from sslrun.config.schema import BackboneConfig, DatasetConfig
-from sslrun.methods.restore import restore_encoders
+from sslrun.core.hub import local_path
+from sslrun.methods.restore import as_built, restore_encoders
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
 from sslrun.runs.manifest import read_manifest
 
@@ -47,7 +49,7 @@ class Subject:
             assert self.ref.run is not None and self.ref.checkpoint is not None
             manifest = read_manifest(self.ref.run)
             config = load(manifest["command"], self.ref.run / "config.yaml")
-            encoders, _ = restore_encoders(config, manifest["inputs"], self.ref.checkpoint)  # heads: the run's classes
+            encoders, _ = restore_encoders(config, manifest, self.ref.checkpoint)  # heads: the run's classes
             encoder = next(iter(encoders.values()))
             encoder.inputs = inputs
             return encoder
@@ -68,7 +70,8 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         ConfigError: the encoder is not there, or a group is missing that only a run could have supplied.
     """
     reads_text = dataset is not None and find("dataset", dataset.kind).modality == "text"
-    ref = parse_encoder(encoder, tower="text" if reads_text else "image")
+    tower = "text" if reads_text else "image"
+    ref = parse_encoder(encoder, tower=tower)
     if ref.source is Source.folder:
         assert ref.folder is not None
         described = read_config(ref.folder)
@@ -81,12 +84,16 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         config = load(manifest["command"], ref.run / "config.yaml")
         assert isinstance(config, PretrainConfig)
         read = _read_as(dataset or config.dataset, manifest["inputs"], beside=ref.run / "inputs")
-        return Subject(ref, config.backbone, read)
+        return Subject(ref, as_built(config, manifest).backbone, read)
     if dataset is None:
         raise ConfigError(f"encoder={encoder} has no run that names a dataset; say dataset=…")
     if ref.source is Source.timm:
         model = TimmConfig(name=ref.name.removeprefix("timm:"), pretrained=True)
         return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)))
+    if ref.source is Source.transformers:
+        folder = ref.folder or local_path(ref.name, key="encoder")
+        opened, inputs = open_checkpoint(folder, encoder=str(ref.folder or ref.name), tower=tower)
+        return Subject(ref, opened, _read_as(dataset, inputs, beside=folder))
     if ref.source is Source.random and backbone is None:
         raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
     return Subject(ref, backbone, dataset)

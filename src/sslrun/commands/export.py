@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
 
     from sslrun.methods.restore import restore_method  # after the checks: torch takes seconds to import
 
-    method, step = restore_method(config, manifest["inputs"], checkpoint)
+    method, step = restore_method(config, manifest, checkpoint)
     for name, encoder in method.encoders().items():
         target = options.folder if name == "encoder" else options.folder / name
         encoder.save(target)

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sslrun.backbones.clip import load_clip
 from sslrun.backbones.joint import Joint, load_joint
 from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError
 from sslrun.config.trainer import Precision
+from sslrun.core.hub import local_path
 from sslrun.data.pairs.items import token_items
 from sslrun.data.text.items import collate
 from sslrun.data.text.tokenizer import Tokenizer, read_tokenizer
@@ -48,7 +50,7 @@ class Towers:
 
 
 def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
-    """The run, encoder folder or checkpoint that `encoder=` names.
+    """The run, encoder folder, checkpoint or CLIP of transformers that `encoder=` names.
 
     Raises:
         ConfigError: it has no text encoder.
@@ -58,6 +60,9 @@ def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
         joint, beside = load_joint(ref.pair), ref.pair / "text"
     elif ref.source is Source.checkpoint:
         joint, beside = _of_checkpoint(ref, encoder)
+    elif ref.source is Source.transformers:
+        beside = ref.folder or local_path(ref.name, key="encoder")
+        joint = load_clip(beside, encoder=encoder)
     else:
         raise _no_text(encoder)
     image, text = joint.image.encoder, joint.text.encoder
@@ -78,14 +83,17 @@ def _of_checkpoint(ref: EncoderRef, encoder: str) -> tuple[Joint, Path]:
     config = load(manifest["command"], ref.run / "config.yaml")
     if "text" not in manifest.get("inputs", {}):
         raise _no_text(encoder)
-    method, _ = restore_method(config, manifest["inputs"], ref.checkpoint)
+    method, _ = restore_method(config, manifest, ref.checkpoint)
     if not isinstance(method, TwoTowers):
         raise _no_text(encoder)
     return method.joint(), ref.run / "inputs"
 
 
 def _no_text(encoder: str) -> ConfigError:
-    return ConfigError(f"encoder={encoder} has no text encoder beside it; name a run of method=clip or method=siglip")
+    return ConfigError(
+        f"encoder={encoder} has no text encoder beside it; name a run of method=clip or method=siglip, or a CLIP of "
+        "transformers"
+    )
 
 
 def image_vectors(towers: Towers, batches: Any, prepare: torch.nn.Module) -> Any:

@@ -108,7 +108,12 @@ def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[st
             named.append((name, raw_baseline(name)))
         elif name == "random":
             named.append((name, subject.untrained(inputs, seed=config.seed)))
-        elif name == subject.ref.name and source in (Source.folder, Source.checkpoint, Source.timm):
+        elif name == subject.ref.name and source in (
+            Source.folder,
+            Source.checkpoint,
+            Source.timm,
+            Source.transformers,
+        ):
             named.append((name, subject.build(inputs)))
         else:
             timm = Subject(subject.ref, TimmConfig(name=name.removeprefix("timm:"), pretrained=True), subject.dataset)

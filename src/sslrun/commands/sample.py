@@ -20,7 +20,7 @@ def run(config: SampleConfig) -> None:
         assert ref.run is not None
         subject = find_subject(config.encoder, None, None)
         encoder, folder = subject.build(read_manifest(ref.run)["inputs"]), ref.run / "inputs"
-    elif ref.folder is not None:
+    elif ref.source is Source.folder and ref.folder is not None:
         encoder, folder = load_encoder(ref.folder), ref.folder
     else:
         raise ConfigError(f"encoder={config.encoder} has learned nothing to say; name a run of method=gpt")

@@ -38,7 +38,8 @@ def train(
         The trained method, to measure and write; None where this process is done: on further ranks, in pruned runs.
     """
     before = session.world
-    session.start(resolved=resolved, data=data, world=plan.world, inputs=inputs)
+    backbones = {name: plain(encoder.config) | {"pretrained": None} for name, encoder in method.encoders().items()}
+    session.start(resolved=resolved, data=data, world=plan.world, inputs=inputs, backbones=backbones)
     print_resolved(session, resolved)
     if global_rank() == 0:
         data.save_inputs(session.path / "inputs")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
-from sslrun.config.schema import BackboneConfig
+from sslrun.config.schema import BackboneConfig, CheckpointConfig
 
 
 @dataclass(kw_only=True)
@@ -69,8 +69,8 @@ class WaveCPCEncoderConfig(RecurrentConfig):
     modality="audio",
 )
 @dataclass(kw_only=True)
-class Wav2Vec2EncoderConfig(BackboneConfig):
-    """The wav2vec 2.0 of the library `transformers`, of these sizes or as a local checkpoint has them.
+class Wav2Vec2EncoderConfig(CheckpointConfig):
+    """The wav2vec 2.0 of the library `transformers`, of these sizes or as a checkpoint has them.
 
     Attributes:
         width, depth, heads: of the transformer.
@@ -108,8 +108,6 @@ class Wav2Vec2EncoderConfig(BackboneConfig):
                 raise ConfigError(f"backbone.width={self.width} is no multiple of backbone.{key}={getattr(self, key)}")
         check_range("backbone.dropout", self.dropout, at_least=0, below=1)
         check_convolutions(self.kernels, self.strides)
-        if self.pretrained is True:
-            raise ConfigError("backbone.pretrained=true: name a local folder that transformers wrote")
 
 
 def check_convolutions(kernels: list[int], strides: list[int]) -> None:

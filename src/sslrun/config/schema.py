@@ -22,7 +22,8 @@ class BackboneConfig:
 
     Attributes:
         name: architecture, as its library names it.
-        pretrained: null, `true` for the library's own weights, or a path: a weights file, an encoder folder, a run.
+        pretrained: null, `true` for the library's own weights, `hf:OWNER/NAME` for those of the hub, or a path: a
+            weights file, an encoder folder, a run.
     """
 
     kind: str = MISSING
@@ -32,6 +33,22 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         if self.pretrained is not None and not isinstance(self.pretrained, bool | str):
             raise ConfigError(f"backbone.pretrained must be null, true or a path, got {self.pretrained!r}")
+
+
+@dataclass(kw_only=True)
+class CheckpointConfig(BackboneConfig):
+    """Base of those whose sizes a checkpoint of the library `transformers` may tell.
+
+    Attributes:
+        architecture: as a checkpoint told it, so that the net is built again without it; exported encoders fill it.
+    """
+
+    architecture: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pretrained is True:
+            raise ConfigError("backbone.pretrained=true: name a folder that transformers wrote, or hf:OWNER/NAME")
 
 
 @dataclass(kw_only=True)

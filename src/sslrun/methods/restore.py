@@ -1,5 +1,6 @@
 """A trained method, and its encoders, out of a checkpoint."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,26 @@ import torch
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.command import CommandConfig, PretrainConfig
+from sslrun.config.compose import group_from_plain
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.schema import BackboneConfig
 from sslrun.methods.base import Method, build_method
 
 
-def restore_encoders(config: CommandConfig, inputs: dict[str, Any], checkpoint: Path) -> tuple[dict[str, Encoder], int]:
+def restore_encoders(
+    config: CommandConfig, manifest: dict[str, Any], checkpoint: Path
+) -> tuple[dict[str, Encoder], int]:
     """The encoders of `restore_method` by name, in eval mode, and the optimizer step of the checkpoint."""
-    method, step = restore_method(config, inputs, checkpoint)
+    method, step = restore_method(config, manifest, checkpoint)
     return method.encoders(), step
 
 
-def restore_method(config: CommandConfig, inputs: dict[str, Any], checkpoint: Path) -> tuple[Method, int]:
+def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: Path) -> tuple[Method, int]:
     """Build the method of a pretraining anew and load a checkpoint into it.
 
     Args:
         config: of the run.
-        inputs: what its encoder was built for (`inputs` in run.json).
+        manifest: its run.json, whose `inputs` are what its encoder was built for.
 
     Returns:
         The method in eval mode, and the optimizer step of the checkpoint.
@@ -35,10 +39,8 @@ def restore_method(config: CommandConfig, inputs: dict[str, Any], checkpoint: Pa
     """
     if not isinstance(config, PretrainConfig):
         raise ConfigError(f"{checkpoint} is of no pretraining; use the run's encoder/ folder")
-    for backbone in (config.backbone, *vars(config.method).values()):
-        if isinstance(backbone, BackboneConfig):
-            backbone.pretrained = None
-    method = build_method(config.method, build_encoder(config.backbone, inputs))
+    config = as_built(config, manifest)
+    method = build_method(config.method, build_encoder(config.backbone, manifest["inputs"]))
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         state = {k.removeprefix("method."): v for k, v in saved["state_dict"].items() if k.startswith("method.")}
@@ -46,3 +48,17 @@ def restore_method(config: CommandConfig, inputs: dict[str, Any], checkpoint: Pa
         raise RunError(f"{checkpoint} cannot be read: {error}") from error
     method.load_state_dict(state)
     return method.eval(), int(saved["global_step"])
+
+
+def as_built(config: PretrainConfig, manifest: dict[str, Any]) -> PretrainConfig:
+    """The configuration of a run with its backbones as they were built, without what they started from.
+
+    Where a checkpoint told an architecture, the configuration itself does not know it, and the checkpoint may be gone.
+    """
+    told = {name: group_from_plain("backbone", raw) for name, raw in manifest.get("backbones", {}).items()}
+    for key, value in vars(config.method).items():
+        if isinstance(value, BackboneConfig):
+            setattr(config.method, key, dataclasses.replace(told.pop(key, value), pretrained=None))
+    backbone = next(iter(told.values()), config.backbone)
+    config.backbone = dataclasses.replace(backbone, pretrained=None)
+    return config

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, encode
+from sslrun.backbones.clip import clip_heads
 from sslrun.backbones.folder import build_encoder
 from sslrun.backbones.joint import Joint, Tower
 from sslrun.config.errors import ConfigError
@@ -32,6 +33,8 @@ class TwoTowers(Method):
         self.image_projection = nn.Linear(encoder.num_features, config.out_dim, bias=False)
         self.text_projection = nn.Linear(self.text_encoder.num_features, config.out_dim, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
+        if clip_heads(encoder) and (heads := clip_heads(self.text_encoder)):
+            self._take_over(heads)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Both encoders once; what is compared is gathered over ranks."""
@@ -62,6 +65,19 @@ class TwoTowers(Method):
     def save_beside(self, folder: Path) -> None:
         """The projections."""
         self.joint().save_projections(folder)
+
+    @torch.no_grad()
+    def _take_over(self, heads: Mapping[str, Tensor]) -> None:
+        """Go on from a CLIP's own projections and scale."""
+        for layer, name in ((self.image_projection, "visual_projection"), (self.text_projection, "text_projection")):
+            weight = heads[f"{name}.weight"]
+            if weight.shape != layer.weight.shape:
+                raise ConfigError(
+                    f"method.out_dim={self.config.out_dim}: the checkpoint projects to {len(weight)}; "
+                    f"say method.out_dim={len(weight)}"
+                )
+            layer.weight.copy_(weight)
+        self.log_scale.copy_(heads["logit_scale"].float().clamp(max=math.log(self.config.max_scale)))
 
     def joint(self) -> Joint:
         """Both encoders with their projections, which zero-shot evaluation and search read."""

@@ -1,5 +1,6 @@
 """What `encoder=` may name, told apart before anything heavy is imported."""
 
+import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,6 +18,8 @@ class Source(Enum):
     random = "random"
     pixels = "pixels"
     timm = "timm"
+    transformers = "transformers"
+    """A checkpoint of that library: a folder, or hf:OWNER/NAME."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class EncoderRef:
     Attributes:
         source: where it comes from.
         name: what tables call it.
-        folder: of the weights, where source is `folder`.
+        folder: of the weights, where source is `folder`, or `transformers` and they lie here.
         checkpoint: the file, where source is `checkpoint`.
         run: the run folder that made it, where there is one.
         pair: the folder that holds the encoders of images and texts together, where this is one of them.
@@ -53,6 +56,8 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
         return EncoderRef(Source[text], text)
     if text.startswith("timm:"):
         return EncoderRef(Source.timm, text)
+    if text.startswith("hf:"):
+        return EncoderRef(Source.transformers, text)
     path = Path(text).expanduser().absolute()
     if path.name in ("model.safetensors", "config.json", "run.json"):
         path = path.parent
@@ -62,6 +67,8 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
         return EncoderRef(Source.folder, "/".join((run or pair).parts[-2:]), folder, run, pair=pair)
     if (path / "encoder" / "config.json").is_file():
         return EncoderRef(Source.folder, "/".join(path.parts[-2:]), path / "encoder", path)
+    if _is_of_transformers(path):
+        return EncoderRef(Source.transformers, "/".join(path.parts[-2:]), path)
     if (path / "model.safetensors").is_file() and (path / "config.json").is_file():
         if (path.parents[1] / "run.json").is_file():  # one of a run's further encoders
             run = path.parents[1]
@@ -80,7 +87,7 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
         raise ConfigError(f"encoder={text} has no encoder yet: the run has not finished; `sslrun resume {text}`")
     raise ConfigError(
         f"encoder={text}: no such run or encoder folder; give a run folder, an encoder folder, a checkpoint, random, "
-        "pixels or timm:NAME"
+        "pixels, timm:NAME, a folder that transformers wrote, or hf:OWNER/NAME"
     )
 
 
@@ -88,6 +95,15 @@ def run_of(path: Path) -> Path | None:
     """The run folder that `path` is, or lies in."""
     path = path.expanduser().absolute()
     return next((folder for folder in (path, *path.parents) if (folder / "run.json").is_file()), None)
+
+
+def _is_of_transformers(folder: Path) -> bool:
+    """Whether config.json is transformers' alone; that of an `encoder/` folder has a format of ours beside it."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and "model_type" in told and "format" not in told
 
 
 def _pair_folder(path: Path) -> Path | None:

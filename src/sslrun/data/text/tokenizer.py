@@ -18,6 +18,7 @@ from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing, write_json
+from sslrun.core.hub import local_path
 from sslrun.data.folders import cache_folder, locked
 from sslrun.data.labels import digest
 
@@ -145,7 +146,7 @@ def open_tokenizer(config: TextDatasetConfig | PairDatasetConfig, texts: list[st
         DataError: a file that is none.
     """
     if config.tokenizer not in TRAINED:
-        return Tokenizer(_read(Path(config.tokenizer).expanduser(), asked=config.tokenizer))
+        return Tokenizer(_read(local_path(config.tokenizer, key="dataset.tokenizer"), asked=config.tokenizer))
     size = None if config.tokenizer == "char" else config.vocab_size
     folder = cache_folder(config.cache_dir) / "tokenizers"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,159 @@
+"""Image encoders of the library `transformers`: ViT, ViTMAE, DINOv2 and the image side of CLIP."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel
+from transformers.core_model_loading import revert_weight_conversion
+from transformers.utils import logging
+
+from sslrun.backbones.base import Encoder
+from sslrun.backbones.checkpoint import CLIP_HEADS, architecture_of, described, plain_architecture, without_prefix
+from sslrun.backbones.timm import sides_of
+from sslrun.config.errors import ConfigError
+from sslrun.config.hf_backbone import MODELS, HFConfig
+
+CLIP = "clip_vision_model"
+LAST = ("layernorm.", "post_layernorm.")
+"""What follows the blocks."""
+
+
+class HFEncoder(Encoder):
+    """Images (B, C, H, W) -> (B, D), the normalised class token; `tokens` as in transformers' `last_hidden_state`.
+
+    Tokens of a CLIP are not normalised there, so that `pool=avg` normalises their mean. A ViT's pooler, which belongs
+    to its classifier, is left out. Positions are resampled for other sizes as transformers does.
+
+    Attributes:
+        heads: weights of a CLIP beside its encoders, by transformers' names; for the method.
+    """
+
+    has_tokens = True
+
+    def __init__(self, config: HFConfig, inputs: dict[str, Any]) -> None:
+        super().__init__()
+        architecture = architecture_of(config, known=MODELS, part="vision_config")
+        if architecture is None:
+            raise ConfigError(
+                f"backbone.pretrained={config.pretrained} is no folder with a config.json of transformers; name one, "
+                "or hf:OWNER/NAME"
+            )
+        self.config = dataclasses.replace(
+            config, name=architecture.model_type, architecture=plain_architecture(architecture)
+        )
+        _check_fit(config, architecture, inputs)
+        logging.set_verbosity_error()  # of heads that are not there on purpose
+        logging.disable_progress_bar()
+        options = {"add_pooling_layer": False} if architecture.model_type == "vit" else {}
+        self.network = AutoModel.from_config(architecture, attn_implementation="sdpa", **options)
+        mask_token = getattr(self.network.embeddings, "mask_token", None)
+        if mask_token is not None:
+            mask_token.requires_grad_(False)  # methods bring their own
+        self.pool = config.pool or "token"
+        self.num_features = int(architecture.hidden_size)
+        self.patch_size = int(architecture.patch_size)
+        height, width = sides_of(inputs)
+        self.grid = height // self.patch_size, width // self.patch_size
+        self.heads: dict[str, Tensor] = {}
+
+    def forward(self, x: Tensor, **rest: Any) -> Tensor:
+        """(B, C, H, W) -> (B, D)."""
+        return self.pooled_and_tokens(x)[0]
+
+    def pooled_and_tokens(
+        self,
+        x: Tensor,
+        keep: Tensor | None = None,
+        *,
+        is_masked: Tensor | None = None,
+        mask_token: Tensor | None = None,
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> (B, D) and (B, N, D); N = K where `keep` is given."""
+        embeddings = self.network.embeddings
+        patches = self._project(x).flatten(2).transpose(1, 2)  # (B, N, D)
+        if is_masked is not None:
+            assert mask_token is not None
+            patches = torch.where(is_masked[..., None], mask_token.to(patches.dtype), patches)
+        token = embeddings.class_embedding if self._is_clip else embeddings.cls_token
+        sequence = torch.cat([token.expand(len(x), 1, -1), patches], dim=1)  # (B, 1 + N, D)
+        sequence = sequence + embeddings.interpolate_pos_encoding(sequence, x.shape[-2], x.shape[-1])
+        first, patches = sequence[:, :1], sequence[:, 1:]
+        if keep is not None:
+            patches = patches.gather(1, keep[..., None].expand(-1, -1, patches.shape[-1]))  # (B, K, D)
+        registers = getattr(embeddings, "register_tokens", None)
+        if registers is not None:
+            first = torch.cat([first, registers.expand(len(x), -1, -1)], dim=1)
+        h = torch.cat([first, patches], dim=1)
+        h = self.network.pre_layrnorm(h) if self._is_clip else getattr(embeddings, "dropout", nn.Identity())(h)
+        for block in self._blocks:
+            h = block(h, None)
+        if self._is_clip:
+            tokens = h[:, 1:]
+            pooled = h[:, 0] if self.pool == "token" else tokens.mean(dim=1)
+            return self.network.post_layernorm(pooled), tokens
+        h = self.network.layernorm(h)
+        tokens = h[:, first.shape[1] :]
+        return h[:, 0] if self.pool == "token" else tokens.mean(dim=1), tokens
+
+    def library_state(self) -> dict[str, Tensor]:
+        """transformers' names, as its `save_pretrained` writes them."""
+        return revert_weight_conversion(self.network, self.network.state_dict())
+
+    def load_library_state(self, state: dict[str, Tensor]) -> None:
+        """Load transformers' names, also of a model with heads, which are ignored but for a CLIP's."""
+        self.heads = {k: v for k, v in state.items() if k in CLIP_HEADS}
+        state = without_prefix(state, self.network.state_dict(), prefixes=("vision_model.",))
+        options = {"add_pooling_layer": False} if self.network.config.model_type == "vit" else {}
+        try:
+            loaded, told = type(self.network).from_pretrained(
+                None, config=self.network.config, state_dict=state, output_loading_info=True, **options
+            )
+        except RuntimeError as error:
+            raise ConfigError(f"the weights file does not fit the backbone: {' '.join(str(error).split())}") from error
+        missing = sorted(k for k in told["missing_keys"] if not k.endswith("mask_token"))
+        if missing:
+            named = ", ".join(missing[:3])
+            raise ConfigError(f"the weights file does not fit the backbone: {named} ({len(missing)} in all) not in it")
+        self.network.load_state_dict(loaded.state_dict())
+
+    def library_config(self) -> dict[str, Any]:
+        """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
+        return described(self.network)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Embeddings, then each block, then the norm behind them."""
+        blocks = [list(block.parameters()) for block in self._blocks]
+        seen = {id(p) for block in blocks for p in block}
+        rest = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
+        first = [p for n, p in rest if not n.startswith(LAST)]
+        return [first, *blocks, [p for n, p in rest if n.startswith(LAST)]]
+
+    @property
+    def _is_clip(self) -> bool:
+        return self.config.name == CLIP
+
+    @property
+    def _blocks(self) -> nn.ModuleList:
+        return max((m for m in self.network.modules() if isinstance(m, nn.ModuleList)), key=len)
+
+    def _project(self, x: Tensor) -> Tensor:
+        embeddings = self.network.embeddings
+        return embeddings.patch_embedding(x) if self._is_clip else embeddings.patch_embeddings.projection(x)
+
+
+def _check_fit(config: HFConfig, found: Any, inputs: dict[str, Any]) -> None:
+    """ConfigError where a checkpoint cannot read the dataset's images."""
+    if int(inputs["channels"]) != found.num_channels:
+        raise ConfigError(
+            f"backbone={config.name} reads {found.num_channels} channels, the dataset gives {inputs['channels']}: "
+            f"dataset.channels={found.num_channels}"
+        )
+    for side in sides_of(inputs):
+        if side % found.patch_size:
+            raise ConfigError(
+                f"dataset.image_size={inputs['image_size']} is no multiple of the {found.patch_size} pixels of a "
+                f"patch of backbone={config.name}"
+            )

@@ -1,0 +1,30 @@
+"""Configuration of image encoders that a checkpoint of the library `transformers` tells."""
+
+from dataclasses import dataclass
+
+from sslrun.config.checks import check_one_of
+from sslrun.config.registry import register
+from sslrun.config.schema import CheckpointConfig
+
+MODELS = ("vit", "vit_mae", "dinov2", "dinov2_with_registers", "clip_vision_model")
+"""transformers' names of those that are known."""
+
+
+@register("backbone", "hf", target="sslrun.backbones.hf:HFEncoder", paper="Wolf et al. 2020, transformers")
+@dataclass(kw_only=True)
+class HFConfig(CheckpointConfig):
+    """A ViT, ViTMAE, DINOv2 (with registers or without) or CLIP's image encoder of the library `transformers`.
+
+    Attributes:
+        name: for tables; the checkpoint tells the architecture.
+        pool: `token` (the class token) or `avg` (mean of the patch tokens); null: the class token.
+    """
+
+    kind: str = "hf"
+    name: str = "hf"
+    pool: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pool is not None:
+            check_one_of("backbone.pool", self.pool, ("token", "avg"))
