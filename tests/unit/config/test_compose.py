@@ -98,10 +98,10 @@ def test_a_key_of_a_group_that_nobody_chose_is_refused() -> None:
 
 
 def test_every_kind_has_a_file_and_every_file_composes() -> None:
-    for group, required in (("method", ()), ("backbone", ("backbone.name=resnet18",)), ("optimizer", ())):
+    required = {"timm": ["backbone.name=resnet18"], "hf_text": ["backbone.pretrained=bert"]}
+    for group in ("method", "backbone", "optimizer"):
         for path in sorted((conf_dir() / group).glob("*.yaml")):
-            extra = [o for o in required if path.stem == "timm"]
-            composed = getattr(pretrain(f"{group}={path.stem}", *extra), group)
+            composed = getattr(pretrain(f"{group}={path.stem}", *required.get(path.stem, [])), group)
             assert composed.kind in [e.kind for e in entries(group)]
 
 
