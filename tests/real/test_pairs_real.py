@@ -1,8 +1,6 @@
 """On real pictures with names and captions."""
 
 import json
-import math
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,21 +15,16 @@ from sslrun.data.pairs.pairs import PairData
 @pytest.mark.real
 @pytest.mark.slow
 def test_names_learned_from_one_vendor_find_the_others_pictures(real_data: Path, tmp_path: Path) -> None:
-    """By chance an answer is among 10 of 1,349 more often for a name that several pictures share."""
+    """Each of 1,349 pictures has a name of its own, though the tokenizer reads eight of them alike (`keycap: 4`)."""
     run = f"{tmp_path}/run"
     chosen = ["experiment=pairs/clip_emoji", f"dataset.path={real_data}/emoji", "loader.workers=0"]
     pretrain.run(compose("pretrain", [*chosen, f"run.dir={run}"]))  # type: ignore[arg-type]
     zeroshot.run(compose("zeroshot", [f"encoder={run}", f"run.dir={tmp_path}/found", "loader.workers=0"]))  # type: ignore[arg-type]
     rows = json.loads((tmp_path / "found" / "results.json").read_text())["rows"]
-    data = build_data(compose("pretrain", chosen).dataset)  # type: ignore[union-attr]
-    assert isinstance(data, PairData)
-    names = Counter(name for (name,) in data.captions("test"))
-    missed = [math.comb(1349 - names[name], 10) / math.comb(1349, 10) for (name,) in data.captions("test")]
-    expected = {"image to text": 10 / len(names), "text to image": 1 - sum(missed) / len(missed)}
-    for condition in expected:
+    for condition in ("image to text", "text to image"):
         told = {r["encoder"]: r for r in rows if (r["condition"], r["metric"]) == (condition, "recall@10")}
         chance = told.pop("chance")["value"]
-        assert chance == pytest.approx(expected[condition])
+        assert chance == pytest.approx(10 / 1349)
         (found,) = told.values()
         assert found["low"] > 3 * chance
 

@@ -14,7 +14,6 @@ from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.rows import Row
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
-from sslrun.data.pairs.items import Captions
 from sslrun.data.pairs.pairs import PairData
 from sslrun.data.vision.images import ImageData
 from sslrun.evaluation.features import Features
@@ -111,16 +110,17 @@ def class_rows(
 
 
 def caption_rows(config: ZeroshotConfig, towers: Towers, images: Features, data: PairData) -> list[Row]:
-    """Both ways between the images that could be read and their captions."""
+    """Both ways between the images that could be read and their captions, alike where they are written alike: captions
+    that a tokenizer cannot tell apart stay different answers.
+    """
     every = data.captions(config.split)
     captions = [every[i] for i in images.index.tolist()]
     texts = [text for own in captions for text in own]
-    known = Captions(captions, towers.tokenizer, max_length=towers.max_length)
     return retrieval_rows(
         images.features,
         towers.text_vectors(texts, batch_size=config.loader.batch_size),
         torch.from_numpy(np.repeat(np.arange(len(captions)), [len(own) for own in captions])),
-        torch.from_numpy(known.same),
+        torch.from_numpy(np.unique(texts, return_inverse=True)[1]),
         ks=config.recalls,
         encoder=towers.ref.name,
         dataset=data.name,
