@@ -8,9 +8,10 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, load_state
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone import Positions, TimmConfig
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
+from sslrun.nn.positions import sincos_2d
 
 
 class TimmEncoder(Encoder):
@@ -42,6 +43,22 @@ class TimmEncoder(Encoder):
         if self.has_tokens:
             self.patch_size = int(self.network.patch_embed.patch_size[0])
             self.grid = tuple(self.network.patch_embed.grid_size)
+        if config.positions is Positions.sincos:
+            self._fix_positions(config.name)
+
+    def _fix_positions(self, name: str) -> None:
+        """Sines and cosines instead of learned positions; none for the class token, as in MAE's code."""
+        positions = getattr(self.network, "pos_embed", None) if self.has_tokens else None
+        if positions is None:
+            raise ConfigError(
+                f"backbone.positions=sincos: {name} adds no positions to patches; leave backbone.positions away"
+            )
+        if positions.shape[-1] % 4:
+            raise ConfigError(f"backbone.positions=sincos needs a width that 4 divides, got {positions.shape[-1]}")
+        fixed = sincos_2d(positions.shape[-1], self.grid)  # (N, D)
+        with torch.no_grad():
+            positions.zero_()[0, -len(fixed) :] = fixed
+        positions.requires_grad_(False)
 
     @staticmethod
     def _arguments(config: TimmConfig, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,13 @@ from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig
 
 
+class Positions(Enum):
+    """Of a ViT's patches: `model`, as timm's model has them; `sincos`, fixed sines and cosines of row and column."""
+
+    model = "model"
+    sincos = "sincos"
+
+
 class Stem(Enum):
     """`large`: 7x7 convolution of stride 2 and a pooling layer; `small`: 3x3 of stride 1, for images up to 64 px."""
 
@@ -39,12 +46,14 @@ class TimmConfig(BackboneConfig):
     Attributes:
         patch_size: of a ViT, in pixels.
         pool: of a ViT: `token` (its class token) or `avg` (mean of the patch tokens); null takes the model's own.
+        positions: of a ViT that adds positions to its patches; `sincos` as in the code of MAE and I-JEPA.
         options: further arguments of timm.create_model.
     """
 
     kind: str = "timm"
     patch_size: int | None = None
     pool: str | None = None
+    positions: Positions = Positions.model
     drop_path: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -13,9 +13,10 @@ from torchvision.models import resnet18, resnet50
 
 import sslrun
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import ResNetConfig, SmallCNNConfig, Stem, TimmConfig
+from sslrun.config.backbone import Positions, ResNetConfig, SmallCNNConfig, Stem, TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
+from sslrun.nn.positions import sincos_2d
 
 INPUTS: dict[str, Any] = {"channels": 3, "image_size": 32, "mean": [0.5] * 3, "std": [0.2] * 3}
 CASES: list[tuple[BackboneConfig, int]] = [
@@ -44,6 +45,25 @@ def test_saved_and_loaded_features_are_equal(config: BackboneConfig, features: i
     x = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(loaded(x), encoder(x), rtol=0, atol=0)
     assert loaded.inputs == INPUTS
+
+
+def test_sincos_positions_are_fixed_and_move_to_a_plain_timm_model(tmp_path: Path) -> None:
+    config = TimmConfig(name="vit_tiny_patch16_224", patch_size=8, positions=Positions.sincos)
+    encoder = build_encoder(config, {**INPUTS, "image_size": [16, 32]}).eval()
+    encoder.save(tmp_path)
+    plain = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    positions = plain.pos_embed[0]  # (1 + 2 x 4, 192): the class token, then row by row
+    torch.testing.assert_close(positions[0], torch.zeros(192))
+    torch.testing.assert_close(positions[1:5, :96], sincos_2d(192, (1, 4))[:, :96])  # the first row
+    torch.testing.assert_close(positions[[4, 8], 96:], sincos_2d(192, (1, 4))[[3, 3], 96:])  # the last column
+    assert "network.pos_embed" not in {n for n, p in encoder.named_parameters() if p.requires_grad}
+    x = torch.randn(2, 3, 16, 32)
+    torch.testing.assert_close(plain(x), encoder(x), rtol=0, atol=0)
+
+
+def test_sincos_positions_need_positions() -> None:
+    with pytest.raises(ConfigError, match="convnext_atto adds no positions to patches"):
+        build_encoder(TimmConfig(name="convnext_atto", positions=Positions.sincos), INPUTS)
 
 
 @pytest.mark.parametrize("build", [resnet18, resnet50])
