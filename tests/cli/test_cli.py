@@ -30,6 +30,11 @@ def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Comple
         (["probe", "encoder=nowhere"], "encoder=nowhere: no such run or encoder folder"),
         (["probe"], "encoder is not set; say encoder=…"),
         (["finetune", "encoder=random", "dataset=digits", "labels=0"], "labels must be 'all', a whole number"),
+        (["pretrain", "run.dir=/dev/null/run"], "/dev/null/run cannot be written: Not a directory"),
+        (
+            ["pretrain", "method=bert", "backbone=hf_text"],
+            "backbone.pretrained refers to itself; say backbone.pretrained=…",
+        ),
         (["resume", "nowhere"], "is not a run folder: it has no run.json"),
     ],
 )

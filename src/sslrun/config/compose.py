@@ -166,6 +166,8 @@ def one_line(error: BaseException) -> str:
         return _unknown_key(match.group(1), error)
     if match := re.search(r"Key '([^']+)' (?:is )?not in '(\w+)'", text):
         return _unknown_key(full_key or match.group(1), error)
+    if "Recursive interpolation" in text:
+        return f"{full_key} refers to itself; say {full_key}=…"
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     if match := re.search(r"Error merging override (\S+)", text):
         cause = getattr(error, "__cause__", None)
