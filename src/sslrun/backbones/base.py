@@ -23,7 +23,8 @@ class Encoder(nn.Module, ABC):
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
         has_tokens: whether `tokens` and `pooled_and_tokens` work.
         has_moments: whether `moments` works.
-        patch_size: side of a token's patch in pixels, where there are tokens.
+        patch_size: items of the series from one token to the next, where tokens are moments.
+        patch: height and width of a token's patch in pixels, where tokens stand on a grid.
         grid: rows and columns of tokens at `inputs["image_size"]`, where there are tokens; row by row in `tokens`.
     """
 
@@ -36,6 +37,7 @@ class Encoder(nn.Module, ABC):
     has_tokens: bool = False
     has_moments: bool = False
     patch_size: int
+    patch: tuple[int, int]
     grid: tuple[int, int]
 
     @abstractmethod

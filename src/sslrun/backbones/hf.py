@@ -53,9 +53,9 @@ class HFEncoder(Encoder):
             mask_token.requires_grad_(False)  # methods bring their own
         self.pool = config.pool or "token"
         self.num_features = int(architecture.hidden_size)
-        self.patch_size = int(architecture.patch_size)
+        side = int(architecture.patch_size)
         height, width = sides_of(inputs)
-        self.grid = height // self.patch_size, width // self.patch_size
+        self.patch, self.grid = (side, side), (height // side, width // side)
         self.heads: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:

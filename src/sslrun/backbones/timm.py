@@ -41,7 +41,7 @@ class TimmEncoder(Encoder):
         self.num_features = int(self.network.num_features)
         self.has_tokens = isinstance(self.network, VisionTransformer)
         if self.has_tokens:
-            self.patch_size = int(self.network.patch_embed.patch_size[0])
+            self.patch = tuple(self.network.patch_embed.patch_size)
             self.grid = tuple(self.network.patch_embed.grid_size)
         if config.positions is Positions.sincos:
             self._fix_positions(config.name)
@@ -72,7 +72,9 @@ class TimmEncoder(Encoder):
         if described is not None and described.fixed_input_size:  # ViTs and their kin have a grid of positions
             arguments.setdefault("img_size", inputs["image_size"])
         if config.patch_size is not None:
-            arguments["patch_size"] = config.patch_size
+            arguments["patch_size"] = (
+                config.patch_size if isinstance(config.patch_size, int) else tuple(config.patch_size)
+            )
         if config.drop_path:
             arguments["drop_path_rate"] = config.drop_path
         return arguments

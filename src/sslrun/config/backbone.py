@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig
 
@@ -44,14 +45,14 @@ class TimmConfig(BackboneConfig):
     """Any timm model by name.
 
     Attributes:
-        patch_size: of a ViT, in pixels.
+        patch_size: of a ViT, in pixels; two numbers, height and width, where patches are no squares.
         pool: of a ViT: `token` (its class token) or `avg` (mean of the patch tokens); null takes the model's own.
         positions: of a ViT that adds positions to its patches; `sincos` as in the code of MAE and I-JEPA.
         options: further arguments of timm.create_model.
     """
 
     kind: str = "timm"
-    patch_size: int | None = None
+    patch_size: Any = None
     pool: str | None = None
     positions: Positions = Positions.model
     drop_path: float = 0.0
@@ -59,7 +60,11 @@ class TimmConfig(BackboneConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("backbone.patch_size", self.patch_size, at_least=1)
+        sides = self.patch_size if isinstance(self.patch_size, list) else [self.patch_size]
+        if len(sides) > 2 or not all(side is None or (isinstance(side, int) and side > 0) for side in sides):
+            raise ConfigError(
+                f"backbone.patch_size is a whole number of pixels, or two, [height,width]; got {self.patch_size}"
+            )
         if self.pool is not None:
             check_one_of("backbone.pool", self.pool, ("token", "avg"))
         check_range("backbone.drop_path", self.drop_path, at_least=0, below=1)

@@ -12,6 +12,7 @@ When to choose it:
     a third of a contrastive one. Frozen features are weak in a linear probe; expect their worth in `sslrun finetune`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ class MAE(Method):
         self.encoder = encoder
         self.decoder = TokenPredictor(
             encoder.num_features,
-            encoder.patch_size**2 * int(encoder.inputs["channels"]),
+            math.prod(encoder.patch) * int(encoder.inputs["channels"]),
             grid=encoder.grid,
             width=config.decoder_dim,
             depth=config.decoder_depth,
@@ -63,10 +64,10 @@ class MAE(Method):
         mean, std = patch_mean_and_std(take(patches, hidden))
         painted = (prediction.float() * std + mean).to(patches.dtype)  # (B, M, P)
         patches = patches.scatter(1, hidden[..., None].expand_as(painted), painted)
-        return unpatchify(patches, grid=self.encoder.grid, size=self.encoder.patch_size)
+        return unpatchify(patches, grid=self.encoder.grid, patch=self.encoder.patch)
 
     def _predict(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        patches = patchify(x, size=self.encoder.patch_size)  # (B, N, P)
+        patches = patchify(x, patch=self.encoder.patch)  # (B, N, P)
         keep, hidden = random_tokens(len(x), patches.shape[1], ratio=self.config.mask_ratio, device=x.device)
         pooled, tokens = self.encoder.pooled_and_tokens(x, keep)  # (B, D), (B, K, D)
         prediction = self.decoder(tokens, at=keep, ask=hidden)  # (B, N - K, P)

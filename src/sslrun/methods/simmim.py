@@ -12,6 +12,7 @@ When to choose it:
     more than MAE's, since hidden tokens are encoded too; features are best after fine-tuning.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +41,7 @@ class SimMIM(Method):
         self.encoder = encoder
         self.side = side_in_tokens(config.mask_patch_size, encoder)
         self.mask_token = nn.Parameter(torch.randn(encoder.num_features) * 0.02)
-        self.head = nn.Linear(encoder.num_features, encoder.patch_size**2 * int(encoder.inputs["channels"]))
+        self.head = nn.Linear(encoder.num_features, math.prod(encoder.patch) * int(encoder.inputs["channels"]))
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """L1 on the pixels of hidden patches, section 3.4."""
@@ -49,7 +50,7 @@ class SimMIM(Method):
         is_masked = random_cells(len(x), self.encoder.grid, side=self.side, ratio=ratio, device=x.device)  # (B, N)
         pooled, tokens = self.encoder.pooled_and_tokens(x, is_masked=is_masked, mask_token=self.mask_token)
         prediction = self.head(tokens)  # (B, N, P)
-        loss = masked_l1(prediction, patchify(x, size=self.encoder.patch_size), is_masked=is_masked)
+        loss = masked_l1(prediction, patchify(x, patch=self.encoder.patch), is_masked=is_masked)
         return StepOutput(loss, embedding=pooled.detach())
 
 
@@ -57,9 +58,12 @@ def side_in_tokens(mask_patch_size: int, encoder: Encoder) -> int:
     """Side of a hidden cell in tokens.
 
     Raises:
-        ConfigError: cells of `mask_patch_size` pixels do not tile the encoder's grid, or there are less than two.
+        ConfigError: cells of `mask_patch_size` pixels do not tile the encoder's grid, or there are less than two; or
+            the encoder's patches are no squares.
     """
-    patch, (rows, columns) = encoder.patch_size, encoder.grid
+    (patch, wide), (rows, columns) = encoder.patch, encoder.grid
+    if patch != wide:
+        raise ConfigError(f"method=simmim hides square cells; backbone.patch_size=[{patch},{wide}] is no square")
     sides = [s for s in range(1, max(rows, columns) + 1) if not (rows % s or columns % s) and rows * columns > s * s]
     if mask_patch_size not in [s * patch for s in sides]:
         choices = ", ".join(str(s * patch) for s in sides)

@@ -150,7 +150,7 @@ VIT = TimmConfig(name="vit_tiny_patch16_224", patch_size=8, pool="avg", options=
 
 def test_tokens_stand_row_by_row_on_the_grid() -> None:
     encoder = build_encoder(VIT, INPUTS).eval()
-    assert (encoder.has_tokens, encoder.patch_size, encoder.grid) == (True, 8, (4, 4))
+    assert (encoder.has_tokens, encoder.patch, encoder.grid) == (True, (8, 8), (4, 4))
     x = torch.randn(2, 3, 32, 32)
     pooled, tokens = encoder.pooled_and_tokens(x)
     assert tokens.shape == (2, 16, 192)

@@ -22,7 +22,7 @@ from sslrun.nn.masking import context_and_targets, random_cells, random_tokens, 
 from sslrun.nn.patches import patchify, unpatchify
 
 CPU = torch.device("cpu")
-SEED, GRID, PATCH = 3, (4, 4), 4
+SEED, GRID, PATCH = 3, (4, 4), (4, 4)
 NAMES = ("mae", "simmim", "ijepa")
 
 
@@ -59,10 +59,10 @@ def run(method: Method, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 def changed(batch: dict[str, Any], where: Tensor) -> dict[str, Any]:
     """The batch with other pixels in the patches where `where` (B, N) is True."""
-    patches = patchify(batch["image"], size=PATCH)
+    patches = patchify(batch["image"], patch=PATCH)
     noise = torch.randn(patches.shape, generator=torch.Generator().manual_seed(9))
     patches = torch.where(where[..., None], noise, patches)
-    return {**batch, "image": unpatchify(patches, grid=GRID, size=PATCH)}
+    return {**batch, "image": unpatchify(patches, grid=GRID, patch=PATCH)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_the_loss_counts_hidden_patches_only(name: str) -> None:
     head = method.decoder.head if name == "mae" else method.head
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.zeros_(head.bias)
-    patches = patchify(batch["image"], size=PATCH)
+    patches = patchify(batch["image"], patch=PATCH)
     loss, _ = run(method, batch)
     zero = torch.zeros_like(patches)
     if name == "mae":
@@ -133,6 +133,33 @@ def test_spectrograms_of_one_channel_and_any_shape(name: str) -> None:
     assert output.loss.isfinite()
 
 
+@pytest.mark.parametrize("name", ["mae", "ijepa"])
+def test_patches_may_be_whole_frames(name: str) -> None:
+    options = {"depth": 1, "embed_dim": 24, "num_heads": 3}
+    backbone = TimmConfig(name="vit_tiny_patch16_224", patch_size=[8, 2], pool="avg", options=options)
+    inputs = {"channels": 1, "image_size": [8, 24], "mean": None, "std": None, "classes": None}
+    encoder: Encoder = build_encoder(backbone, inputs)
+    assert (encoder.grid, encoder.patch) == ((1, 12), (8, 2))
+    batch = {"image": torch.randn(4, 1, 8, 24)}
+    method = build_method(small_config(name).method, encoder)
+    method(batch).loss.backward()
+    if isinstance(method, MAE):
+        assert method.reconstruct(batch).shape == (4, 1, 8, 24)
+
+
+def test_simmim_wants_square_patches() -> None:
+    backbone = TimmConfig(name="vit_tiny_patch16_224", patch_size=[8, 2])
+    inputs = {"channels": 1, "image_size": [8, 24], "mean": None, "std": None, "classes": None}
+    with pytest.raises(ConfigError, match=r"hides square cells; backbone.patch_size=\[8,2\] is no square"):
+        build_method(small_config("simmim").method, build_encoder(backbone, inputs))
+
+
+@pytest.mark.parametrize("sides", [0, [8, 0], [1, 2, 3], 2.5, "8"])
+def test_a_patch_has_one_side_or_two(sides: Any) -> None:
+    with pytest.raises(ConfigError, match=r"backbone.patch_size is a whole number of pixels, or two"):
+        TimmConfig(name="vit_tiny_patch16_224", patch_size=sides)
+
+
 def test_mae_reconstruction_keeps_what_was_visible() -> None:
     method = small_method("mae", "vit")
     assert isinstance(method, MAE)
@@ -140,7 +167,7 @@ def test_mae_reconstruction_keeps_what_was_visible() -> None:
     hidden = is_hidden(method, 8)
     torch.manual_seed(SEED)
     painted = method.reconstruct(batch)
-    before, after = (patchify(x, size=PATCH) for x in (batch["image"], painted))
+    before, after = (patchify(x, patch=PATCH) for x in (batch["image"], painted))
     assert painted.shape == batch["image"].shape
     assert torch.equal(after[~hidden], before[~hidden])
     assert (after[hidden] != before[hidden]).any(dim=1).all()
@@ -154,7 +181,7 @@ def test_mae_reconstruction_by_hand() -> None:
     batch = random_batch(method)
     hidden = is_hidden(method, 8)
     torch.manual_seed(SEED)
-    before, after = (patchify(x, size=PATCH) for x in (batch["image"], method.reconstruct(batch)))
+    before, after = (patchify(x, patch=PATCH) for x in (batch["image"], method.reconstruct(batch)))
     torch.testing.assert_close(after[hidden], before.mean(dim=2, keepdim=True).expand_as(before)[hidden])
 
 
