@@ -83,6 +83,7 @@ def test_fine_tuning_to_transcripts(folder: Path) -> None:
         assert len(table) == found["wer"]["n"] == 16 and {len(row["said"]) for row in table} == {3, 5}
         with safe_open(path / "transcriber.safetensors", "pt") as head:
             assert json.loads(head.metadata()["alphabet"]) == [" ", "a", "b", "c", "d"]
+            assert head.metadata()["moments"] == "4"  # 40 ms of 10
             assert head.get_tensor("weight").shape == (6, 24)
         assert "cer" in (path / "report.html").read_text()
     cer = next(r for r in rows(folder / "cpc-transcribing") if r["metric"] == "cer")

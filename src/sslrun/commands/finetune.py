@@ -77,7 +77,7 @@ def run(config: FinetuneConfig) -> float | None:
         data.save_inputs(session.path / "encoder")
         head = {k: v.detach().cpu().contiguous() for k, v in trained.head.state_dict().items()}
         with replacing(session.path / f"{goal.head}.safetensors") as temporary:
-            save_file(head, temporary, metadata=goal.about())
+            save_file(head, temporary, metadata=goal.about(trained))
         session.finish(rows, data=data)
     report = write_report(session.path)
     sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")

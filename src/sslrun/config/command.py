@@ -98,6 +98,7 @@ class FinetuneConfig(CommandConfig):
         min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
+        output_ms: of transcripts, milliseconds for one output: the encoder's moments in them are averaged.
         head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
         patience_epochs: stop when validation top-1 (of transcripts, the character error rate) is no better for so many
             epochs; null never stops early.
@@ -116,6 +117,7 @@ class FinetuneConfig(CommandConfig):
     min_steps: int = 400
     layer_decay: float = 1.0
     label_smoothing: float = 0.0
+    output_ms: float = 40.0
     head: HeadStart = HeadStart.random
     patience_epochs: int | None = None
 
@@ -125,6 +127,7 @@ class FinetuneConfig(CommandConfig):
         check_range("min_steps", self.min_steps, at_least=1)
         check_range("layer_decay", self.layer_decay, above=0, at_most=1)
         check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        check_range("output_ms", self.output_ms, above=0)
         check_range("patience_epochs", self.patience_epochs, at_least=1)
 
 

@@ -23,17 +23,25 @@ BLANK = 0
 
 
 class Transcriber(FineTuned):
-    """Each clip's loss is that of a character; clips whose moments are too few for their transcript have none.
+    """Each clip's loss is that of a character; clips whose outputs are too few for their transcript have none.
 
     Args:
         alphabet: characters, in the order of the targets.
+        moments: of the encoder that are averaged for one output. Fewer outputs hold fewer blanks, out of which the loss
+            takes long to find.
 
     Raises:
         ConfigError: the backbone has no order of time.
     """
 
     def __init__(
-        self, encoder: Encoder, *, alphabet: Sequence[str], layer_decay: float = 1.0, weight_decay: float = 0.0
+        self,
+        encoder: Encoder,
+        *,
+        alphabet: Sequence[str],
+        moments: int = 1,
+        layer_decay: float = 1.0,
+        weight_decay: float = 0.0,
     ) -> None:
         if not encoder.has_moments:
             raise ConfigError(
@@ -41,7 +49,7 @@ class Transcriber(FineTuned):
                 "backbone=cpc or wav2vec2_tiny"
             )
         super().__init__(encoder, outputs=1 + len(alphabet), layer_decay=layer_decay, weight_decay=weight_decay)
-        self.alphabet = tuple(alphabet)
+        self.alphabet, self.moments = tuple(alphabet), moments
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss of a batch with `transcript`."""
@@ -83,4 +91,17 @@ class Transcriber(FineTuned):
     def _logits(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, N, 1 + A) float32, (B, N) bool which moments are no padding, and (B, D)."""
         tokens, inside = self.encoder.moments(batch[self.encoder.reads], **further(self.encoder, batch))
-        return self.logits(tokens), inside, pooled(tokens, inside)
+        features = pooled(tokens, inside)
+        if self.moments > 1:
+            tokens, inside = averaged(tokens, inside, count=self.moments)
+        return self.logits(tokens), inside, features
+
+
+def averaged(tokens: Tensor, inside: Tensor, *, count: int) -> tuple[Tensor, Tensor]:
+    """(B, N, D) and (B, N) -> (B, ceil(N / count), D), means of `count` neighbours that are inside, and where there are
+    such.
+    """
+    missing = -tokens.shape[1] % count
+    inside = F.pad(inside, (0, missing)).view(len(tokens), -1, count)  # (B, M, count)
+    tokens = F.pad(tokens, (0, 0, 0, missing)).reshape(*inside.shape, -1) * inside[..., None]  # (B, M, count, D)
+    return tokens.sum(dim=2) / inside.sum(dim=2).clamp(min=1)[..., None], inside.any(dim=2)

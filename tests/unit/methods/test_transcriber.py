@@ -14,7 +14,7 @@ from sslrun.backbones.folder import build_encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
 from sslrun.core.batch import NO_TARGET
-from sslrun.methods.transcriber import Transcriber
+from sslrun.methods.transcriber import Transcriber, averaged
 
 
 class Given(Encoder):
@@ -102,6 +102,21 @@ def test_gradients_reach_all_of_a_wave_encoder_and_padding_is_left_out() -> None
     length = int(batch["lengths"][0])
     alone = {"wave": batch["wave"][:1, :length], "lengths": batch["lengths"][:1], "transcript": batch["transcript"][:1]}
     assert method.row_losses(alone)[0].item() == pytest.approx(sums[0].item(), rel=1e-4)
+
+
+def test_moments_are_averaged_where_they_are_no_padding() -> None:
+    tokens = torch.tensor([[1.0, 3, 5, 7, 9], [2, 4, 6, 100, 100]])[..., None]  # (2, 5, 1)
+    inside = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    outputs, heard = averaged(tokens, inside, count=2)
+    assert outputs[..., 0].tolist() == [[2, 6, 9], [3, 6, 0]]
+    assert heard.tolist() == [[True, True, True], [True, True, False]]
+    method = Transcriber(Given(), alphabet="ab", moments=2)
+    with torch.no_grad():
+        method.head.weight.copy_(torch.eye(3))
+    series = torch.nn.functional.one_hot(torch.tensor([[1, 1, 2, 2, 0, 0]]), 3).float()
+    assert method.transcribe({"series": series}) == ["ab"]
+    narrow = {"series": series, "transcript": torch.tensor([[0, 0, 1, 1]])}  # needs more than three outputs
+    assert method.row_losses(narrow)[0].item() == 0.0 < given().row_losses(narrow)[0].item()
 
 
 def test_a_backbone_without_moments_is_refused() -> None:

@@ -90,6 +90,6 @@ class Goal(ABC):
     ) -> list[Row]:
         """Test rows; writes what a report draws into the run's folder."""
 
-    def about(self) -> dict[str, str]:
+    def about(self, method: FineTuned) -> dict[str, str]:
         """What the head's file tells beside its weights."""
         return {}

@@ -12,6 +12,7 @@ from sslrun.config.command import FinetuneConfig
 from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import replacing
 from sslrun.core.rows import Row
+from sslrun.data.audio.audio import AudioData
 from sslrun.data.base import to_device
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.features import evaluating
@@ -36,6 +37,7 @@ class Transcription(Goal):
         return Transcriber(
             encoder,
             alphabet=self.data.alphabet,
+            moments=self._moments(encoder, config),
             weight_decay=config.optimizer.weight_decay,
             layer_decay=config.layer_decay,
         )
@@ -80,9 +82,19 @@ class Transcription(Goal):
             labels_used=config.labels,
         )
 
-    def about(self) -> dict[str, str]:
-        """Characters of the outputs behind the first, which writes nothing."""
-        return {"alphabet": json.dumps(list(self.data.alphabet))}
+    def about(self, method: FineTuned) -> dict[str, str]:
+        """Characters of the outputs behind the first, which writes nothing, and the moments of an output."""
+        assert isinstance(method, Transcriber)
+        return {"alphabet": json.dumps(list(method.alphabet)), "moments": str(method.moments)}
+
+    def _moments(self, encoder: Encoder, config: FinetuneConfig) -> int:
+        """Of the encoder in one output; one at least."""
+        if not encoder.has_moments:  # refused by the transcriber
+            return 1
+        assert isinstance(self.data, AudioData)
+        sound = self.data.config
+        item_ms = 1000 / sound.sample_rate if encoder.reads == "wave" else 1000 * sound.hop / sound.sample_rate
+        return max(1, round(config.output_ms / (item_ms * encoder.patch_size)))
 
     def _hear(
         self, method: FineTuned, split: str, plan: Plan, *, positions: Sequence[int] | None = None
