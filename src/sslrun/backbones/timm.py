@@ -43,6 +43,12 @@ class TimmEncoder(Encoder):
         if self.has_tokens:
             self.patch = tuple(self.network.patch_embed.patch_size)
             self.grid = tuple(self.network.patch_embed.grid_size)
+            sides = sides_of(inputs)
+            if any(side % patch for side, patch in zip(sides, self.patch, strict=True)):
+                raise ConfigError(
+                    f"backbone={config.name} cuts patches of {self.patch[0]}x{self.patch[1]}, which do not tile inputs "
+                    f"of {sides[0]}x{sides[1]}; backbone.patch_size takes a side that divides both, or two"
+                )
         if config.positions is Positions.sincos:
             self._fix_positions(config.name)
 

@@ -61,6 +61,14 @@ def test_sincos_positions_are_fixed_and_move_to_a_plain_timm_model(tmp_path: Pat
     torch.testing.assert_close(plain(x), encoder(x), rtol=0, atol=0)
 
 
+def test_patches_tile_the_input() -> None:
+    config = TimmConfig(name="vit_tiny_patch16_224", patch_size=8)
+    with pytest.raises(
+        ConfigError, match=r"patches of 8x8, which do not tile inputs of 64x100; backbone.patch_size takes"
+    ):
+        build_encoder(config, {**INPUTS, "image_size": [64, 100]})
+
+
 def test_sincos_positions_need_positions() -> None:
     with pytest.raises(ConfigError, match="convnext_atto adds no positions to patches"):
         build_encoder(TimmConfig(name="convnext_atto", positions=Positions.sincos), INPUTS)
