@@ -15,6 +15,7 @@ import dataclasses
 import math
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 
 from cifar10_page import REFERENCES, RESULTS, page
@@ -145,7 +146,9 @@ def numbers(found: list[Row], encoder: str) -> Row:
 def describe(backbone: BackboneConfig) -> str:
     """`resnet18, width 16, stem small`: its name and what differs from the defaults."""
     values = plain(backbone)
-    plainly = {f.name: f.default for f in dataclasses.fields(backbone)} | {"name": values["name"], "options": {}}
+    defaults = {f.name: f.default for f in dataclasses.fields(backbone)}
+    plainly = {key: value.name if isinstance(value, Enum) else value for key, value in defaults.items()}
+    plainly |= {"name": values["name"], "options": {}}
     changed = {key: value for key, value in values.items() if value != plainly[key]}
     changed |= changed.pop("options", {})
     return ", ".join([values["name"], *(f"{key} {value}" for key, value in changed.items())])
