@@ -1,8 +1,5 @@
 """One run, one folder: held by one process, updated, ended."""
 
-import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +7,7 @@ from typing import IO, Any
 
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import write_json
+from sslrun.core.locks import LockedError, is_locked, take_lock
 from sslrun.core.rows import SCHEMA_VERSION, Row
 from sslrun.runs.manifest import now
 from sslrun.runs.newest import Checkpoint, last_step
@@ -96,14 +94,7 @@ class RunFolder:
 
 def is_held(path: Path) -> bool:
     """Whether a process works on the folder now."""
-    try:
-        with (path / ".lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_locked(path / ".lock")
 
 
 def hold(path: Path) -> IO[str]:
@@ -112,24 +103,7 @@ def hold(path: Path) -> IO[str]:
     Raises:
         RunError: another process has it.
     """
-    lock = (path / ".lock").open("a+")
     try:
-        _take(lock)
-    except BlockingIOError as error:
-        lock.seek(0)
-        holder = lock.read().strip() or "another process"
-        lock.close()
-        raise RunError(f"run.dir={path} is in use by {holder}") from error
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} on {os.uname().nodename}")
-    lock.flush()
-    return lock
-
-
-def _take(lock: IO[str]) -> None:
-    """Lock a file; a look at whether it is held, which takes microseconds, is waited for."""
-    for _ in range(4):
-        with contextlib.suppress(BlockingIOError):
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        time.sleep(0.05)
-    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return take_lock(path / ".lock")
+    except LockedError as holder:
+        raise RunError(f"run.dir={path} is in use by {holder}") from holder

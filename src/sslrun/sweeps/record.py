@@ -1,8 +1,6 @@
 """sweep.json: what a sweep's folder says of itself, so that it can be continued and shown."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -11,6 +9,7 @@ from typing import Any
 
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import write_json
+from sslrun.core.locks import LockedError, take_lock
 
 NAME = "sweep.json"
 SCHEMA_VERSION = 1
@@ -92,22 +91,15 @@ def sweep_lock(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".sweep.lock").open("a+")
+        lock = take_lock(folder / ".sweep.lock")
+    except LockedError as holder:
+        raise RunError(
+            f"run.dir={folder}: this sweep is in the hands of {holder}; a second sweeper of one study needs a "
+            "run.dir of its own and hydra.sweeper.storage=<database URL>"
+        ) from holder
     except OSError as error:
         raise RunError(f"run.dir={folder} cannot be written: {error.strerror or error}") from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise RunError(
-                f"run.dir={folder}: this sweep is in the hands of {holder}; a second sweeper of one study needs a "
-                "run.dir of its own and hydra.sweeper.storage=<database URL>"
-            ) from error
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {os.uname().nodename}")
-        lock.flush()
         yield
 
 

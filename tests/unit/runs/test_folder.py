@@ -1,6 +1,9 @@
 """The run folder: opened, locked, refused, ended."""
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.core.rows import Row
 from sslrun.runs.encoders import Source, parse_encoder, run_of
+from sslrun.runs.folder import hold, is_held
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.opening import open_run
 
@@ -34,6 +38,26 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> No
     again = open_run("pretrain", config(tmp_path))
     assert again.resumed
     again.end("interrupted")
+
+
+def test_a_killed_process_frees_it_at_once_though_its_workers_live_on(tmp_path: Path) -> None:
+    told, tell = os.pipe()
+    if (trainer := os.fork()) == 0:
+        held = hold(tmp_path)
+        if os.fork() == 0:
+            os.write(tell, str(os.getpid()).encode())
+            time.sleep(60)
+            os._exit(0)
+        time.sleep(60)
+        held.close()
+    worker = int(os.read(told, 32))
+    assert is_held(tmp_path)
+    os.kill(trainer, signal.SIGKILL)
+    os.waitpid(trainer, 0)
+    os.kill(worker, 0)  # alive
+    assert not is_held(tmp_path)
+    hold(tmp_path).close()
+    os.kill(worker, signal.SIGKILL)
 
 
 def test_another_configuration_is_refused_with_its_difference(tmp_path: Path) -> None:
