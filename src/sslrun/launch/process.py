@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import FrameType
 
@@ -44,7 +44,10 @@ class ProcessPool:
             KeyboardInterrupt: asked to stop; the jobs were asked to save, and have ended.
         """
         with ThreadPoolExecutor(max(1, len(jobs))) as threads:
-            return list(threads.map(self._run, jobs))
+            work = [threads.submit(self._run, job) for job in jobs]
+            while wait(work, timeout=0.5).not_done:  # a signal just before a wait without end would be seen after it
+                pass
+            return [done.result() for done in work]
 
     def _run(self, job: Job) -> Outcome:
         gpus = self._take(job.tasks_per_node)
