@@ -5,12 +5,15 @@ step: nothing of the loader needs saving.
 """
 
 import signal
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from sslrun.core.dist import world_size
 from sslrun.data.base import Data, Items, Key
 from sslrun.data.order import Together, WindowedOrder
 
@@ -83,6 +86,8 @@ class ItemLoader(DataLoader[Any]):
         self.items = items
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        if self.num_workers and sys.version_info < (3, 12) and world_size() > 1:
+            time.sleep(0.05)  # a worker forked while a thread of gloo lets go of a tensor would stand still for ever
         for batch in super().__iter__():
             if unreadable := batch.pop("corrupt", None):
                 self.items.note_corrupt(unreadable)
