@@ -74,7 +74,7 @@ def _cut(part: Part, labels: np.ndarray | None, *, share: float, seed: int) -> t
     taken = stratified(len(part), of_part, count=max(1, round(share * len(part))), seed=seed)
     rest = np.setdiff1d(np.arange(len(part)), taken)
     if len(rest) == 0:
-        raise DataError(f"{len(part)} item(s) in {part.source} are too few to cut off a split")
+        raise DataError(f"{len(part)} item(s) in {part.source} are too few to cut off a split; give each split its own")
     return Part(part.source, part.positions[rest]), Part(part.source, part.positions[taken])
 
 

@@ -95,7 +95,9 @@ def _cut(
     order = np.random.default_rng(seed).permutation(len(names))
     is_taken = np.isin(group, order[: max(1, round(share * len(names)))])
     if is_taken.all():
-        raise DataError(f"dataset={config.name}: {len(positions)} image(s) are too few to cut off a split")
+        raise DataError(
+            f"dataset={config.name}: {len(positions)} image(s) are too few to cut off a split; give each split its own"
+        )
     return positions[~is_taken], positions[is_taken]
 
 

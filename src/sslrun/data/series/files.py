@@ -38,6 +38,9 @@ def read_sources(config: SeriesConfig) -> dict[str, Source]:
     read = {split: read_recordings(path, config) for split, path in paths.items()}
     if config.borders is not None and len(read) > 1:
         raise DataError("dataset.borders cut one file or folder; this dataset has splits of its own")
+    if config.window is None and len(read) == len(read["train"]) == 1:
+        rows = len(read["train"].values[0])
+        raise DataError(f"dataset.window=null: there is one recording, of {rows} rows; set dataset.window=ROWS")
     if config.window is None or len(read) > 1:
         spans = {split: whole(recordings) for split, recordings in read.items()}
     else:

@@ -45,6 +45,8 @@ def columns_of(table: Columns, *, config: TextConfig, where: str) -> Documents:
     Raises:
         DataError: a column that is not there, a cell that is no text, a row without label.
     """
+    if not table:
+        raise DataError(f"{where} holds no rows")
     for key, column in (("text", config.text), ("label", config.label)):
         if column is not None and column not in table:
             remedy = "; dataset.label=null for none" if key == "label" else ""

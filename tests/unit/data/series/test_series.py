@@ -167,6 +167,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         built(path=str(path), window=10, borders=[60, 80, 200])
     with pytest.raises(ConfigError, match=r"dataset.std has 1 numbers; the series have 2 channels"):
         built(path=str(path), window=10, std=[1.0])
+    with pytest.raises(DataError, match=r"dataset.window=null: .* one recording, of 100 rows; set dataset.window"):
+        built(path=str(path))
     with pytest.raises(ConfigError, match=r"set dataset.window"):
         built(path=str(path), stride=10)
 

@@ -75,6 +75,13 @@ def test_a_wrong_column_names_those_that_are_there(tmp_path: Path, options: dict
         read_sources(config(write(tmp_path, "jsonl"), **options))
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_an_empty_file_is_told(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"none.{ending}").touch()
+    with pytest.raises(DataError, match=rf"none.{ending} holds no rows"):
+        read_sources(config(tmp_path / f"none.{ending}"))
+
+
 def test_a_folder_without_texts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no texts under .*; expected files of .txt, .jsonl"):
         read_sources(config(tmp_path))
