@@ -105,7 +105,7 @@ def test_images_have_no_moments_to_be_transcribed(folder: Path) -> None:
 
 
 def test_a_form_that_the_method_does_not_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="method=mae reads images; dataset=tones gives series or views of images"):
+    with pytest.raises(ConfigError, match="method=mae reads images; dataset=tones gives series or views"):
         run(pretrain, "method=mae", "dataset=tones", "dataset.form=frames", f"run.dir={tmp_path}/run")
 
 

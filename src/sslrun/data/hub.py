@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sslrun.config.checks import did_you_mean
-from sslrun.config.errors import DataError
+from sslrun.config.errors import ConfigError, DataError
 from sslrun.data.labels import Coded, code_labels
 
 
@@ -37,6 +37,21 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
             f"dataset.train={train}: {path} has no such split{did_you_mean(train, tables)}; it has {', '.join(tables)}"
         )
     return tables
+
+
+def validation_name(val: str | None, test: str | None, *, is_default: bool) -> str | None:
+    """The split that is validation; None, so that it is cut off train, where a default has the name that is test's.
+
+    Raises:
+        ConfigError: `dataset.val` says the split that is test.
+    """
+    if val is None or val != test:
+        return val
+    if is_default:
+        return None
+    raise ConfigError(
+        f"dataset.val={val} is the split that dataset.test has; name another one, or leave dataset.val out"
+    )
 
 
 def check_columns(table: Any, wanted: Mapping[str, str | None], *, path: str) -> None:

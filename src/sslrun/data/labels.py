@@ -1,7 +1,8 @@
 """Labels as positions among the classes, and digests of content: what datasets of every modality need."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,11 +45,25 @@ def code_labels(values: Mapping[str, np.ndarray | None], *, names: tuple[str, ..
         classes = tuple(str(v) for v in np.unique(known["train"]))
         return classes, labels | {s: encode_labels(v, classes=classes, where=s) for s, v in known.items()}
     for split, v in known.items():
-        hidden = len(v) > 0 and bool((v == -1).all())
+        hidden = is_hidden(v)
         if not hidden and len(v) and (v.min() < 0 or v.max() >= len(names)):
             raise DataError(f"{split} has labels from {v.min()} to {v.max()}; there are {len(names)} classes")
         labels[split] = None if hidden else v.astype(np.int64)
     return (None, dict.fromkeys(values)) if labels["train"] is None else (names, labels)
+
+
+def is_hidden(values: np.ndarray) -> bool:
+    """Whether (N,) positions among classes are nothing but -1, as hidden test labels are written."""
+    return len(values) > 0 and bool((values == -1).all())
+
+
+def check_labels(cells: Sequence[Any], *, column: str, where: str, rows: Iterable[int] | None = None) -> None:
+    """DataError naming the first of `rows` (None: of all) without a label, which would else pass for a class."""
+    row = next((i for i in (range(len(cells)) if rows is None else rows) if cells[i] in (None, "")), None)
+    if row is not None:
+        raise DataError(
+            f"dataset.label={column}: row {row} of {where} has no label; fill it in, or dataset.label=null for none"
+        )
 
 
 def encode_labels(values: np.ndarray, *, classes: tuple[str, ...], where: str) -> np.ndarray:

@@ -70,7 +70,11 @@ class RunSampler(Sampler[list[Key]]):
 
 
 class ItemLoader(DataLoader[Any]):
-    """A DataLoader over `Items` that reports what workers could not read and leaves the global random state alone."""
+    """A DataLoader over `Items` that reports what workers could not read and leaves the global random state alone.
+
+    Attributes:
+        waited_seconds: in which nothing but the next batch was waited for, so far.
+    """
 
     def __init__(self, data: Data, items: Items, batches: Iterable[list[Key]], *, workers: int) -> None:
         super().__init__(
@@ -84,15 +88,19 @@ class ItemLoader(DataLoader[Any]):
             generator=torch.Generator().manual_seed(0),
         )
         self.items = items
+        self.waited_seconds = 0.0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        asked = time.perf_counter()
         if self.num_workers and sys.version_info < (3, 12) and world_size() > 1:
             time.sleep(0.05)  # a worker forked while a thread of gloo lets go of a tensor would stand still for ever
         for batch in super().__iter__():
             if unreadable := batch.pop("corrupt", None):
                 self.items.note_corrupt(unreadable)
             if batch:
+                self.waited_seconds += time.perf_counter() - asked
                 yield batch
+                asked = time.perf_counter()
 
 
 def evaluation_loader(

@@ -1,8 +1,10 @@
 """Accuracy, macro F1 and AUROC from few labels, over several draws of which items are labelled."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -15,8 +17,12 @@ from sslrun.evaluation.per_item import auroc_items, macro_f1_items
 Budget = int | float | str
 """Labels per class (int), a share of each class (float in (0, 1)), or `"all"`."""
 
-BUDGETS: tuple[Budget, ...] = (1, 5, 10, 50, 0.01, 0.1)
+BUDGETS: tuple[Budget, ...] = (1, 5, 10, 50, 0.01, 0.1, "all")
 INVERSE_PENALTY = 0.1  # scikit-learn's C; of 0.001 to 10 the best or nearly so on digits, at 64, 512 and 2,048 features
+MAX_ITERATIONS = 1000
+WORK = 2e11
+"""Items x features x classes x iterations: about a minute of one core. The pixels of 45,000 images of CIFAR-10 are told
+apart as well after the 145 iterations that it leaves them (53 s, 38.0 %) as after 1,000 (334 s, 38.0 %)."""
 
 
 def few_label_rows(
@@ -205,7 +211,11 @@ def regression(features: Tensor, labels: Tensor, *, num_classes: int) -> tuple[T
 
 
 def _fit(features: Tensor, labels: Tensor) -> LogisticRegression:
-    return LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(features.numpy(), labels.numpy())
+    affordable = WORK / (features.numel() * len(torch.unique(labels)))
+    iterations = int(min(max(affordable, MAX_ITERATIONS / 10), MAX_ITERATIONS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=INVERSE_PENALTY, max_iter=iterations).fit(features.numpy(), labels.numpy())
 
 
 def _per_item(classes: Tensor, known: Tensor, truth: Tensor, *, num_classes: int) -> dict[str, Tensor]:

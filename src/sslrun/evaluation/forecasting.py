@@ -81,7 +81,7 @@ def lag_rows(data: SeriesData, horizons: Sequence[int], *, seed: int) -> list[Ro
 
 
 def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int = 256) -> Represent:
-    """The encoder's last token, and the level and scale that it takes out of a series, where it does."""
+    """The token at the last known value, and the level and scale that the encoder takes out, where it does."""
 
     def represent(context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         vectors, levels, scales = [], [], []
@@ -89,7 +89,7 @@ def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int
         with torch.inference_mode(), evaluating(encoder):
             for chunk in torch.split(context, batch_size):
                 x = chunk.to(device)
-                vectors.append(encoder.tokens(x)[:, -1].float().cpu())
+                vectors.append(_last_token(encoder, x).float().cpu())
                 level, scale = (x.new_zeros(len(x), x.shape[2]), x.new_ones(len(x), x.shape[2]))
                 if statistics is not None:
                     level, scale = statistics(x)
@@ -98,6 +98,15 @@ def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int
         return torch.cat(vectors), torch.cat(levels), torch.cat(scales)
 
     return represent
+
+
+def _last_token(encoder: Encoder, x: Tensor) -> Tensor:
+    """(B, D) of (B, L, C): behind the last value an encoder of moments sees no more than padding."""
+    if not encoder.has_moments:
+        return encoder.tokens(x)[:, -1]
+    tokens, inside = encoder.moments(x)  # (B, N, D), (B, N)
+    places = torch.arange(inside.shape[1], device=inside.device) * inside
+    return tokens[torch.arange(len(tokens), device=inside.device), places.amax(dim=1)]
 
 
 def moments(data: SeriesData, split: str, *, horizon: int) -> Moments:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -6,9 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
+from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
 from sslrun.core.rows import Row
-from sslrun.evaluation.few_labels import few_label_rows, logistic, nested_subsets, regression
+from sslrun.evaluation import few_labels
+from sslrun.evaluation.few_labels import BUDGETS, few_label_rows, logistic, nested_subsets, regression
 from sslrun.evaluation.linear import spread
 
 NAMES = {"encoder": "pixels", "dataset": "digits", "seed": 0}
@@ -93,6 +97,28 @@ def test_all_labels_are_one_draw_with_an_interval_over_items(digits):
     rows, _ = few_label_rows(*digits, **NAMES, budgets=("all",), draws=5)
     assert [(row.metric, row.draws) for row in rows] == [("top1", 1), ("macro_f1", 1), ("auroc", 1)]
     assert all(0 < row.high - row.low < 0.05 for row in rows)
+
+
+def test_the_default_curve_ends_with_all_labels(digits):
+    config: Any = compose("probe", ["encoder=random", "backbone=small_cnn", "dataset=digits"])
+    assert tuple(config.labels) == BUDGETS == (1, 5, 10, 50, 0.01, 0.1, "all")
+    rows = top1(few_label_rows(*digits, **NAMES, draws=2)[0])
+    assert [row.labels for row in rows] == [1, 5, 10, 50, 0.01, 0.1, "all"]
+    assert rows[-1].value > 0.95
+
+
+def test_a_large_regression_stops_early_and_says_nothing(digits, monkeypatch: pytest.MonkeyPatch):
+    whole = top1(few_label_rows(*digits, **NAMES, budgets=("all",))[0])
+    asked = []
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda self, *sides: asked.append(self.max_iter) or fit(self, *sides)
+    )
+    monkeypatch.setattr(few_labels, "MAX_ITERATIONS", 100)
+    for work, iterations in ((1e12, 100), (20 * 1257 * 64 * 10, 20), (1.0, 10)):
+        monkeypatch.setattr(few_labels, "WORK", work)
+        (row,) = top1(few_label_rows(*digits, **NAMES, budgets=("all",))[0])
+        assert asked[-1] == iterations and abs(row.value - whole[0].value) < 0.03
 
 
 def test_one_draw_has_no_interval(digits):

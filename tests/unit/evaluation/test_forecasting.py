@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from small import BACKBONES, INPUTS
+from sslrun.backbones.folder import build_encoder
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
 from sslrun.data.series.files import SeriesFiles
-from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_value, moments
+from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_value, last_vector, moments
 
 
 def counting(folder: Path, values: np.ndarray) -> SeriesFiles:
@@ -66,6 +68,19 @@ def test_level_and_scale_are_put_back(tmp_path: Path) -> None:
 def test_missing_values_are_passed_over() -> None:
     context = torch.tensor([[1.0, 2.0, torch.nan], [torch.nan] * 3, [5.0, torch.nan, 7.0]])[..., None]
     assert last_value(context)[:, 0].tolist() == [2, 0, 7]
+
+
+@pytest.mark.parametrize("name", ["ts2vec", "cpc"])
+def test_the_vector_is_that_of_the_last_known_value(name: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(BACKBONES[name], INPUTS["series"]).eval()
+    series = torch.randn(3, 20, 2)
+    series[1, 14:] = torch.nan
+    series[2] = torch.nan
+    vectors, _, _ = last_vector(encoder, device="cpu")(series)
+    assert torch.equal(vectors[0], encoder.tokens(series)[0, -1])
+    torch.testing.assert_close(vectors[1], encoder.tokens(series[1:2, :14])[0, -1], rtol=1e-4, atol=1e-5)
+    assert vectors[1].abs().max() > 0 and vectors[2].isfinite().all()
 
 
 def test_a_horizon_that_does_not_fit_is_an_error(tmp_path: Path) -> None:

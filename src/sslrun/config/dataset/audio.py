@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
 
-FORMS = ("spectrogram", "frames", "wave")
+FORMS = {"spectrogram": ("views", "images"), "frames": ("series", "views"), "wave": ("waves",)}
+"""How clips are handed out, and the batch types that each form gives."""
 
 
 @dataclass(kw_only=True)
@@ -31,6 +33,8 @@ class AudioDatasetConfig(DatasetConfig):
         max_corrupt: largest share of unreadable clips; beyond it the run stops.
         cache_dir: where samples and log-mel lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
+
+    gives: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys(name for names in FORMS.values() for name in names))
 
     form: str | None = None
     sample_rate: int = 16000
@@ -71,6 +75,11 @@ class AudioDatasetConfig(DatasetConfig):
                 raise ConfigError(f"dataset.{key} is one number in a list for sound, got {list(values)}")
         for std in self.std or ():
             check_range("dataset.std", std, above=0)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Those of the form, or of all forms where it is open."""
+        return FORMS[self.form] if self.form else self.gives
 
     @property
     def hop(self) -> int:

@@ -1,7 +1,7 @@
 """Configurations of the datasets of images with captions."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from sslrun.config.checks import check_range
 from sslrun.config.dataset.vision import ImageDatasetConfig
@@ -19,6 +19,8 @@ class PairDatasetConfig(ImageDatasetConfig):
         vocab_size: tokens of a trained one.
         max_length: tokens of a caption that the encoder sees at most, marks among them.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("image-text pairs", "views", "images")
 
     tokenizer: str = "wordpiece"
     vocab_size: int = 8192

@@ -1,6 +1,7 @@
 """Configurations of the datasets of time series."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
@@ -16,6 +17,8 @@ class SeriesDatasetConfig(DatasetConfig):
         max_length: timestamps that the encoder sees at most; null takes the longest item's.
         mean, std: of each channel, by which values are normalised; null measures them on train.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("series", "views")
 
     max_length: int | None = None
     mean: list[float] | None = None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
@@ -30,6 +30,8 @@ class TextDatasetConfig(DatasetConfig):
         max_corrupt: largest share of empty texts; beyond it the run stops.
         cache_dir: where tokenizers lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("tokens", "blocks of tokens")
 
     tokenizer: str = "wordpiece"
     vocab_size: int = 8192

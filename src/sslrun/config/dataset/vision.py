@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
@@ -32,6 +32,8 @@ class ImageDatasetConfig(DatasetConfig):
         min_crop_scale: smallest share of the area that a random crop may keep.
         cache_dir: where decoded arrays lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("views", "images")
 
     image_size: int = 32
     channels: int = 3

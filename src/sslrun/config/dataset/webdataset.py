@@ -115,7 +115,7 @@ class PairWebDatasetConfig(ShardsConfig, PairDatasetConfig):
 
     Attributes:
         image: extensions of the image, the first that a sample has.
-        caption: extensions of its caption; `json:caption` is a field of a JSON object.
+        caption: extensions of its caption; `json:caption` is a field of a JSON object, where a list is several.
     """
 
     kind: str = "webdataset_pairs"

@@ -74,7 +74,7 @@ class AudioData(SourcesData):
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
         """Validation as it is; what is hidden in it is drawn by the method, by position."""
-        return self.evaluation("validation") if batch_type in (SeriesBatch, WaveBatch) else None
+        return None if batch_type is ViewsBatch else self.evaluation("validation")
 
     def evaluation(self, split: str) -> Items:
         """Each clip's beginning, as long as the encoder sees."""
@@ -202,11 +202,12 @@ class AudioData(SourcesData):
                 self._logmel[source] = keep(cache_folder(c.cache_dir) / "audio", key, rows)
         return self._logmel[source]
 
-    def clips_of(self, split: str) -> Iterator[np.ndarray]:
-        """(frames, mels) of every clip of a split, unnormalised and whole."""
+    def readable(self, split: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Positions and (frames, mels) of the clips of a split, unnormalised and whole; what cannot be read is left out
+        and counted."""
         part = self._parts[split]
         logmel = self.logmel(part.source)
-        return (logmel[int(i)] for i in part.positions)
+        return ((i, logmel[int(position)]) for i, position in enumerate(part.positions))
 
     def _take_form(self, batch_type: type) -> None:
         """Where it is open, what the method reads settles it."""

@@ -15,8 +15,9 @@ from sslrun.data.audio.audio import AudioData
 from sslrun.data.audio.clips import Clips
 from sslrun.data.audio.read import ENDINGS, read_wave
 from sslrun.data.audio.store import keep
+from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder
-from sslrun.data.labels import digest
+from sslrun.data.labels import check_labels, digest
 
 NAMES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
 """Names of a split's folder below `dataset.path`."""
@@ -82,7 +83,7 @@ def sound_files(root: Path) -> list[str]:
 def read_clips(root: Path, files: list[str], config: AudioConfig, corrupt: list[str]) -> Clips:
     """The readable files of a split; names of the others are added to `corrupt`."""
     told = told_by(root, files, config)
-    key = digest(str(config.sample_rate), *(_signature(root, f) for f in files))
+    key = digest(str(config.sample_rate), content_digest(root, files, folder=cache_folder(config.cache_dir)))
 
     def rows() -> Iterator[np.ndarray]:
         for file in tqdm(files, desc=f"reading {root.name}", delay=2, leave=False):
@@ -154,14 +155,12 @@ def _by_table(root: Path, files: list[str], config: AudioConfig) -> list[Told]:
             raise DataError(
                 f"dataset.{key}={column}: {path} has no such column; it has {', '.join(table.column_names)}"
             )
-    columns = {name: [str(v) for v in table[name].to_pylist()] for name in table.column_names}
+    cells = {name: table[name].to_pylist() for name in table.column_names}
+    columns = {name: [str(v) for v in values] for name, values in cells.items()}
     row = {name: i for i, name in enumerate(columns[config.file])}
     if missing := next((f for f in files if f not in row), None):
         raise DataError(f"dataset.table={path}: has no row of {missing}")
+    if config.label is not None:  # rows of other splits may have none
+        check_labels(cells[config.label], column=config.label, where=path.name, rows=(row[f] for f in files))
     label, group = (columns.get(name or "") for name in (config.label, config.group))
     return [(label[row[f]] if label else None, group[row[f]] if group else None) for f in files]
-
-
-def _signature(root: Path, file: str) -> tuple[str, int, int]:
-    status = (root / file).stat()
-    return file, status.st_size, status.st_mtime_ns

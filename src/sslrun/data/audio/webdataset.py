@@ -1,6 +1,7 @@
 """Recordings out of tar files (WebDataset), read and made into log-mel when they are asked for."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,10 @@ class AudioWebDataset(AudioData):
 
     def evaluation(self, split: str) -> Items:
         return ReadableItems(super().evaluation(split), self._unreadable, stand_in=False)
+
+    def readable(self, split: str) -> Iterator[tuple[int, np.ndarray]]:
+        part = self._parts[split]
+        return self._unreadable.readable(self.logmel(part.source).__getitem__, part.positions)
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate_readable(items, super().collate)

@@ -82,7 +82,8 @@ def _of_files(path: Path, config: PairsConfig, decoder: Decoder, needed: Sequenc
         raise DataError(
             f"{path.name}[{first[absent]}]: no image {root / absent}; dataset.images=… says where the images lie"
         )
-    images = FolderSource(root, list(captions), classes=None, decoder=decoder)
+    scratch = cache_folder(config.cache_dir)
+    images = FolderSource(root, list(captions), classes=None, decoder=decoder, scratch=scratch)
     columns = {name: [cells[i] for i in first.values()] for name, cells in rows.items()}
     return Table(images, [tuple(texts) for texts in captions.values()], columns)
 

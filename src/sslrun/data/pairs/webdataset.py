@@ -8,21 +8,22 @@ from sslrun.data.folders import cache_folder
 from sslrun.data.pairs.pairs import PairData
 from sslrun.data.pairs.source import Captioned
 from sslrun.data.shards.index import Members
+from sslrun.data.shards.texts import all_each
 from sslrun.data.vision.webdataset import ShardImages, WebDataset
 
 
 class PairWebDataset(WebDataset, PairData):
-    """Train, and validation and test where their shards are named; one caption a sample.
+    """Train, and validation and test where their shards are named; an image without a caption is left out and counted.
 
     Captions are read once and kept in dataset.cache_dir, since the tokenizer is trained on all of them.
     """
 
     def sources(self, images: dict[str, ShardImages], config: Any) -> Mapping[str, Captioned]:
-        """DataError where a sample has no caption, by shard and sample."""
+        """DataError where no sample of a split has a caption, or one holds something else there."""
         assert isinstance(config, PairWebDatasetConfig)
         folder = cache_folder(config.cache_dir) / "shards"
         found = {}
         for split, source in images.items():
-            texts = Members(self._shards[split], config.caption, key="dataset.caption").texts(folder)
-            found[split] = Captioned(source, [(text,) for text in texts], source.labels)
+            members = Members(self._shards[split], config.caption, key="dataset.caption")
+            found[split] = Captioned(source, all_each(members, folder=folder), source.labels)
         return found

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
 from sslrun.data.series.series import SeriesData
@@ -41,19 +43,41 @@ def read_sources(config: SeriesConfig) -> dict[str, Source]:
     if config.window is None and len(read) == len(read["train"]) == 1:
         rows = len(read["train"].values[0])
         raise DataError(f"dataset.window=null: there is one recording, of {rows} rows; set dataset.window=ROWS")
-    if config.window is None or len(read) > 1:
-        spans = {split: whole(recordings) for split, recordings in read.items()}
-    else:
-        spans = cut_in_time(
-            read["train"], borders=config.borders, validation=config.validation, test_share=config.test_share
-        )
-        read = dict.fromkeys(spans, read["train"])
+    spans = {split: whole(recordings) for split, recordings in read.items()}
+    if config.window is not None:
+        spans |= _absent_in_time(read, config)
+        read = {split: read.get(split, read["train"]) for split in spans}
     return {
         split: items_of(
             read[split], spans[split], window=config.window, stride=config.stride, where=f"{config.name}, {split}"
         )
         for split in read
     }
+
+
+def _absent_in_time(read: dict[str, Recordings], config: SeriesConfig) -> dict[str, np.ndarray]:
+    """Spans of train, and of the splits that are cut off the end of each of its recordings.
+
+    Beside a validation of its own a test is cut for labels alone: there is else nothing to score on it.
+
+    Raises:
+        DataError: forecasts are asked for and nothing is test.
+    """
+    is_cut = {"validation": "validation" not in read, "test": "test" not in read}
+    if is_cut["test"] and not is_cut["validation"]:
+        if config.horizons:
+            raise DataError(
+                f"dataset.horizons={list(config.horizons)}: there is no test beside train and validation; name it by "
+                "dataset.test, or set dataset.horizons=null"
+            )
+        is_cut["test"] = read["train"].labels is not None
+    spans = cut_in_time(
+        read["train"],
+        borders=config.borders,
+        validation=config.validation if is_cut["validation"] else 0,
+        test_share=config.test_share if is_cut["test"] else 0,
+    )
+    return {split: rows for split, rows in spans.items() if split == "train" or is_cut[split]}
 
 
 def split_paths(path: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ import pyarrow.parquet
 from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
+from sslrun.data.labels import check_labels
 from sslrun.data.series.source import Recordings
 
 MOST_MISSING = 20
@@ -48,7 +49,7 @@ def read_table(path: Path, config: SeriesConfig) -> Recordings:
         values = np.stack([_numbers(table[name]) for name in channels], axis=1)  # (T, C)
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise DataError(f"{path}: a column of {', '.join(channels)} holds no numbers: {error}") from error
-    label = None if config.label is None else np.array([str(v) for v in table[config.label].to_pylist()])
+    label = None if config.label is None else _labels(table, config.label, where=path.name)
     anomalies = None if config.anomaly is None else _anomalies(table[config.anomaly], path)
     if config.time is not None:
         places = on_grid(_times(table[config.time], path), step=config.step, where=f"{path.name}, {config.time}")
@@ -136,6 +137,13 @@ def _numeric(table: Any, *, without: tuple[str | None, ...]) -> list[str]:
 
 def _numbers(column: Any) -> np.ndarray:
     return column.cast(pa.float32()).to_numpy(zero_copy_only=False)
+
+
+def _labels(table: Any, column: str, *, where: str) -> np.ndarray:
+    """(T,) strings."""
+    cells = table[column].to_pylist()
+    check_labels(cells, column=column, where=where)
+    return np.array([str(v) for v in cells])
 
 
 def _anomalies(column: Any, path: Path) -> np.ndarray:

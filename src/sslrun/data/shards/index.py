@@ -16,6 +16,7 @@ from sslrun.core.atomic import replacing
 from sslrun.data.folders import locked
 from sslrun.data.labels import digest
 from sslrun.data.order import Together
+from sslrun.data.shards.fields import all_texts, one_text
 from sslrun.data.shards.tar import Contents, read_contents
 
 VERSION = 1
@@ -113,7 +114,7 @@ class Members:
     """
 
     def __init__(self, shards: Shards, wanted: list[str], *, key: str) -> None:
-        self.shards, self.wanted = shards, wanted
+        self.shards, self.wanted, self.key = shards, wanted, key
         self._offsets = np.zeros(len(shards), dtype=np.int64)
         self._sizes = np.full(len(shards), -1, dtype=np.int64)
         self._choice = np.zeros(len(shards), dtype=np.int16)
@@ -138,18 +139,14 @@ class Members:
         """The file's bytes, or the field's in UTF-8.
 
         Raises:
-            DataError: the sample has no such file or field, or its shard ends before it.
+            DataError: the sample has no such file or field, the field holds neither text nor a number, or its shard
+                ends before it.
         """
-        size = int(self._sizes[position])
-        if size < 0:
-            raise DataError(f"{self.shards.name(position)} has no .{' or .'.join(self.wanted)}")
-        shard, _ = self.shards.of_shard(position)
-        with self._lock:  # threads share what is open
-            data = os.pread(self._descriptor(shard), size, int(self._offsets[position]))
-        if len(data) < size:
-            raise DataError(f"{self.name(position)}: {self.shards.files[shard]} has changed while it was read")
-        _, _, field = self.wanted[self._choice[position]].partition(FIELD)
-        return self._field(data, field, position) if field else data
+        data, field = self._file(position), self._field(position)
+        try:
+            return one_text(data, field, key=self.key).encode() if field else data
+        except ValueError as error:
+            raise DataError(f"{self.name(position)}: {error}") from error
 
     def text(self, position: int) -> str:
         """The same as text; DataError where it is no UTF-8."""
@@ -158,19 +155,26 @@ class Members:
         except UnicodeDecodeError as error:
             raise DataError(f"{self.name(position)} is no UTF-8: {error}") from error
 
+    def texts(self, position: int) -> tuple[str, ...]:
+        """All of a list in JSON; none where the sample has no such file or field, or null there.
+
+        Raises:
+            DataError: anything else that is no text and no number, or as of `text`.
+        """
+        if self._sizes[position] < 0:
+            return ()
+        field = self._field(position)
+        if not field:
+            return (self.text(position),)
+        try:
+            return all_texts(self._file(position), field, key=self.key)
+        except ValueError as error:
+            raise DataError(f"{self.name(position)}: {error}") from error
+
     def name(self, position: int) -> str:
         """`shard.tar:key.extension`, for messages; without extension where the sample has none of those wanted."""
         sample = self.shards.name(position)
         return f"{sample}.{self.wanted[self._choice[position]]}" if self._sizes[position] >= 0 else sample
-
-    def texts(self, folder: Path) -> list[str]:
-        """Of all samples, such as labels; read once and kept in `folder`."""
-        path = folder / f"{digest(self.shards.fingerprint, self.wanted)}.json"
-        if not path.exists():
-            with locked(path.with_suffix(".lock")), replacing(path) as temporary:
-                temporary.write_text(json.dumps([self.text(i).strip() for i in range(len(self))]))
-        found: list[str] = json.loads(path.read_text())
-        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": OrderedDict(), "_lock": None}
@@ -190,6 +194,21 @@ class Members:
                 self._offsets[at], self._sizes[at], self._choice[at] = found.offset[rows], found.size[rows], choice
         return found.extensions
 
+    def _file(self, position: int) -> bytes:
+        size = int(self._sizes[position])
+        if size < 0:
+            raise DataError(f"{self.shards.name(position)} has no .{' or .'.join(self.wanted)}")
+        shard, _ = self.shards.of_shard(position)
+        with self._lock:  # threads share what is open
+            data = os.pread(self._descriptor(shard), size, int(self._offsets[position]))
+        if len(data) < size:
+            raise DataError(f"{self.name(position)}: {self.shards.files[shard]} has changed while it was read")
+        return data
+
+    def _field(self, position: int) -> str:
+        """Empty where the file itself is wanted."""
+        return self.wanted[self._choice[position]].partition(FIELD)[2]
+
     def _descriptor(self, shard: int) -> int:
         if shard in self._open:
             self._open.move_to_end(shard)
@@ -201,10 +220,3 @@ class Members:
         except OSError as error:
             raise DataError(f"{self.shards.files[shard]} cannot be read: {error}") from error
         return self._open[shard]
-
-    def _field(self, data: bytes, field: str, position: int) -> bytes:
-        try:
-            value = json.loads(data)[field]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.name(position)}: no JSON object with a field {field}") from error
-        return str(value).encode()

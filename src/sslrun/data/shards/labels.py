@@ -9,6 +9,7 @@ from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, code_labels
 from sslrun.data.shards.index import Members, Shards
 from sslrun.data.shards.patterns import shard_files
+from sslrun.data.shards.texts import one_each
 
 KEYS = {"train": "train", "validation": "val", "test": "test"}
 """The configuration's name of each split."""
@@ -36,7 +37,7 @@ def member_texts(shards: Shards, wanted: str | None, *, key: str, cache_dir: str
     """(N,) short texts of all samples, such as labels, as `as_values` has them; None where nothing is wanted."""
     if wanted is None:
         return None
-    return as_values(Members(shards, [wanted], key=key).texts(_folder(cache_dir)))
+    return as_values(one_each(Members(shards, [wanted], key=key), folder=_folder(cache_dir)))
 
 
 def as_values(texts: list[str]) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Samples that cannot be read: counted, named, and left out of their batches."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Items, Key
+
+T = TypeVar("T")
 
 
 class Unreadable:
@@ -29,6 +31,16 @@ class Unreadable:
                 f"{len(self.reasons)} of {self.total} samples cannot be read (first: {self.reasons[0]}); "
                 f"dataset.max_corrupt={self.max_share:g}"
             )
+
+    def readable(self, read: Callable[[int], T], positions: Iterable[int]) -> Iterator[tuple[int, T]]:
+        """What `read` gives of each position, beside its place among them; where it raises DataError it is counted."""
+        for place, position in enumerate(positions):
+            try:
+                found = read(int(position))
+            except DataError as error:
+                self.add(str(error))
+            else:
+                yield place, found
 
 
 class ReadableItems(Items):

@@ -76,7 +76,9 @@ class Mask:
     Args:
         share: of the text's tokens, rounded, at least one.
         unit: `token`; `word`, all tokens of a word together (BERT's later code); `span`, words in a row, their number
-            geometric with mean 3.8 (SpanBERT, section 3.1 of arXiv:1907.10529; there a span shares its replacement).
+            geometric with mean 3.8 (SpanBERT, section 3.1 of arXiv:1907.10529; there a span shares its replacement, and
+            the authors' code cuts the last word). A word that would exceed the share is left out, and with it the rest
+            of its span; where all are too long, one is hidden nevertheless.
         mask, random: shares of the chosen that become the mask token, and any token; the rest stays as it is.
     """
 
@@ -105,19 +107,27 @@ class Mask:
         return dataclasses.replace(tokens, ids=ids, targets=targets)
 
     def _choose(self, tokens: Tokens, count: int, random: np.random.Generator) -> np.ndarray:
-        """(count,) places, ascending."""
+        """Places, ascending: `count` tokens, or words that have at most so many together, one word at least."""
         if self.unit == "token":
             return np.sort(random.permutation(len(tokens.ids))[:count])
-        starts = np.flatnonzero(tokens.starts_word)
-        bounds = np.append(starts, len(tokens.ids))
-        is_chosen = np.zeros(len(tokens.ids), dtype=bool)
-        for word in random.permutation(len(starts)):
-            length = min(int(random.geometric(0.2)), LONGEST_SPAN) if self.unit == "span" else 1
-            last = min(word + length, len(starts))
-            is_chosen[bounds[word] : min(bounds[last], bounds[word] + count - int(is_chosen.sum()))] = True
-            if is_chosen.sum() >= count:
+        is_start = tokens.starts_word.copy()
+        is_start[0] = True  # what a crop or a window left of a word
+        lengths = np.diff(np.flatnonzero(is_start), append=len(tokens.ids))  # (W,)
+        order, left = random.permutation(len(lengths)), count
+        is_chosen = np.zeros(len(lengths), dtype=bool)
+        for first in order:
+            span = min(int(random.geometric(0.2)), LONGEST_SPAN) if self.unit == "span" else 1
+            for word in range(first, min(first + span, len(lengths))):
+                if not is_chosen[word]:
+                    if lengths[word] > left:
+                        break
+                    is_chosen[word] = True
+                    left -= lengths[word]
+            if left == 0:
                 break
-        return np.flatnonzero(is_chosen)
+        if left == count:
+            is_chosen[order[0]] = True
+        return np.flatnonzero(np.repeat(is_chosen, lengths))
 
 
 TRANSFORMS: dict[str, type] = {cls.__name__: cls for cls in (Crop, PermuteSentences, Mask)}

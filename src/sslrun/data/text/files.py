@@ -1,10 +1,15 @@
 """Texts out of files, folders, or what the library `datasets` loads."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
+from sslrun.data.hub import validation_name
+from sslrun.data.labels import is_hidden
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
 from sslrun.data.text.texts import TextData
@@ -71,18 +76,22 @@ def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | Non
         raise DataError(
             f"dataset.train={wanted['train'][0]}: {config.path} has no such split; it has {', '.join(tables)}"
         )
+    found["validation"] = validation_name(found["validation"], found["test"], is_default=named["validation"] is None)
     return {
-        split: columns_of(_plain(tables[name]), config=config, where=f"{config.path}:{name}")
+        split: _documents(tables[name], config, where=f"{config.path}:{name}")
         for split, name in found.items()
         if name is not None
     }
 
 
-def _plain(table: Any) -> dict[str, list[Any]]:
+def _documents(table: Any, config: TextConfig, *, where: str) -> Documents:
     """Columns as lists, classes by their names."""
-    columns = {}
-    for name in table.column_names:
-        cells = list(table[name])
+    columns = {name: list(table[name]) for name in table.column_names}
+    for name, cells in columns.items():
         classes = getattr(table.features[name], "names", None)
-        columns[name] = [classes[c] if classes and c is not None and c >= 0 else c for c in cells]
-    return columns
+        if not classes:
+            continue
+        if name == config.label and is_hidden(np.array(cells)):
+            config = replace(config, label=None)
+        columns[name] = [classes[c] if c is not None and c >= 0 else None for c in cells]
+    return columns_of(columns, config=config, where=where)

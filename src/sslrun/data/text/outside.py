@@ -1,6 +1,6 @@
 """What datasets of texts that are not held in memory share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -59,6 +59,10 @@ class TextsOutside(TextData):
 
     def evaluation(self, split: str) -> Items:
         return ReadableItems(super().evaluation(split), self._unreadable, stand_in=False)
+
+    def readable(self, split: str) -> Iterator[tuple[int, str]]:
+        part = self._parts[split]
+        return self._unreadable.readable(self._texts[part.source].__getitem__, part.positions)
 
     def characters(self, split: str) -> int:
         part, count = self._parts[split], 0

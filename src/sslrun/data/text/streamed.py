@@ -73,12 +73,16 @@ class StreamedTokens:
 
 
 class Stream:
-    """Documents behind each other, an end mark after each, of which slices are made when they are asked for."""
+    """Documents behind each other, an end mark after each, of which slices are made when they are asked for.
+
+    Documents without tokens, such as those that cannot be read, are left out with their end marks.
+    """
 
     def __init__(self, encoded: TokensOf, positions: np.ndarray, *, end: int) -> None:
         self._encoded, self._positions, self._end = encoded, positions, end
-        self.ends = np.cumsum(encoded.lengths(positions) + 1)
-        """(N,) int64, where each document's end mark is behind."""
+        lengths = encoded.lengths(positions)
+        self.ends = np.cumsum(np.where(lengths > 0, lengths + 1, 0))
+        """(N,) int64, where each document's end mark is behind; the same as before it of one that is left out."""
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -87,7 +91,8 @@ class Stream:
         """(n,) int32 ids of a slice with start and stop."""
         start, stop = int(asked.start), min(int(asked.stop), len(self))
         first, last = (int(np.searchsorted(self.ends, at, side="right")) for at in (start, stop - 1))
-        documents = [self._encoded.of(int(p))[0] for p in self._positions[first : last + 1]]
-        pieces = [piece for ids in documents for piece in (ids, [self._end])]
         origin = int(self.ends[first - 1]) if first else 0
+        has_tokens = np.diff(self.ends[first : last + 1], prepend=origin) > 0
+        documents = [self._encoded.of(int(p))[0] for p in self._positions[first : last + 1][has_tokens]]
+        pieces = [piece for ids in documents for piece in (ids, [self._end])]
         return np.concatenate(pieces).astype(np.int32)[start - origin : stop - origin]

@@ -1,6 +1,6 @@
 """What all text datasets share: splits, the tokenizer, items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,6 +64,10 @@ class TextData(SourcesData):
         """The texts of a split as they were read."""
         part = self._parts[split]
         return [self._texts[part.source][i] for i in part.positions]
+
+    def readable(self, split: str) -> Iterator[tuple[int, str]]:
+        """Positions and texts of a split, as they were read; what cannot be read is left out and counted."""
+        return enumerate(self.texts(split))
 
     def characters(self, split: str) -> int:
         """Characters of all its texts: what bits per character are counted by."""

@@ -7,6 +7,8 @@ import numpy as np
 
 from sslrun.config.dataset.vision import ImageFolderConfig
 from sslrun.config.errors import DataError
+from sslrun.data.content import content_digest
+from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest, encode_labels
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
@@ -29,24 +31,27 @@ class ImageFolder(ImageData):
             if not found:
                 raise DataError(f"dataset.root: no images under {folders[name]}; {UNREADABLE.format(root=root)}")
         classes = class_names(files["train"], root=folders["train"])
-        decoder = decoder_of(config)
+        decoder, scratch = decoder_of(config), cache_folder(config.cache_dir)
         sources = {
-            name: FolderSource(folders[name], found, classes=classes, decoder=decoder) for name, found in files.items()
+            name: FolderSource(folders[name], found, classes=classes, decoder=decoder, scratch=scratch)
+            for name, found in files.items()
         }
         super().__init__(config, sources, classes=classes)
 
 
 class FolderSource:
-    """Files below a root, by their relative paths in sorted order."""
+    """Files below a root, by their relative paths in sorted order; `scratch` keeps what is known of them."""
 
     embedded = False
 
-    def __init__(self, root: Path, files: list[str], *, classes: tuple[str, ...] | None, decoder: Decoder) -> None:
+    def __init__(
+        self, root: Path, files: list[str], *, classes: tuple[str, ...] | None, decoder: Decoder, scratch: Path
+    ) -> None:
         self.labels: np.ndarray | None = None
         if classes is not None and all("/" in f for f in files):
             of_file = np.array([f.split("/")[0] for f in files])
             self.labels = encode_labels(of_file, classes=classes, where=str(root))
-        self.fingerprint = digest(*(_signature(root, f) for f in files), self.labels is None)
+        self.fingerprint = digest(content_digest(root, files, folder=scratch), self.labels is None)
         self._root, self._files, self._decoder = root, files, decoder
 
     def __len__(self) -> int:
@@ -114,11 +119,3 @@ def class_names(files: list[str], *, root: Path) -> tuple[str, ...] | None:
     if beside is not None:
         raise DataError(f"{root / beside} lies beside the class folders {', '.join(folders[:3])}, …; move it into one")
     return tuple(folders)
-
-
-def _signature(root: Path, file: str) -> tuple[str, int, int]:
-    try:
-        status = (root / file).stat()
-    except OSError:  # a link to nowhere; reading it fails, with its name
-        return file, -1, -1
-    return file, status.st_size, status.st_mtime_ns

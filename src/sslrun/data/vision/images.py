@@ -74,6 +74,10 @@ class ImageData(SourcesData):
         self._left_out = policy.left_out
         return TrainingImages(self._split("train"), policy=policy, seed=seed, first_only=batch_type is ImageBatch)
 
+    def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
+        """Validation as it is; what is hidden in it is drawn by the method, by position."""
+        return self.evaluation("validation") if batch_type is ImageBatch else None
+
     def evaluation(self, split: str) -> PlainImages:
         """Centre crops of a split; an image that turns out to be unreadable is left out of its batch."""
         return PlainImages(self._split(split), side=self.config.image_size)

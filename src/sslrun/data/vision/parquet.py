@@ -13,6 +13,7 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.vision import ParquetConfig
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing
+from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, locked
 from sslrun.data.labels import Coded, code_labels, digest
 from sslrun.data.vision.decode import Decoder
@@ -59,9 +60,7 @@ class ParquetSource:
         metadata = [pq.read_metadata(f) for f in files]
         self._ends = np.cumsum([m.num_rows for m in metadata])
         self._bytes = sum(f.stat().st_size for f in files)
-        pairs = zip(files, metadata, strict=True)
-        signatures = [(f.name, f.stat().st_size, f.stat().st_mtime_ns, m.num_rows) for f, m in pairs]
-        self.fingerprint = digest(signatures, column)
+        self.fingerprint = digest(*(content_digest(f.parent, [f.name], folder=scratch) for f in files), column)
         self._encoded: pa.ChunkedArray | None = None
 
     def __len__(self) -> int:

@@ -36,13 +36,13 @@ class LogMelStatistics:
 
 
 def statistics(data: AudioData, split: str) -> Features:
-    """(N, 2 mels): means, then deviations."""
-    rows = [np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in data.clips_of(split)]
-    labels = data.labels(split)
+    """(N, 2 mels) of the clips that can be read: means, then deviations."""
+    rows = {i: np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for i, clip in data.readable(split)}
+    labels, index = data.labels(split), torch.tensor(list(rows))
     return Features(
-        features=torch.from_numpy(np.stack(rows)).float(),
-        labels=None if labels is None else torch.from_numpy(labels),
-        index=torch.arange(len(rows)),
+        features=torch.from_numpy(np.stack(list(rows.values()))).float(),
+        labels=None if labels is None else torch.from_numpy(labels)[index],
+        index=index,
     )
 
 

@@ -21,16 +21,20 @@ MAX_ITERATIONS = 1000
 
 
 class TfIdf:
-    """Rows `linear` and `few_labels`; words are counted on all of train, which needs no labels."""
+    """Rows `linear` and `few_labels`; words are counted on all of train, which needs no labels.
+
+    Texts that cannot be read are left out, as of all encoders.
+    """
 
     def probe(self, data: Data, *, encoder: str, seed: int, budgets: Sequence[Budget], draws: int) -> ProbeResult:
         """The penalty is chosen on validation for all labels and fixed for few."""
         assert isinstance(data, TextData) and data.classes is not None
+        texts = {split: dict(data.readable(split)) for split in ("train", "validation", "test")}  # by position
         words = TfidfVectorizer()
-        train = words.fit_transform(data.texts("train"))
-        validation, test = (words.transform(data.texts(split)) for split in ("validation", "test"))
+        train = words.fit_transform(texts["train"].values())
+        validation, test = (words.transform(texts[split].values()) for split in ("validation", "test"))
         train_labels, validation_labels, test_labels = (
-            labels_of(data.labels(split), split=split, dataset=data.name) for split in ("train", "validation", "test")
+            labels_of(data.labels(split), split=split, dataset=data.name)[list(found)] for split, found in texts.items()
         )
         heads = [
             LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, train_labels.numpy()) for c in INVERSE_PENALTIES

@@ -101,6 +101,18 @@ def test_labels_by_folder_and_by_table(tmp_path: Path) -> None:
     assert of_folder(tmp_path / "flat").classes is None
 
 
+def test_a_file_without_label_is_named_by_its_row(tmp_path: Path) -> None:
+    for split, i in (("train", 0), ("train", 1), ("train", 2), ("test", 3)):
+        write(tmp_path / split / f"{i}.wav", sine(300, 0.2))
+    table = tmp_path / "labels.csv"
+    named = [f"dataset.{s}={tmp_path}/{s}" for s in ("train", "test")]
+    table.write_text("file,label\n" + "".join(f"{i}.wav,{label}\n" for i, label in enumerate(("1", "", "2", "1"))))
+    with pytest.raises(DataError, match=r"^dataset.label=label: row 1 of labels.csv has no label; fill it in, or"):
+        built("dataset=audio", *named, f"dataset.sample_rate={RATE}", f"dataset.table={table}")
+    (tmp_path / "train" / "1.wav").unlink()  # a row of no file that is read
+    assert built("dataset=audio", *named, f"dataset.sample_rate={RATE}", f"dataset.table={table}").classes == ("1", "2")
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -193,12 +205,12 @@ def test_items_go_to_workers_of_any_kind() -> None:
 
 def test_what_was_read_once_is_kept(spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = of_folder(spoken)
-    frames = list(fresh.clips_of("train"))
+    frames = [clip for _, clip in fresh.readable("train")]
     monkeypatch.setattr("sslrun.data.audio.files.read_wave", lambda *a, **k: pytest.fail("read again"))
     monkeypatch.setattr("sslrun.data.audio.audio.LogMel.__call__", lambda *a: pytest.fail("made again"))
     again = of_folder(spoken)
     assert again.fingerprint == fresh.fingerprint
-    assert all(np.array_equal(a, b) for a, b in zip(frames, again.clips_of("train"), strict=True))
+    assert all(np.array_equal(a, b) for a, (_, b) in zip(frames, again.readable("train"), strict=True))
     assert isinstance(again.logmel("train").flat, np.memmap)
 
 

@@ -1,5 +1,6 @@
 """Images with captions out of tar files."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from shards import picture, write_shard, write_shards
 from sslrun.config.errors import DataError
 from sslrun.core.batch import PairBatch, ViewsBatch
-from sslrun.data.loader import ItemLoader, RunSampler
+from sslrun.data.loader import ItemLoader, RunSampler, evaluation_loader
 
 NAMES = ("ash", "birch", "cedar", "date", "elm")
 
@@ -51,11 +52,29 @@ def test_without_captions_it_is_a_dataset_of_images(dataset: Any, policy: Any, p
     assert "views" in data.collate([data.training(policy("simclr_cifar"), batch_type=ViewsBatch, seed=0)[0, 1]])
 
 
-def test_a_missing_caption_is_named_by_shard_and_sample(dataset: Any, tmp_path: Path) -> None:
+def test_a_list_is_several_captions_and_an_image_without_one_is_left_out(dataset: Any, tmp_path: Path) -> None:
+    samples = {
+        f"{i:03d}": {"png": picture(i), "json": json.dumps({"said": ["a", f"b{i}"]}).encode()} for i in range(24)
+    }
+    samples["005"]["json"] = b'{"said": null}'
+    samples["011"]["json"] = b'{"title": "a tree"}'
+    del samples["017"]["json"]
+    bare = ["one.tar:005.png", "one.tar:011.png", "one.tar:017.png"]
+    options = {"train": str(write_shard(tmp_path / "one.tar", samples)), "caption": ["json:said"], "image_size": 16}
+    data = dataset("webdataset_pairs", cache="always", max_corrupt=0.2, **options)
+    captions = [own for split in ("train", "validation", "test") for own in data.captions(split)]
+    assert sorted(data.corrupt) == bare
+    assert sorted(captions) == sorted(("a", f"b{i}") for i in range(24) if i not in (5, 11, 17))
+    with pytest.raises(DataError, match=r"3 of 24 images cannot be read \(first: one.tar:005.png: no caption\)"):
+        dataset("webdataset_pairs", cache="always", max_corrupt=0.1, **options)
+    met = dataset("webdataset_pairs", max_corrupt=0.2, **options)
+    for split in ("train", "validation", "test"):
+        list(evaluation_loader(met, met.evaluation(split), batch_size=99, workers=0))
+    assert sorted(met.corrupt) == bare
+
+
+def test_captions_that_are_not_there_are_told(dataset: Any, tmp_path: Path) -> None:
     samples = {f"{i:03d}": {"png": picture(i), "txt": b"a tree"} for i in range(12)}
-    samples["007"] = {"png": picture(7)}
     tar = str(write_shard(tmp_path / "one.tar", samples))
-    with pytest.raises(DataError, match=r"one\.tar:007 has no \.txt"):
-        dataset("webdataset_pairs", train=tar, image_size=16)
     with pytest.raises(DataError, match=r"dataset\.caption=capt: no sample of .* there are png, txt"):
         dataset("webdataset_pairs", train=tar, caption=["capt"], image_size=16)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 import torch
@@ -76,6 +77,30 @@ def test_windows_do_not_cross_the_borders_of_splits(tmp_path: Path) -> None:
     assert data.classes is None and data.evaluation("train")[0, 0]["series"].shape == (10, 2)
 
 
+def test_an_absent_validation_is_the_end_of_each_recording_of_train(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    hourly(tmp_path / "train" / "a.csv", 100)
+    hourly(tmp_path / "train" / "b.csv", 50)
+    hourly(tmp_path / "test.csv", 40)
+    data = built(path=str(tmp_path), window=10, stride=2, validation=0.2, horizons=[2])
+    assert [s[1:] for s in data.spans("validation")] == [(80, 100), (40, 50)]
+    assert [s[1:] for s in data.spans("train")] == [(0, 80), (0, 40)] and data.spans("test")[0][1:] == (0, 40)
+    train, validation = data.windows("train"), data.windows("validation")
+    assert len(train) == 36 + 16 and len(validation) == 6 + 1
+    for recording in (0, 1):
+        behind = validation[validation[:, 0] == recording, 1].min()
+        assert train[train[:, 0] == recording, 2].max() <= behind  # no row is in both
+
+
+def test_an_absent_test_is_the_end_of_each_labelled_recording_and_cannot_be_forecast(tmp_path: Path) -> None:
+    split = {"train": str(hourly(tmp_path / "a.csv")), "val": str(hourly(tmp_path / "b.csv", 40)), "window": 10}
+    labelled = built(**split, stride=2, label="part")
+    assert [s[1:] for s in labelled.spans("test")] == [(80, 100)] and labelled.windows("train")[:, 2].max() == 80
+    assert built(**split).size("test") == 0
+    with pytest.raises(DataError, match=r"^dataset.horizons=\[3\]: there is no test .*; name it by dataset.test, or"):
+        built(**split, horizons=[3])
+
+
 def test_gaps_in_time_become_missing_rows(tmp_path: Path) -> None:
     path = hourly(tmp_path / "plant.csv", without=(4, 5, 71))
     data = built(path=str(path), time="date", window=10, stride=10, mean=[0.0, 0.0], std=[1.0, 1.0])
@@ -97,6 +122,17 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     pa.parquet.write_table(table, tmp_path / "b.parquet")
     data = built(path=str(tmp_path), time="t", step=0.5, mean=[0.0], std=[1.0], validation=0.5)
     np.testing.assert_array_equal(data.evaluation("train")[0, 0]["series"][:, 0], [1, np.nan, np.nan, np.nan, 3])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_row_without_label_is_named(tmp_path: Path, ending: str) -> None:
+    table = pa.table({"x": [1.0, 2.0, 3.0], "kind": [0, None, 1]})
+    write = pa.csv.write_csv if ending == "csv" else pa.parquet.write_table
+    write(table, tmp_path / f"a.{ending}")
+    with pytest.raises(
+        DataError, match=rf"^dataset.label=kind: row 1 of a.{ending} has no label; .*label=null for none"
+    ):
+        built(path=str(tmp_path / f"a.{ending}"), label="kind", window=4)
 
 
 def test_views_are_a_function_of_where_they_stand(policy) -> None:  # type: ignore[no-untyped-def]

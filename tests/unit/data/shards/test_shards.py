@@ -1,18 +1,24 @@
 """Tar files: what stands in them, how they are named, what is wrong with them."""
 
 import io
+import json
 import pickle
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shards import write_shard, write_shards
 from sslrun.config.errors import DataError
+from sslrun.data.folders import locked
 from sslrun.data.shards.index import Members, Shards
 from sslrun.data.shards.labels import as_values
 from sslrun.data.shards.patterns import expand, shard_files
 from sslrun.data.shards.tar import read_contents
+from sslrun.data.shards.texts import all_each, one_each
 
 
 def texts(count: int) -> list[dict[str, bytes]]:
@@ -78,6 +84,55 @@ def test_members_are_read_at_any_place(tmp_path: Path) -> None:
         DataError, match=r"dataset.text=text: no sample of .*; did you mean 'txt'.; there are cls, json, txt"
     ):
         Members(shards, ["text"], key="dataset.text")
+
+
+def of_json(folder: Path, values: list[Any]) -> Members:
+    """The field `said` of as many samples."""
+    samples = [{"json": json.dumps({"said": value}).encode()} for value in values]
+    shards = Shards(shard_files("dataset.train", write_shards(folder, samples, per_shard=2)), folder=folder)
+    return Members(shards, ["json:said"], key="dataset.label")
+
+
+def test_a_field_is_text_or_a_number(tmp_path: Path) -> None:
+    members = of_json(tmp_path, [" an ash", 7, 0.5, None, ["a", "b"], {"a": 1}, True, "\ud800"])
+    assert [members.text(i) for i in range(3)] == [" an ash", "7", "0.5"]
+    for i, kind in ((3, "null"), (4, "a list"), (5, "an object"), (6, "true or false")):
+        told = (
+            rf"made-00{i // 2}.tar:0000{i}.json:said: dataset.label takes text or a number, not {kind}; mend the sample"
+        )
+        with pytest.raises(DataError, match=told):
+            members.text(i)
+    with pytest.raises(DataError, match=r"made-003.tar:00007.json:said: .*surrogates not allowed"):
+        members.read(7)
+    with pytest.raises(DataError, match=r"made-001.tar:00003.json:said: dataset.label takes .* not null"):
+        one_each(members, folder=tmp_path)
+
+
+def test_all_texts_of_a_sample(tmp_path: Path) -> None:
+    assert all_each(of_json(tmp_path, [" one ", ["two", "three"], None, []]), folder=tmp_path) == [
+        ["one"], ["two", "three"], [], [],
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"made-000.tar:00001.json:said: dataset.label takes .* not null"):
+        all_each(of_json(tmp_path / "null", ["one", ["two", None]]), folder=tmp_path)
+    with pytest.raises(DataError, match=r"dataset.label=json:said: no sample of .*made-000.tar has text there"):
+        all_each(of_json(tmp_path / "bare", [None, [" "]]), folder=tmp_path)
+
+
+def test_ranks_that_waited_do_not_read_texts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = of_json(tmp_path, ["a", "b", "c"])
+    read: list[int] = []
+    text = members.text
+    monkeypatch.setattr(members, "text", lambda i: (read.append(i), text(i))[1])
+
+    @contextmanager
+    def after_another(path: Path) -> Iterator[None]:
+        with monkeypatch.context() as first:
+            first.setattr("sslrun.data.shards.texts.locked", locked)
+            one_each(members, folder=tmp_path)
+        yield
+
+    monkeypatch.setattr("sslrun.data.shards.texts.locked", after_another)
+    assert one_each(members, folder=tmp_path) == ["a", "b", "c"] and read == [0, 1, 2]
 
 
 def test_a_tar_is_indexed_once_and_anew_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,3 +60,34 @@ def test_rows_without_text_are_named_and_left_out(tmp_path: Path) -> None:
         build_data(HuggingFaceTextConfig(**options | {"text": "txet"}))
     with pytest.raises(ConfigError, match=r"dataset.path is not set; name a folder"):
         HuggingFaceTextConfig(name="none")
+
+
+@pytest.mark.parametrize("kind", [TextConfig, HuggingFaceTextConfig])
+def test_validation_is_never_test(tmp_path: Path, kind: Any) -> None:
+    whole = datasets.Dataset.from_list([{"text": f"words and words {i}", "label": i % 2} for i in range(50)])
+    tables = {"train": whole.select(range(40)), "validation": whole.select(range(40, 50))}
+    datasets.DatasetDict(tables).save_to_disk(tmp_path / "saved")
+    options = {"path": str(tmp_path / "saved"), "validation": 0.2, **OPTIONS}
+    data = build_data(kind(**options, test="validation"))
+    assert [data.size(s) for s in ("train", "validation", "test")] == [32, 8, 10]
+    with pytest.raises(ConfigError, match=r"dataset.val=dev is the split that dataset.test has; name another one, or"):
+        tables["dev"] = tables.pop("validation")
+        datasets.DatasetDict(tables).save_to_disk(tmp_path / "other")
+        build_data(kind(**options | {"path": str(tmp_path / "other")}, val="dev", test="dev"))
+
+
+@pytest.mark.parametrize("kind", [TextConfig, HuggingFaceTextConfig])
+def test_hidden_labels_of_a_test_are_none(tmp_path: Path, kind: Any) -> None:
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["a", "b"])})
+    texts = [f"words and words {i}" for i in range(40)]
+    tables = {
+        "train": datasets.Dataset.from_dict({"text": texts, "label": [0, 1] * 20}, features=features),
+        "test": datasets.Dataset.from_dict({"text": texts, "label": [-1] * 40}, features=features),
+    }
+    datasets.DatasetDict(tables).save_to_disk(tmp_path / "saved")
+    data = build_data(kind(path=str(tmp_path / "saved"), **OPTIONS))
+    assert data.classes == ("a", "b") and data.size("test") == 40 and data.labels("test") is None
+    tables["train"] = datasets.Dataset.from_dict({"text": texts, "label": [0, -1] * 20}, features=features)
+    datasets.DatasetDict(tables).save_to_disk(tmp_path / "some")
+    with pytest.raises(DataError, match=r"train has labels from -1 to 0|row 1 of .*some:train has no label"):
+        build_data(kind(path=str(tmp_path / "some"), **OPTIONS))

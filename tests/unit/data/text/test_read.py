@@ -82,6 +82,15 @@ def test_an_empty_file_is_told(tmp_path: Path, ending: str) -> None:
         read_sources(config(tmp_path / f"none.{ending}"))
 
 
+@pytest.mark.parametrize("line", ['{"text": "b", "label": null}', '{"text": "b"}', '{"text": "b", "label": ""}'])
+def test_a_row_without_label_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"text": "a", "label": "x"}\n' + line)
+    with pytest.raises(
+        DataError, match=r"^dataset.label=label: row 1 of rows.jsonl has no label; .*label=null for none"
+    ):
+        read_sources(config(tmp_path / "rows.jsonl"))
+
+
 def test_a_folder_without_texts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no texts under .*; expected files of .txt, .jsonl"):
         read_sources(config(tmp_path))

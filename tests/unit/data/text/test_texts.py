@@ -107,17 +107,57 @@ def test_masks_have_the_shares_of_the_paper(path: Path) -> None:
     assert not np.isin(hidden.ids[asked & (hidden.ids != data.tokenizer.mask)], range(5)).any()
 
 
+def hidden_words(data: TextData, lengths: list[int], *, unit: str, share: float, seed: int, cut: int = 0) -> list[Any]:
+    """Of each word, whether its tokens are hidden; `cut` tokens of the text's beginning are missing."""
+    mask = Mask(data.tokenizer, share=share, unit=unit, mask=1.0, random=0.0)
+    starts = np.concatenate([np.arange(length) == 0 for length in lengths])[cut:]
+    tokens = Tokens(np.arange(len(starts)) + 10, starts)
+    hidden = mask(tokens, np.random.Generator(np.random.Philox(seed)), room=len(starts))
+    is_hidden = hidden.ids == data.tokenizer.mask
+    assert hidden.targets is not None and np.array_equal(hidden.targets != NO_TARGET, is_hidden)
+    return np.split(is_hidden, np.cumsum(lengths)[:-1] - cut)
+
+
 @pytest.mark.parametrize("unit", ["word", "span"])
-def test_whole_words_are_hidden_but_for_the_last_chosen(path: Path, unit: str) -> None:
+def test_words_are_hidden_whole(path: Path, unit: str) -> None:
+    """Of 90 tokens a share of .3 is 27: nine words of three; the longer words leave at most two tokens unused."""
     data = texts(path)
-    mask = Mask(data.tokenizer, share=0.3, unit=unit, mask=1.0, random=0.0)
-    starts = np.arange(90) % 3 == 0
-    hidden = mask(Tokens(np.arange(90) + 10, starts), np.random.Generator(np.random.Philox(1)), room=90)
-    is_hidden = (hidden.ids == data.tokenizer.mask).reshape(30, 3)
-    assert is_hidden.sum() == 27
-    assert (is_hidden.all(axis=1) | ~is_hidden.any(axis=1)).sum() >= 29
-    runs = int((np.diff(is_hidden.any(axis=1).astype(int), prepend=0) == 1).sum())
-    assert runs <= 5 if unit == "span" else runs > 5
+    for seed in range(20):
+        even = hidden_words(data, [3] * 30, unit=unit, share=0.3, seed=seed)
+        assert sum(word.all() for word in even) == 9 and sum(word.any() for word in even) == 9
+        words = hidden_words(data, [1, 4, 2, 7, 3, 1] * 5, unit=unit, share=0.3, seed=seed)
+        assert all(word.all() or not word.any() for word in words)
+        assert 25 <= sum(word.sum() for word in words) <= 27
+
+
+def test_spans_are_of_words_in_a_row(path: Path) -> None:
+    """Runs of hidden words."""
+    data = texts(path)
+
+    def runs(unit: str) -> int:
+        is_hidden = [word.any() for word in hidden_words(data, [3] * 30, unit=unit, share=0.3, seed=1)]
+        return int((np.diff(np.array(is_hidden, dtype=int), prepend=0) == 1).sum())
+
+    assert runs("span") <= 5 < runs("word")
+
+
+@pytest.mark.parametrize("unit", ["word", "span"])
+def test_what_a_cut_left_of_a_word_is_hidden_as_often_as_others(path: Path, unit: str) -> None:
+    data = texts(path)
+    drawn = [hidden_words(data, [3] * 10, unit=unit, share=0.3, seed=seed, cut=1) for seed in range(300)]
+    first = [words[0] for words in drawn]
+    assert all(word.all() or not word.any() for word in first)
+    assert 0.1 < np.mean([word.all() for word in first]) < 0.5
+
+
+def test_a_word_too_long_is_hidden_where_there_is_no_shorter_one(path: Path) -> None:
+    """A share of .15 of 10 tokens is 2."""
+    data = texts(path)
+    for seed in range(20):
+        words = hidden_words(data, [5, 5], unit="word", share=0.15, seed=seed)
+        assert sum(word.all() for word in words) == 1 == sum(word.any() for word in words)
+        words = hidden_words(data, [5, 2, 3], unit="word", share=0.15, seed=seed)
+        assert [word.all() for word in words] == [False, True, False] == [word.any() for word in words]
 
 
 def test_sentences_are_permuted_whole(path: Path) -> None:

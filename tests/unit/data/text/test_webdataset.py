@@ -102,6 +102,38 @@ def test_what_is_no_text_is_named_and_left_out(tmp_path: Path) -> None:
         list(ItemLoader(strict, items, sampler, workers=0))
 
 
+def test_blocks_are_those_of_the_documents_that_can_be_read(tmp_path: Path) -> None:
+    lines = write_texts(tmp_path / "made.jsonl", count=40).read_text().splitlines()
+    samples = {f"{i:02d}": {"txt": json.loads(line)["text"].encode()} for i, line in enumerate(lines)}
+    broken = {key: {"txt": b"\xff"} for key in list(samples)[::3]}
+    whole = str(write_shard(tmp_path / "a.tar", samples | broken))
+    left = str(write_shard(tmp_path / "b.tar", {key: samples[key] for key in samples if key not in broken}))
+    options: dict[str, Any] = {"name": "made", "label": None, "max_length": 24, "max_corrupt": 0.5}
+    expected = build_data(TextWebDatasetConfig(train=left, val=left, vocab_size=120, **options))
+    expected.save_inputs(tmp_path / "tokenizer")
+    data = build_data(TextWebDatasetConfig(train=whole, val=whole, tokenizer=str(tmp_path / "tokenizer"), **options))
+    for items, wanted in (
+        (data.held_out(NONE, batch_type=BlocksBatch), expected.held_out(NONE, batch_type=BlocksBatch)),
+        (data.training(NONE, batch_type=BlocksBatch, seed=2), expected.training(NONE, batch_type=BlocksBatch, seed=2)),
+    ):
+        assert len(items) == len(wanted) > 3 and items.characters == wanted.characters
+        assert all(equal(items[e, i], wanted[e, i]) for e in (0, 1) for i in range(len(wanted)))
+    assert len(data.corrupt) == 14
+
+
+def test_what_is_neither_text_nor_a_number_is_left_out(tmp_path: Path) -> None:
+    samples = {f"{i:02d}": {"json": b'{"text": "words and words"}'} for i in range(20)}
+    samples["03"] = {"json": b'{"text": null}'}
+    config = TextWebDatasetConfig(
+        name="made", train=str(write_shard(tmp_path / "a.tar", samples)), text=["json:text"], label=None,
+        max_corrupt=0.1, **OPTIONS,
+    )  # fmt: skip
+    data = build_data(config)
+    read = [text for split in ("train", "validation") for _, text in data.readable(split)]
+    assert read == ["words and words"] * 19
+    assert data.corrupt[0].startswith("a.tar:03.json:text: dataset.text takes text or a number, not null")
+
+
 def test_labels_that_are_not_there_are_told(tmp_path: Path) -> None:
     samples = {f"{i:02d}": {"txt": b"words"} for i in range(20)}
     labelled = TextWebDatasetConfig(name="made", train=str(write_shard(tmp_path / "a.tar", samples)), **OPTIONS)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sslrun.config.errors import DataError
+from sslrun.config.errors import ConfigError, DataError
 
 datasets = pytest.importorskip("datasets", reason="the extra [hf] is not installed")
 
@@ -24,6 +24,16 @@ def test_a_saved_dataset(dataset, saved):
     seen = [int(items[0, i]["image"][0, 0, 0]) for i in range(36)]
     assert [v % 2 for v in seen] == data.labels("train").tolist()
     np.testing.assert_array_equal(data.labels("test"), np.arange(10) % 2)
+
+
+def test_validation_is_never_test(dataset, saved):
+    loaded = datasets.load_from_disk(saved)
+    loaded["validation"] = loaded.pop("test")
+    loaded.save_to_disk(f"{saved}-two")
+    data = dataset("hf", path=f"{saved}-two", image_size=8, test="validation")
+    assert {s: data.size(s) for s in ("train", "validation", "test")} == {"train": 36, "validation": 4, "test": 10}
+    with pytest.raises(ConfigError, match=r"dataset.val=test is the split that dataset.test has; .*leave dataset.val"):
+        dataset("hf", path=saved, image_size=8, val="test")
 
 
 def photographs(count, seed):

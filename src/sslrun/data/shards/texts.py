@@ -1,0 +1,45 @@
+"""Short texts of all samples of shards, such as classes and captions: read once, and kept."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sslrun.config.errors import DataError
+from sslrun.core.atomic import replacing
+from sslrun.data.folders import locked
+from sslrun.data.labels import digest
+from sslrun.data.shards.index import Members
+
+VERSION = 2
+"""Raised when what is kept changes, so that old files are not read again."""
+
+
+def one_each(members: Members, *, folder: Path) -> list[str]:
+    """The text of each sample, such as its class; `folder` keeps them. DataError where a sample has none."""
+    found: list[str] = _kept(members, "one", lambda i: members.text(i).strip(), folder=folder)
+    return found
+
+
+def all_each(members: Members, *, folder: Path) -> list[list[str]]:
+    """All texts of each sample, such as its captions, or none; `folder` keeps them.
+
+    Raises:
+        DataError: no sample has any, or one holds something else.
+    """
+    found: list[list[str]] = _kept(members, "all", lambda i: [t.strip() for t in members.texts(i)], folder=folder)
+    if not any(text for texts in found for text in texts):
+        raise DataError(
+            f"{members.key}={','.join(members.wanted)}: no sample of {members.shards.files[0]} has text there"
+        )
+    return found
+
+
+def _kept(members: Members, kind: str, read: Callable[[int], Any], *, folder: Path) -> Any:
+    path = folder / f"{digest(VERSION, kind, members.shards.fingerprint, members.wanted)}.json"
+    if not path.exists():
+        with locked(path.with_suffix(".lock")):  # ranks of one machine read it once, not each its own
+            if not path.exists():
+                with replacing(path) as temporary:
+                    temporary.write_text(json.dumps([read(i) for i in range(len(members))]))
+    return json.loads(path.read_text())
