@@ -66,7 +66,8 @@ def index(methods: list[Entry]) -> str:
         [
             "# Methods",
             "",
-            "`sslrun list methods` prints this index; `python scripts/method_pages.py` makes these pages.",
+            "`sslrun list methods` prints what each reads, its paper and its idea; these pages are made by",
+            "`python scripts/method_pages.py`.",
             "Measured at one budget: [CIFAR-10 in 6 minutes on 2 cores](../results/cifar10-small.md).",
             "",
             *head,
@@ -137,6 +138,8 @@ def brings(entry: Entry, path: Path) -> list[str]:
     decay = f"weight decay {optimizer.weight_decay:g}"
     if optimizer.weight_decay_end is not None:
         decay += f" to {optimizer.weight_decay_end:g} along a cosine"
+    if optimizer.decay_all:
+        decay += " of biases and norms too"
     lines = [
         f"- It reads {reads(entry)}.",
         f"- Backbones: {backbones(entry)}.",

@@ -19,15 +19,18 @@ from small import (
 )
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
+from sslrun.config.method.cpc import Negatives
 from sslrun.config.method.ibot import Centering
 from sslrun.config.schema import BackboneConfig
 from sslrun.core import dist
 from sslrun.methods.base import build_method
+from sslrun.methods.cpc import of_all_ranks
 
 ROWS, SIZE = 8, 8
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in method_names()}
 VARIANTS |= {
     "dinov2": ("ibot", {"centering": Centering.sinkhorn, "koleo_weight": 0.1, "shared_head": False}),
+    "cpc over the batch": ("cpc", {"negatives": Negatives.batch}),
     "mocov2 symmetric": ("mocov2", {"symmetric": True}),
     "swav with queue": ("swav", {"queue_size": ROWS, "queue_start": 0.0}),
 }
@@ -113,3 +116,19 @@ def test_two_ranks_equal_one_process(pool: Any, variant: str) -> None:
             torch.testing.assert_close(rank_buffers[key], buffer, rtol=1e-4, atol=1e-6)
     for key, buffer in first[2].items():  # DDP sends no buffers: they are the same as they are made
         assert torch.equal(buffer, second[2][key]), key
+
+
+def moments_of_unequal_numbers() -> tuple[Tensor, Tensor, Tensor]:
+    """Rank r has 2 clips of 3 + r moments, r + 1 everywhere; its loss weighs them by 10 (r + 1)."""
+    local = torch.full((2, 3 + dist.rank(), 5), float(dist.rank() + 1), requires_grad=True)
+    others, is_there = of_all_ranks(local, torch.ones(2, 3 + dist.rank(), dtype=torch.bool))
+    (10 * (dist.rank() + 1) * others).sum().backward()
+    assert local.grad is not None
+    return others.detach(), is_there, local.grad
+
+
+def test_clips_of_unequal_lengths_are_gathered(pool: Any) -> None:
+    for others, is_there, gradient in pool.run(__file__, "moments_of_unequal_numbers"):
+        assert others.shape == (16, 5) and is_there.tolist() == 2 * [True, True, True, False] + 8 * [True]
+        assert others[is_there][:, 0].tolist() == 6 * [1.0] + 8 * [2.0]
+        assert gradient.unique().tolist() == [30.0]

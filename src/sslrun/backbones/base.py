@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sslrun.config.errors import ConfigError
@@ -23,6 +24,7 @@ class Encoder(nn.Module, ABC):
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
         has_tokens: whether `tokens` and `pooled_and_tokens` work.
         has_moments: whether `moments` works.
+        called: functions that methods call beside `forward`; `compile` compiles them too.
         patch_size: items of the series from one token to the next, where tokens are moments.
         patch: height and width of a token's patch in pixels, where tokens stand on a grid.
         grid: rows and columns of tokens at `inputs["image_size"]`, where there are tokens; row by row in `tokens`.
@@ -36,6 +38,7 @@ class Encoder(nn.Module, ABC):
     inputs: dict[str, Any]
     has_tokens: bool = False
     has_moments: bool = False
+    called: tuple[str, ...] = ("tokens", "pooled_and_tokens", "moments")
     patch_size: int
     patch: tuple[int, int]
     grid: tuple[int, int]
@@ -100,6 +103,21 @@ class Encoder(nn.Module, ABC):
         from sslrun.backbones.folder import save_encoder
 
         save_encoder(self, folder)
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """torch.compile of `forward` and of what is `called`, each at its first call.
+
+        Args:
+            args, options: of torch.compile.
+        """
+        for name in self.called:
+            setattr(self, name, torch.compile(getattr(self, name), *args, **options))
+        super().compile(*args, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without compiled functions, as nn.Module: in a copy they would be those of the original."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {key: value for key, value in state.items() if key not in self.called}
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Parameters from the input up, a list per block: what layer-wise learning-rate decay counts."""

@@ -21,6 +21,7 @@ class CPCEncoder(Encoder):
     has_tokens = True
     is_causal = True
     has_moments = True
+    called = (*Encoder.called, "local_and_context")
 
     def __init__(self, config: RecurrentConfig, inputs: dict[str, Any]) -> None:
         super().__init__()

@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -104,7 +106,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, a run or encoder folder, or a torch file (read with weights_only=True)."""
+    """Tensors of a safetensors file, a run or encoder folder, or a torch file (read with weights_only=True).
+
+    Raises:
+        ConfigError: no such file, a damaged one, or one that holds more than tensors.
+    """
     names = [f"{stem}{end}" for stem in STEMS for end in ("", ".index.json")]
     for candidate in (path / "encoder" / STEMS[0], *(path / name for name in names), path):
         if candidate.is_file():
@@ -115,9 +121,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".json":  # of a model in several files
         parts = sorted(set(json.loads(path.read_text())["weight_map"].values()))
         return {name: tensor for part in parts for name, tensor in read_weights(path.parent / part).items()}
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ConfigError(
+            f"backbone.pretrained={path} holds more than tensors, or no tensors; save the model's state_dict: "
+            "torch.save(model.state_dict(), FILE)"
+        ) from error
+    except (OSError, RuntimeError, EOFError, SafetensorError) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"backbone.pretrained={path} cannot be read ({told}); copy or save it again") from error
     state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
     if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
         raise ConfigError(f"backbone.pretrained={path} holds no flat dict of tensors")

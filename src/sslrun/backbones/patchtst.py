@@ -38,6 +38,7 @@ class PatchTSTEncoder(Encoder):
 
     reads = "series"
     has_tokens = True
+    called = (*Encoder.called, "encode")
 
     def __init__(self, config: PatchTSTEncoderConfig, inputs: dict[str, Any]) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """torchvision's ResNets, with a stem for small images and any width."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -29,6 +30,10 @@ class ResNet(Encoder):
         elif channels != 3 or config.width != 64:
             network.conv1 = nn.Conv2d(channels, config.width, 7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+        if config.zero_init_residual:
+            for block in residual_blocks(network):
+                last = "bn3" if isinstance(block, resnet.Bottleneck) else "bn2"
+                nn.init.zeros_(block.get_parameter(f"{last}.weight"))
         self.num_features = network.layer4[-1].bn1.num_features * resnet_expansion(network)
         network.fc = nn.Identity()
         self.network = network
@@ -54,8 +59,8 @@ class ResNet(Encoder):
     def layers(self) -> list[list[nn.Parameter]]:
         """Stem, then each residual block."""
         net = self.network
-        blocks = [b for stage in (net.layer1, net.layer2, net.layer3, net.layer4) for b in stage]
-        return [[*net.conv1.parameters(), *net.bn1.parameters()], *(list(b.parameters()) for b in blocks)]
+        blocks = [list(block.parameters()) for block in residual_blocks(net)]
+        return [[*net.conv1.parameters(), *net.bn1.parameters()], *blocks]
 
     def _load_torchvision_weights(self, config: ResNetConfig) -> None:
         if config.width != 64 or config.stem is Stem.small or self.network.conv1.in_channels != 3:
@@ -69,6 +74,12 @@ class ResNet(Encoder):
                 f"backbone.pretrained=true: torchvision's weights cannot be fetched here ({error})"
             ) from error
         self.load_library_state(state)
+
+
+def residual_blocks(network: resnet.ResNet) -> Iterator[nn.Module]:
+    """From the input up."""
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        yield from stage
 
 
 def resnet_expansion(network: resnet.ResNet) -> int:

@@ -35,6 +35,7 @@ class Wav2Vec2Encoder(Encoder):
     beside = ("lengths",)
     has_tokens = True
     has_moments = True
+    called = (*Encoder.called, "local", "context")
 
     def __init__(self, config: Wav2Vec2EncoderConfig, inputs: dict[str, Any]) -> None:
         super().__init__()

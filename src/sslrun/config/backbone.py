@@ -27,11 +27,17 @@ class Stem(Enum):
 @register("backbone", "resnet", target="sslrun.backbones.resnet:ResNet", paper="He et al. 2016, arXiv:1512.03385")
 @dataclass(kw_only=True)
 class ResNetConfig(BackboneConfig):
-    """torchvision's ResNet; width: channels of the first stage (64 in the paper)."""
+    """torchvision's ResNet.
+
+    Attributes:
+        width: channels of the first stage (64 in the paper).
+        zero_init_residual: each block starts as its shortcut: the weight of its last BatchNorm is 0.
+    """
 
     kind: str = "resnet"
     width: int = 64
     stem: Stem = Stem.large
+    zero_init_residual: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,7 +24,8 @@ class OptimizerConfig:
 
     Attributes:
         lr: base learning rate, before `scaling`.
-        weight_decay: on weights of two and more dimensions; biases and norms have none.
+        weight_decay: on weights of two and more dimensions; biases and norms have none, unless `decay_all`.
+        decay_all: biases and norms decay too, and LARS adapts them.
         weight_decay_end: what it becomes by the end of the run, along a cosine; null keeps it.
     """
 
@@ -32,6 +33,7 @@ class OptimizerConfig:
     lr: float = MISSING
     weight_decay: float = 0.0
     weight_decay_end: float | None = None
+    decay_all: bool = False
     scaling: LrScaling = LrScaling.linear
 
     def __post_init__(self) -> None:

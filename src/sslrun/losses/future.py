@@ -1,4 +1,4 @@
-"""CPC's loss: tell the true future of a sequence from other moments of it (arXiv:1807.03748)."""
+"""CPC's loss: tell the true future of a sequence from other moments, of it or of all (arXiv:1807.03748)."""
 
 import torch
 import torch.nn.functional as F
@@ -28,4 +28,28 @@ def future_losses(predictions: Tensor, local: Tensor, *, step: int, inside: Tens
         # Moments without future ask for a moment that is inside, so that no infinity enters a gradient.
         future = torch.where(has_future, future, 0)
         losses = F.cross_entropy(scores.flatten(0, 1), future.flatten(), reduction="none").view(rows, -1)
+        return (losses * has_future).sum(dim=1), has_future.sum(dim=1)
+
+
+def future_losses_among(
+    predictions: Tensor, local: Tensor, *, step: int, inside: Tensor, others: Tensor, is_there: Tensor
+) -> tuple[Tensor, Tensor]:
+    """As `future_losses`, with the moments of many sequences to choose from.
+
+    Args:
+        predictions, local, step, inside: as there.
+        others: (M, Z), z of all sequences, these among them.
+        is_there: (M,) bool; where False there is padding.
+
+    Returns:
+        (B,) float32 sums over the moments t whose future t + k lies inside, and (B,) their numbers.
+    """
+    rows, moments = inside.shape
+    if step >= moments:
+        return predictions.sum(dim=(1, 2)) * 0, inside.new_zeros(rows, dtype=torch.int64)
+    with torch.autocast(predictions.device.type, enabled=False):
+        asked = predictions[:, :-step].float()  # (B, N - k, Z)
+        scores = (asked @ others.float().T).masked_fill(~is_there, float("-inf"))  # (B, N - k, M)
+        losses = scores.logsumexp(dim=2) - (asked * local[:, step:].float()).sum(dim=2)  # (B, N - k)
+        has_future = inside[:, step:]
         return (losses * has_future).sum(dim=1), has_future.sum(dim=1)

@@ -1,7 +1,6 @@
 """Losses of methods that predict hidden pixels."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 EPSILON = 1e-6
@@ -14,8 +13,8 @@ def patch_mean_and_std(patches: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance + EPSILON).sqrt()
 
 
-def normalized_patch_mse(prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared error to pixels that have mean 0 and variance 1 in each patch, mean over all.
+def normalized_patch_errors(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared error to pixels that have mean 0 and variance 1 in each patch, mean over the patch.
 
     He et al. 2022, arXiv:2111.06377, section 3, reconstruction target.
 
@@ -24,23 +23,34 @@ def normalized_patch_mse(prediction: Tensor, target: Tensor) -> Tensor:
         target: (B, M, P) their pixels.
 
     Returns:
-        () float32.
+        (B, M) float32.
     """
     with torch.autocast(prediction.device.type, enabled=False):
         mean, std = patch_mean_and_std(target)  # 2 x (B, M, 1)
-        return F.mse_loss(prediction.float(), (target.float() - mean) / std)
+        return (prediction.float() - (target.float() - mean) / std).square().mean(dim=-1)
 
 
-def masked_l1(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> Tensor:
-    """Absolute error, mean over the values of hidden patches (Xie et al. 2022, arXiv:2111.09886, eq. 1).
+def normalized_patch_mse(prediction: Tensor, target: Tensor) -> Tensor:
+    """() float32: mean of `normalized_patch_errors` over all patches."""
+    return normalized_patch_errors(prediction, target).mean()
+
+
+def masked_l1_sums(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> tuple[Tensor, Tensor]:
+    """Absolute error, mean over each patch, summed over the hidden ones (Xie et al. 2022, arXiv:2111.09886, eq. 1).
 
     Args:
         prediction, target: (B, N, P).
-        is_masked: (B, N) bool, one True at least.
+        is_masked: (B, N) bool.
 
     Returns:
-        () float32.
+        (B,) float32 sums, and (B,) numbers of hidden patches.
     """
     with torch.autocast(prediction.device.type, enabled=False):
         error = (prediction.float() - target.float()).abs().mean(dim=-1)  # (B, N)
-        return (error * is_masked).sum() / is_masked.sum()
+        return (error * is_masked).sum(dim=1), is_masked.sum(dim=1)
+
+
+def masked_l1(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> Tensor:
+    """() float32: `masked_l1_sums`, mean over the hidden patches of all rows, of which there is one at least."""
+    sums, counts = masked_l1_sums(prediction, target, is_masked=is_masked)
+    return sums.sum() / counts.sum()

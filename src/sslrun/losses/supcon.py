@@ -16,7 +16,8 @@ def supcon(
 ) -> Tensor:
     """L_out of Khosla et al. 2020 (arXiv:2004.11362, eq. 2), mean over anchors.
 
-    In training the authors multiply it by the temperature (section 4.5; by temperature / 0.07 in PyTorch); not here.
+    In training the authors multiply it by the temperature (section 4.5; by temperature / 0.07 in PyTorch); not here,
+    but in the method, where it is told to.
 
     Args:
         z: (M, D) projections, the anchors; all views of all samples. Any scale.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sslrun.backbones.base import Encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import target_of
-from sslrun.config.schema import AugmentationConfig, MethodConfig
+from sslrun.config.schema import AugmentationConfig, DatasetConfig, MethodConfig
 from sslrun.core.batch import BATCH_NAMES
 
 
@@ -48,6 +48,8 @@ class Method(nn.Module):
     """Whether each token may see the ones before it alone, must see all, or either."""
     is_likelihood: bool = False
     """Whether `row_losses` are negative log-likelihoods, of which a perplexity can be told."""
+    syncs_batch_norm: bool = True
+    """Whether, if not told otherwise, BatchNorm sees the batches of all GPUs: several then see what one would."""
     encoder: Encoder
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
@@ -107,25 +109,19 @@ def build_method(config: MethodConfig, encoder: Encoder) -> Method:
     return cls(config, encoder)
 
 
-def check_fit(
-    config: MethodConfig, augmentation: AugmentationConfig, *, gives: tuple[type, ...], dataset: str, labelled: bool
-) -> type:
-    """The batch type that method and dataset share.
-
-    Args:
-        gives: batch types of the dataset.
-        labelled: whether its training items have labels.
+def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: DatasetConfig) -> type:
+    """The batch type that method and dataset share; nothing of the dataset is read.
 
     Raises:
         ConfigError: the dataset does not give what the method reads, or the policy too few views.
     """
     cls: type[Method] = target_of("method", config)
-    batch_type = next((kind for kind in (cls.batch_type, *cls.also_reads) if kind in gives), None)
+    batch_type = next((kind for kind in (cls.batch_type, *cls.also_reads) if BATCH_NAMES[kind] in dataset.given), None)
     if batch_type is None:
-        given = " or ".join(BATCH_NAMES[g] for g in gives)
-        raise ConfigError(f"method={config.kind} reads {BATCH_NAMES[cls.batch_type]}; dataset={dataset} gives {given}")
-    if cls.needs_labels and not labelled:
-        raise ConfigError(f"method={config.kind} reads labels; dataset={dataset} has none for training")
+        given = " or ".join(dataset.given)
+        raise ConfigError(
+            f"method={config.kind} reads {BATCH_NAMES[cls.batch_type]}; dataset={dataset.name} gives {given}"
+        )
     views = sum(view.count for view in augmentation.views)
     if views < cls.views:
         raise ConfigError(
@@ -134,3 +130,10 @@ def check_fit(
             "away for the method's own"
         )
     return batch_type
+
+
+def check_labels(config: MethodConfig, *, dataset: str, labelled: bool) -> None:
+    """Raise ConfigError where the method reads labels and the training items of the dataset have none."""
+    cls: type[Method] = target_of("method", config)
+    if cls.needs_labels and not labelled:
+        raise ConfigError(f"method={config.kind} reads labels; dataset={dataset} has none for training")

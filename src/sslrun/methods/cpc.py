@@ -6,26 +6,29 @@ not their content but which of the clip's moments they are.
 Formula:
     loss = mean over clips, steps k and moments t of  -log( exp(z_{t+k} . W_k c_t) / sum_s exp(z_s . W_k c_t) )
 
-    s: all moments of the same clip (eq. 4; of section 3.1's ways to draw negatives, the one that no voice can solve).
+    s: all moments of the same clip (eq. 4; of section 3.1's ways to draw negatives, the one that no voice can solve),
+    or with method.negatives=batch those of all clips of the batch.
 
 When to choose it:
     Sound and other long sequences whose parts differ, such as speech: it needs no augmentation. A clip must be several
     times longer than `method.steps`. What is the same through a clip, such as its speaker or its room, is of no use for
-    telling its moments apart: for such labels choose byol or simclr with views.
+    telling its moments apart: for such labels take method.negatives=batch, or byol or simclr with views.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, further
 from sslrun.backbones.cpc import CPCEncoder, pooled
 from sslrun.config.errors import ConfigError
-from sslrun.config.method.cpc import CPCConfig
+from sslrun.config.method.cpc import CPCConfig, Negatives
+from sslrun.core import dist
 from sslrun.core.batch import SeriesBatch, WaveBatch
-from sslrun.losses.future import future_losses
+from sslrun.losses.future import future_losses, future_losses_among
 from sslrun.methods.base import Method, StepOutput
 
 
@@ -55,8 +58,10 @@ class CPC(Method):
         loss = (sums / counts.clamp(min=1)).mean()
         return StepOutput(loss, embedding=embedding.detach())
 
-    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """By clip: sum over its moments and steps, and their number."""
+    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
+        """By clip: sum over its moments and steps, and their number; None where they depend on the clips beside it."""
+        if self.config.negatives is Negatives.batch:
+            return None
         sums, counts, _ = self._losses(batch)
         return sums, counts
 
@@ -64,9 +69,22 @@ class CPC(Method):
         encoder = self.encoder
         assert isinstance(encoder, CPCEncoder)
         local, context, inside = encoder.local_and_context(batch[encoder.reads], **further(encoder, batch))
-        told = [
-            future_losses(predict(context), local, step=step, inside=inside)
-            for step, predict in enumerate(self.predictors, start=1)
-        ]
+        predicted = enumerate((predict(context) for predict in self.predictors), start=1)
+        if self.config.negatives is Negatives.batch:
+            others, is_there = of_all_ranks(local, inside)
+            told = [
+                future_losses_among(p, local, step=step, inside=inside, others=others, is_there=is_there)
+                for step, p in predicted
+            ]
+        else:
+            told = [future_losses(p, local, step=step, inside=inside) for step, p in predicted]
         sums, counts = (torch.stack(parts).sum(dim=0) for parts in zip(*told, strict=True))
         return sums, counts, pooled(context, inside)
+
+
+def of_all_ranks(local: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """Moments (B, N, Z) and whether they are no padding (B, N) -> (M, Z) and (M,); N may differ between ranks."""
+    longest = int(dist.gather(torch.tensor([local.shape[1]], device=local.device)).max())
+    more = longest - local.shape[1]
+    local, inside = F.pad(local, (0, 0, 0, more)), F.pad(inside, (0, more))
+    return dist.gather(local).flatten(0, 1), dist.gather(inside).flatten()

@@ -22,7 +22,7 @@ from torch import Tensor
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.mae import MAEConfig
 from sslrun.core.batch import ImageBatch
-from sslrun.losses.pixels import normalized_patch_mse, patch_mean_and_std
+from sslrun.losses.pixels import normalized_patch_errors, normalized_patch_mse, patch_mean_and_std
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.masking import random_tokens, take
 from sslrun.nn.patches import patchify, unpatchify
@@ -57,6 +57,12 @@ class MAE(Method):
         loss = normalized_patch_mse(prediction, take(patches, hidden))
         return StepOutput(loss, embedding=pooled.detach())
 
+    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """By image: sum over its hidden patches, and their number; what is hidden is a function of its position."""
+        patches, hidden, prediction, _ = self._predict(batch["image"], batch["index"])
+        errors = normalized_patch_errors(prediction, take(patches, hidden))  # (B, M)
+        return errors.sum(dim=1), errors.new_full((len(errors),), errors.shape[1])
+
     @torch.no_grad()
     def reconstruct(self, batch: Mapping[str, Any]) -> Tensor:
         """(B, C, H, W): the image, its hidden patches as predicted, at the mean and contrast that they really have."""
@@ -66,9 +72,10 @@ class MAE(Method):
         patches = patches.scatter(1, hidden[..., None].expand_as(painted), painted)
         return unpatchify(patches, grid=self.encoder.grid, patch=self.encoder.patch)
 
-    def _predict(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _predict(self, x: Tensor, index: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         patches = patchify(x, patch=self.encoder.patch)  # (B, N, P)
-        keep, hidden = random_tokens(len(x), patches.shape[1], ratio=self.config.mask_ratio, device=x.device)
+        (rows, count, _), ratio = patches.shape, self.config.mask_ratio
+        keep, hidden = random_tokens(rows, count, ratio=ratio, device=x.device, index=index)
         pooled, tokens = self.encoder.pooled_and_tokens(x, keep)  # (B, D), (B, K, D)
         prediction = self.decoder(tokens, at=keep, ask=hidden)  # (B, N - K, P)
         return patches, hidden, prediction, pooled

@@ -42,6 +42,8 @@ class MoCoV2(Method):
         super().__init__()
         self.config = config
         self.encoder = encoder
+        # shuffling and splitting are for statistics of parts of the batch
+        self.syncs_batch_norm = config.batch_norm is ShuffledBatchNorm.none and config.bn_splits == 1
         self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim, batch_norm=False)
         self.key_encoder = frozen_copy(self.encoder)
         self.key_projector = frozen_copy(self.projector)

@@ -1,6 +1,7 @@
 """A trained method, and its encoders, out of a checkpoint."""
 
 import dataclasses
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         state = {k.removeprefix("method."): v for k, v in saved["state_dict"].items() if k.startswith("method.")}
+    except pickle.UnpicklingError as error:
+        raise RunError(f"{checkpoint} holds more than tensors, or is damaged; take another of its folder") from error
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise RunError(f"{checkpoint} cannot be read: {error}") from error
     method.load_state_dict(state)

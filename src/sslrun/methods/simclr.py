@@ -37,7 +37,8 @@ class SimCLR(Method):
         super().__init__()
         self.config = config
         self.encoder = encoder
-        self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim)  # g, section 2.3
+        dims = (encoder.num_features, config.hidden_dim, config.out_dim)
+        self.projector = mlp(*dims, last_batch_norm=config.output_batch_norm)  # g, section 2.3
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Algorithm 1; both views go through the encoder in one batch, as in the authors' code."""

@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.simmim import SimMIMConfig
 from sslrun.core.batch import ImageBatch
-from sslrun.losses.pixels import masked_l1
+from sslrun.losses.pixels import masked_l1, masked_l1_sums
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.masking import random_cells
 from sslrun.nn.patches import patchify
@@ -45,13 +45,19 @@ class SimMIM(Method):
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """L1 on the pixels of hidden patches, section 3.4."""
-        x = batch["image"]
-        ratio = self.config.mask_ratio
-        is_masked = random_cells(len(x), self.encoder.grid, side=self.side, ratio=ratio, device=x.device)  # (B, N)
+        patches, is_masked, prediction, pooled = self._predict(batch["image"])
+        return StepOutput(masked_l1(prediction, patches, is_masked=is_masked), embedding=pooled.detach())
+
+    def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """By image: sum over its hidden patches, and their number; what is hidden is a function of its position."""
+        patches, is_masked, prediction, _ = self._predict(batch["image"], batch["index"])
+        return masked_l1_sums(prediction, patches, is_masked=is_masked)
+
+    def _predict(self, x: Tensor, index: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        grid, ratio = self.encoder.grid, self.config.mask_ratio
+        is_masked = random_cells(len(x), grid, side=self.side, ratio=ratio, device=x.device, index=index)  # (B, N)
         pooled, tokens = self.encoder.pooled_and_tokens(x, is_masked=is_masked, mask_token=self.mask_token)
-        prediction = self.head(tokens)  # (B, N, P)
-        loss = masked_l1(prediction, patchify(x, patch=self.encoder.patch), is_masked=is_masked)
-        return StepOutput(loss, embedding=pooled.detach())
+        return patchify(x, patch=self.encoder.patch), is_masked, self.head(tokens), pooled  # (B, N, P) twice
 
 
 def side_in_tokens(mask_patch_size: int, encoder: Encoder) -> int:

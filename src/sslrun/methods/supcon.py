@@ -55,6 +55,8 @@ class SupCon(Method):
             all_labels=dist.gather(labels),
             offset=dist.rank() * len(z),
         )
+        if self.config.scale_by_temperature:
+            loss = self.config.temperature * loss
         return StepOutput(loss, embedding=h[: len(x1)].detach())
 
     def project(self, features: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ class Supervised(Classifier):
     """What fine-tuning trains, from random weights and with one rate for all blocks."""
 
     needs_labels = True
+    syncs_batch_norm = False  # each worker's statistics are its own: section 2.3 of arXiv:1706.02677
 
     def __init__(self, config: SupervisedConfig, encoder: Encoder) -> None:
         super().__init__(encoder, num_classes=encoder.inputs["classes"], label_smoothing=config.label_smoothing)

@@ -12,7 +12,8 @@ from sslrun.core.seeds import step_seed
 ROUNDS = 16
 """Blocks that are tried for an image."""
 SMALLEST = 4
-"""Patches of a block at least, where so many are left to mask."""
+"""Patches of a block at least, where so many are left to mask: DINOv2's code. BEiT's algorithm 1 has 16, which is what
+iBOT's code, (14 // 3)^2, comes to on its grid."""
 ASPECT = 0.3
 """A block's height / width lies between this and its inverse."""
 

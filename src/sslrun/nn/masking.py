@@ -2,6 +2,7 @@
 
 Masks are drawn for the rows of all ranks, of which each rank takes its own: ranks that are seeded alike hide what one
 process would hide. They come from torch's global generators, which checkpoints save; a resume goes on with the next.
+Of held-out items they are a function of the position.
 """
 
 import math
@@ -22,23 +23,32 @@ def take(tokens: Tensor, ids: Tensor) -> Tensor:
     return tokens.gather(1, ids[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
-def random_tokens(rows: int, tokens: int, *, ratio: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def random_tokens(
+    rows: int, tokens: int, *, ratio: float, device: torch.device, index: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Hide ceil(ratio x N) random tokens of each row, the same number in all (MAE: arXiv:2111.06377, section 3).
 
     Args:
         rows: B.
         tokens: N, at least 2.
         ratio: share to hide, in (0, 1); one token at least is hidden, and one stays.
+        index: (B,) positions in held-out data, of which what is hidden is a function; None draws anew.
 
     Returns:
         keep (B, K) and hidden (B, N - K): positions, together every one once, in random order.
     """
     visible = tokens - _share(tokens, ratio)
-    order = own_rows(torch.rand(rows * dist.world_size(), tokens, device=device), rows).argsort(dim=1)  # (B, N)
+    if index is None:
+        drawn = own_rows(torch.rand(rows * dist.world_size(), tokens, device=device), rows)  # (B, N)
+    else:
+        drawn = torch.stack([torch.rand(tokens, generator=torch.Generator().manual_seed(i)) for i in index.tolist()])
+    order = drawn.to(device).argsort(dim=1)  # (B, N)
     return order[:, :visible], order[:, visible:]
 
 
-def random_cells(rows: int, grid: Grid, *, side: int, ratio: float, device: torch.device) -> Tensor:
+def random_cells(
+    rows: int, grid: Grid, *, side: int, ratio: float, device: torch.device, index: Tensor | None = None
+) -> Tensor:
     """Hide ceil(ratio x cells) random squares of `side` x `side` tokens (SimMIM: arXiv:2111.09886, section 3.2).
 
     Args:
@@ -46,13 +56,14 @@ def random_cells(rows: int, grid: Grid, *, side: int, ratio: float, device: torc
         grid: rows and columns of tokens, multiples of `side`, with two cells at least.
         side: of a cell, in tokens.
         ratio: share of the cells to hide, in (0, 1).
+        index: as of `random_tokens`.
 
     Returns:
         is_masked: (B, N) bool, row by row of the grid.
     """
     assert grid[0] % side == 0 and grid[1] % side == 0
     cells = (grid[0] // side, grid[1] // side)
-    _, hidden = random_tokens(rows, cells[0] * cells[1], ratio=ratio, device=device)  # (B, M)
+    _, hidden = random_tokens(rows, cells[0] * cells[1], ratio=ratio, device=device, index=index)  # (B, M)
     is_masked = torch.zeros(rows, cells[0] * cells[1], dtype=torch.bool, device=device).scatter_(1, hidden, True)
     is_masked = is_masked.reshape(rows, *cells)  # (B, rows of cells, columns of cells)
     return is_masked.repeat_interleave(side, dim=1).repeat_interleave(side, dim=2).flatten(1)  # (B, N)

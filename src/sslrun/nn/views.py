@@ -5,19 +5,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sslrun.nn.norms import has_batch_norm
+
 
 def encode_views(encoder: nn.Module, views: Sequence[Tensor], *, joint: bool = True) -> list[Tensor]:
-    """Encode views, all of one size in one forward pass.
+    """Encode views, all of one size in one forward pass: always, where the encoder holds no BatchNorm.
 
     Args:
         encoder: (B, C, H, W) -> (B, D).
         views: V tensors of (B, C, H, W); H and W may differ between views.
-        joint: False encodes each view by itself, where BatchNorm must see one view at a time.
+        joint: False encodes each view by itself where BatchNorm could tell; without it, it would only take longer.
 
     Returns:
         V tensors of (B, D), in the order of `views`.
     """
-    if not joint:
+    if not joint and has_batch_norm(encoder):
         return [encoder(view) for view in views]
     encoded: dict[int, Tensor] = {}
     for size in dict.fromkeys(view.shape[-2:] for view in views):

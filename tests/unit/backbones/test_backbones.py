@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models import resnet18, resnet50
 
 import sslrun
-from sslrun.backbones.folder import build_encoder
+from sslrun.backbones.folder import build_encoder, read_weights
 from sslrun.config.backbone import Positions, ResNetConfig, SmallCNNConfig, Stem, TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
@@ -45,6 +45,20 @@ def test_saved_and_loaded_features_are_equal(config: BackboneConfig, features: i
     x = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(loaded(x), encoder(x), rtol=0, atol=0)
     assert loaded.inputs == INPUTS
+
+
+@pytest.mark.parametrize(("name", "torchvisions"), [("resnet18", resnet18), ("resnet50", resnet50)])
+def test_blocks_start_as_their_shortcuts_where_it_is_asked_for(name: str, torchvisions: Any) -> None:
+    def zeros(state: dict[str, torch.Tensor]) -> set[str]:
+        return {key for key, value in state.items() if key.endswith("weight") and not value.any()}
+
+    config = ResNetConfig(name=name, width=8, stem=Stem.small)
+    assert not zeros(build_encoder(config, INPUTS).library_state())
+    encoder = build_encoder(dataclasses.replace(config, zero_init_residual=True), INPUTS)
+    assert zeros(encoder.library_state()) == zeros(torchvisions(zero_init_residual=True).state_dict())
+    block: Any = encoder.network.layer1[1]  # type: ignore[union-attr, index]
+    x = torch.rand(2, encoder.num_features // 8, 4, 4)
+    torch.testing.assert_close(block(x), x)
 
 
 def test_sincos_positions_are_fixed_and_move_to_a_plain_timm_model(tmp_path: Path) -> None:
@@ -138,6 +152,24 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     build_encoder(SmallCNNConfig(name="small_cnn", width=16), INPUTS).save(tmp_path)
     with pytest.raises(ConfigError, match=rf"^{tmp_path}: .* does not fit the backbone: .* choose its backbone"):
         build_encoder(SmallCNNConfig(name="small_cnn", width=8, pretrained=str(tmp_path)), INPUTS)
+
+
+def test_files_that_are_no_weights_say_so_in_one_line(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pth")
+    (tmp_path / "text.pth").write_text("weights")
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "torn.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
+    told = {
+        "whole.pth": "holds more than tensors, or no tensors; save the model's state_dict",
+        "text.pth": "holds more than tensors, or no tensors; save the model's state_dict",
+        "empty.pth": "cannot be read (EOFError)",
+        "torn.safetensors": "cannot be read (",
+    }
+    for name, message in told.items():
+        with pytest.raises(ConfigError) as error:
+            read_weights(tmp_path / name)
+        assert str(error.value).startswith(f"backbone.pretrained={tmp_path / name} {message}")
+        assert "\n" not in str(error.value)
 
 
 def test_a_convolutional_net_has_no_tokens() -> None:

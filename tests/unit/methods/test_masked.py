@@ -98,6 +98,35 @@ def test_the_loss_counts_hidden_patches_only(name: str) -> None:
     torch.testing.assert_close(run(method, changed(batch, ~hidden))[0], expected)
 
 
+@pytest.mark.parametrize("name", ["mae", "simmim"])
+def test_held_out_loss_is_the_loss_and_a_function_of_the_position(name: str) -> None:
+    """Every image by itself, whatever stands beside it; nothing is drawn from the global generator."""
+    method: Any = small_method(name, "vit").eval()
+    batch = random_batch(method)
+    state = torch.get_rng_state()
+    sums, counts = method.row_losses(batch)
+    assert torch.equal(torch.get_rng_state(), state)
+    alone = method.row_losses({key: value[5:6] for key, value in batch.items()})
+    torch.testing.assert_close(alone[0], sums[5:6])
+    assert torch.equal(alone[1], counts[5:6])
+    assert not torch.allclose(method.row_losses(batch | {"index": batch["index"] + 1})[0], sums)
+
+    generators = (torch.Generator().manual_seed(i) for i in range(8))
+    order = torch.stack([torch.rand(16, generator=generator) for generator in generators]).argsort(dim=1)
+    visible = {"mae": 4, "simmim": 6}[name]  # ratios of .75 and .6 of 16, rounded up
+    hidden = torch.ones(8, 16, dtype=torch.bool).scatter_(1, order[:, :visible], False)
+    assert counts.tolist() == [16 - visible] * 8
+    patches = patchify(batch["image"], patch=PATCH)
+    if name == "mae":
+        tokens = method.encoder.pooled_and_tokens(batch["image"], order[:, :visible])[1]
+        predicted = method.decoder(tokens, at=order[:, :visible], ask=order[:, visible:])
+        expected = normalized_patch_mse(predicted, take(patches, order[:, visible:]))
+    else:
+        told = method.encoder.pooled_and_tokens(batch["image"], is_masked=hidden, mask_token=method.mask_token)
+        expected = masked_l1(method.head(told[1]), patches, is_masked=hidden)
+    torch.testing.assert_close(sums.sum() / counts.sum(), expected)
+
+
 def test_simmim_hides_cells_of_several_patches() -> None:
     config = small_config("simmim", mask_patch_size=8)
     inputs = {"channels": 3, "image_size": 16, "mean": None, "std": None, "classes": 3}

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from small import random_batch, small_method
+from small import random_batch, small_config, small_method
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
-from sslrun.config.method.mocov2 import ShuffledBatchNorm
+from sslrun.config.method.mocov2 import MoCoV2Config, ShuffledBatchNorm
 from sslrun.methods.mocov2 import MoCoV2
 
 
@@ -21,6 +21,20 @@ def small(**fields: Any) -> MoCoV2:
         assert hasattr(method.config, key)
         setattr(method.config, key, value)
     return method
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([], False),
+        (["method.batch_norm=none"], True),
+        (["method.batch_norm=none", "method.bn_splits=4"], False),
+    ],
+)
+def test_statistics_of_parts_of_the_batch_are_not_synchronised(fields: list[str], expected: bool) -> None:
+    config = small_config("mocov2", fields).method
+    assert isinstance(config, MoCoV2Config)
+    assert MoCoV2(config, small().encoder).syncs_batch_norm is expected
 
 
 class Recording(nn.Module):

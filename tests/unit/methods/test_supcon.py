@@ -9,8 +9,7 @@ from sslrun.config.backbone import SmallCNNConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.supcon import SupConConfig
 from sslrun.config.registry import find
-from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.methods.base import build_method, check_fit
+from sslrun.methods.base import build_method, check_labels
 
 NUMBERS = {"hidden_dim": 8, "out_dim": 4, "temperature": 0.1, "normalize_features": True}
 
@@ -35,10 +34,18 @@ def test_labels_decide_the_positives() -> None:
     assert method(batch).loss.item() != pytest.approx(method(one_class).loss.item(), rel=1e-4)
 
 
+def test_the_loss_is_scaled_by_the_temperature_where_it_is_asked_for() -> None:
+    method = small_method("supcon", "cnn").eval()
+    batch = random_batch(method)
+    plain = method(batch).loss.item()
+    method.config.scale_by_temperature = True
+    assert method(batch).loss.item() == pytest.approx(0.1 * plain, rel=1e-6)
+
+
 def test_a_dataset_without_labels_is_refused() -> None:
     config = small_config("supcon")
     with pytest.raises(ConfigError, match="method=supcon reads labels; dataset=mine has none for training"):
-        check_fit(config.method, config.augmentation, gives=(ViewsBatch, ImageBatch), dataset="mine", labelled=False)
+        check_labels(config.method, dataset="mine", labelled=False)
 
 
 @pytest.mark.parametrize(

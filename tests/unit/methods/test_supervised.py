@@ -9,8 +9,7 @@ import torch
 from small import CLASSES, random_batch, small_config, small_method
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.supervised import SupervisedConfig
-from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.methods.base import check_fit
+from sslrun.methods.base import check_labels
 from sslrun.methods.classifier import Classifier
 
 
@@ -76,7 +75,7 @@ def test_no_blocks_of_their_own_rate() -> None:
 def test_a_dataset_without_labels_is_refused() -> None:
     config = small_config("supervised")
     with pytest.raises(ConfigError, match="method=supervised reads labels; dataset=mine has none for training"):
-        check_fit(config.method, config.augmentation, gives=(ViewsBatch, ImageBatch), dataset="mine", labelled=False)
+        check_labels(config.method, dataset="mine", labelled=False)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0])

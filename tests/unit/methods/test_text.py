@@ -111,12 +111,9 @@ def test_each_needs_its_kind_of_backbone() -> None:
 
 
 def test_images_are_no_text() -> None:
-    from sslrun.data.text.texts import TextData
-    from sslrun.data.vision.images import ImageData
-
     config: Any = compose("pretrain", ["method=bert", "dataset=digits"])
-    with pytest.raises(ConfigError, match="method=bert reads tokens; dataset=digits gives views of images or images"):
-        check_fit(config.method, config.augmentation, gives=ImageData.gives, dataset="digits", labelled=True)
+    with pytest.raises(ConfigError, match="method=bert reads tokens; dataset=digits gives views or images"):
+        check_fit(config.method, config.augmentation, config.dataset)
     config = compose("pretrain", ["method=simclr", "dataset=pydocs"])
-    with pytest.raises(ConfigError, match="method=simclr reads views of images; dataset=pydocs gives tokens or blocks"):
-        check_fit(config.method, config.augmentation, gives=TextData.gives, dataset="pydocs", labelled=True)
+    with pytest.raises(ConfigError, match="method=simclr reads views; dataset=pydocs gives tokens or blocks"):
+        check_fit(config.method, config.augmentation, config.dataset)

@@ -1,5 +1,6 @@
 """Multi-crop forward passes and the first-in-first-out memory."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -8,15 +9,16 @@ from sslrun.nn.views import encode_views, large_views
 
 
 class Counting(nn.Module):
-    """Mean of each image; remembers the shapes that it was given."""
+    """Mean of each image, normalised where there is a norm; remembers the shapes that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, norm: nn.Module | None = None) -> None:
         super().__init__()
+        self.norm = norm or nn.Identity()
         self.shapes: list[tuple[int, ...]] = []
 
     def forward(self, x: Tensor) -> Tensor:
         self.shapes.append(tuple(x.shape))
-        return x.mean(dim=(2, 3))
+        return self.norm(x.mean(dim=(2, 3)))
 
 
 VIEWS = [torch.full((2, 1, side, side), float(i)) for i, side in enumerate((8, 4, 8, 4, 4))]
@@ -29,10 +31,21 @@ def test_views_of_one_size_share_a_pass_and_keep_their_order() -> None:
     assert encoder.shapes == [(4, 1, 8, 8), (6, 1, 4, 4)]
 
 
-def test_views_one_by_one() -> None:
-    encoder = Counting()
-    assert [z[0, 0].item() for z in encode_views(encoder, VIEWS, joint=False)] == [0, 1, 2, 3, 4]
-    assert len(encoder.shapes) == 5
+def test_views_one_by_one_where_batch_norm_could_tell() -> None:
+    """Each view is all of one colour: alone it has no spread, and normalised it is 0."""
+    apart, joint = Counting(nn.BatchNorm1d(1)), Counting(nn.BatchNorm1d(1))
+    assert [z[0, 0].item() for z in encode_views(apart, VIEWS, joint=False)] == pytest.approx([0] * 5, abs=1e-3)
+    assert len(apart.shapes) == 5
+    assert [z[0, 0].item() for z in encode_views(joint, VIEWS)[:3:2]] == pytest.approx([-1, 1], abs=1e-3)
+
+
+def test_without_batch_norm_views_always_share_a_pass() -> None:
+    torch.manual_seed(0)
+    views = [torch.randn(3, 2, side, side) for side in (8, 4, 8)]
+    encoder = Counting(nn.Sequential(nn.Linear(2, 5), nn.LayerNorm(5)))
+    for z, view in zip(encode_views(encoder, views, joint=False), views, strict=True):
+        torch.testing.assert_close(z, encoder(view))
+    assert encoder.shapes[:2] == [(6, 2, 8, 8), (3, 2, 4, 4)]
 
 
 def test_large_views() -> None:

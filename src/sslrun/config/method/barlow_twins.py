@@ -14,13 +14,14 @@ from sslrun.config.schema import MethodConfig
     "barlow_twins",
     target="sslrun.methods.barlow_twins:BarlowTwins",
     paper="Zbontar et al. 2021, arXiv:2103.03230",
+    reads=("views",),
 )
 @dataclass(kw_only=True)
 class BarlowTwinsConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; off_diagonal: lambda of eq. 1.
 
     bias_lr_scale: learning rate of biases and norms relative to that of weights.
-    joint_views: both views through the encoder in one batch, with common BatchNorm statistics; faster.
+    joint_views: both views through the encoder in one batch, with common BatchNorm statistics; always if it has none.
     """
 
     kind: str = "barlow_twins"

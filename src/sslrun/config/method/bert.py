@@ -12,6 +12,7 @@ from sslrun.config.schema import MethodConfig
     target="sslrun.methods.bert:BERT",
     paper="Devlin et al. 2019, arXiv:1810.04805",
     modality="text",
+    reads=("tokens",),
 )
 @dataclass(kw_only=True)
 class BERTConfig(MethodConfig):

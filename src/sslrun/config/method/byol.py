@@ -9,7 +9,9 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "byol", target="sslrun.methods.byol:BYOL", paper="Grill et al. 2020, arXiv:2006.07733")
+@register(
+    "method", "byol", target="sslrun.methods.byol:BYOL", paper="Grill et al. 2020, arXiv:2006.07733", reads=("views",)
+)
 @dataclass(kw_only=True)
 class BYOLConfig(MethodConfig):
     """BYOL.
@@ -18,7 +20,8 @@ class BYOLConfig(MethodConfig):
         hidden_dim, out_dim: widths of projector and predictor.
         decay_start: tau_base, rises to 1 by a cosine.
         output_batch_norm: BatchNorm without affine on the projector's output.
-        joint_views: both views go through an encoder in one batch and share its BatchNorm statistics; faster.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; where it has
+            no BatchNorm they always do.
     """
 
     kind: str = "byol"

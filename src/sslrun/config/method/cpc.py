@@ -1,6 +1,7 @@
 """Configuration of CPC."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from omegaconf import MISSING
 
@@ -9,19 +10,34 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
+class Negatives(Enum):
+    """What a moment's future is told from: the moments of its own clip, or those of all clips of the batch."""
+
+    clip = "clip"
+    batch = "batch"
+
+
 @register(
     "method",
     "cpc",
     target="sslrun.methods.cpc:CPC",
     paper="van den Oord et al. 2018, arXiv:1807.03748",
     modality="audio",
+    reads=("series", "waves"),
 )
 @dataclass(kw_only=True)
 class CPCConfig(MethodConfig):
-    """steps: how far ahead is predicted, in moments of the encoder; each of 1 to `steps` has its own matrix."""
+    """CPC.
+
+    Attributes:
+        steps: how far ahead is predicted, in moments of the encoder; each of 1 to `steps` has its own matrix.
+        negatives: `batch` needs memory by the square of all moments of a batch; what clips differ in, such as their
+            voices, then helps to tell them apart.
+    """
 
     kind: str = "cpc"
     steps: int = MISSING
+    negatives: Negatives = Negatives.clip
 
     def __post_init__(self) -> None:
         check_range("method.steps", self.steps, at_least=1)

@@ -6,7 +6,14 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "gpt", target="sslrun.methods.gpt:GPT", paper="Radford et al. 2018 and 2019", modality="text")
+@register(
+    "method",
+    "gpt",
+    target="sslrun.methods.gpt:GPT",
+    paper="Radford et al. 2018 and 2019",
+    modality="text",
+    reads=("blocks of tokens",),
+)
 @dataclass(kw_only=True)
 class GPTConfig(MethodConfig):
     """No numbers of its own."""

@@ -11,7 +11,11 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method", "lejepa", target="sslrun.methods.lejepa:LeJEPA", paper="Balestriero and LeCun 2025, arXiv:2511.08544"
+    "method",
+    "lejepa",
+    target="sslrun.methods.lejepa:LeJEPA",
+    paper="Balestriero and LeCun 2025, arXiv:2511.08544",
+    reads=("views",),
 )
 @dataclass(kw_only=True)
 class LeJEPAConfig(MethodConfig):

@@ -22,6 +22,7 @@ class ShuffledBatchNorm(Enum):
     "mocov2",
     target="sslrun.methods.mocov2:MoCoV2",
     paper="He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297",
+    reads=("views",),
 )
 @dataclass(kw_only=True)
 class MoCoV2Config(MethodConfig):
@@ -32,7 +33,8 @@ class MoCoV2Config(MethodConfig):
         queue_size: keys kept as negatives.
         temperature: tau of eq. 1.
         decay_start, decay_end: of the key encoder, from the first to the last step along a cosine.
-        batch_norm: which images share their statistics; over all devices it is trainer.sync_batchnorm.
+        batch_norm: which images share their statistics; over all devices it is trainer.sync_batchnorm, whose null means
+            true with `none` alone.
         bn_splits: groups of each device's batch that have statistics of their own: several GPUs' worth on one.
         symmetric: both views are query and key.
     """

@@ -9,7 +9,13 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "mocov3", target="sslrun.methods.mocov3:MoCoV3", paper="Chen et al. 2021, arXiv:2104.02057")
+@register(
+    "method",
+    "mocov3",
+    target="sslrun.methods.mocov3:MoCoV3",
+    paper="Chen et al. 2021, arXiv:2104.02057",
+    reads=("views",),
+)
 @dataclass(kw_only=True)
 class MoCoV3Config(MethodConfig):
     """The heads, the momentum encoder, and what keeps a ViT stable.
@@ -21,7 +27,8 @@ class MoCoV3Config(MethodConfig):
         temperature: tau of eq. 1; the loss is scaled by 2 tau.
         decay_start: of the momentum encoder; rises to 1 by a cosine.
         freeze_patch_embed: a ViT's patch projection stays as it was drawn; CNNs have none.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; where it has
+            no BatchNorm they always do.
     """
 
     kind: str = "mocov3"

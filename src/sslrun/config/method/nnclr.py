@@ -9,7 +9,13 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "nnclr", target="sslrun.methods.nnclr:NNCLR", paper="Dwibedi et al. 2021, arXiv:2104.14548")
+@register(
+    "method",
+    "nnclr",
+    target="sslrun.methods.nnclr:NNCLR",
+    paper="Dwibedi et al. 2021, arXiv:2104.14548",
+    reads=("views",),
+)
 @dataclass(kw_only=True)
 class NNCLRConfig(MethodConfig):
     """The heads and the support set.
@@ -19,7 +25,8 @@ class NNCLRConfig(MethodConfig):
         predictor_hidden_dim: width of the predictor.
         queue_size: projections in the support set.
         temperature: tau of the loss.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; where it has
+            no BatchNorm they always do.
     """
 
     kind: str = "nnclr"

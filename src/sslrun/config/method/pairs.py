@@ -37,6 +37,7 @@ class PairMethodConfig(MethodConfig):
     target="sslrun.methods.clip:CLIP",
     paper="Radford et al. 2021, arXiv:2103.00020",
     modality="pair",
+    reads=("image-text pairs",),
 )
 @dataclass(kw_only=True)
 class CLIPConfig(PairMethodConfig):
@@ -51,6 +52,7 @@ class CLIPConfig(PairMethodConfig):
     target="sslrun.methods.siglip:SigLIP",
     paper="Zhai et al. 2023, arXiv:2303.15343",
     modality="pair",
+    reads=("image-text pairs",),
 )
 @dataclass(kw_only=True)
 class SigLIPConfig(PairMethodConfig):

@@ -15,6 +15,7 @@ from sslrun.config.schema import MethodConfig
     target="sslrun.methods.patchtst:PatchTST",
     paper="Nie et al. 2023, arXiv:2211.14730",
     modality="series",
+    reads=("series",),
 )
 @dataclass(kw_only=True)
 class PatchTSTConfig(MethodConfig):

@@ -9,15 +9,25 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "simclr", target="sslrun.methods.simclr:SimCLR", paper="Chen et al. 2020, arXiv:2002.05709")
+@register(
+    "method",
+    "simclr",
+    target="sslrun.methods.simclr:SimCLR",
+    paper="Chen et al. 2020, arXiv:2002.05709",
+    reads=("views",),
+)
 @dataclass(kw_only=True)
 class SimCLRConfig(MethodConfig):
-    """hidden_dim, out_dim: widths of the projector; temperature: tau of eq. 1."""
+    """hidden_dim, out_dim: widths of the projector; temperature: tau of eq. 1.
+
+    output_batch_norm: BatchNorm without affine on the projector's output.
+    """
 
     kind: str = "simclr"
     hidden_dim: int = MISSING
     out_dim: int = MISSING
     temperature: float = MISSING
+    output_batch_norm: bool = False
 
     def __post_init__(self) -> None:
         check_range("method.hidden_dim", self.hidden_dim, at_least=1)

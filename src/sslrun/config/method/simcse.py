@@ -15,6 +15,7 @@ from sslrun.config.schema import MethodConfig
     target="sslrun.methods.simcse:SimCSE",
     paper="Gao et al. 2021, arXiv:2104.08821",
     modality="text",
+    reads=("tokens",),
 )
 @dataclass(kw_only=True)
 class SimCSEConfig(MethodConfig):

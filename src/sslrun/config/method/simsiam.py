@@ -9,7 +9,13 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "simsiam", target="sslrun.methods.simsiam:SimSiam", paper="Chen and He 2021, arXiv:2011.10566")
+@register(
+    "method",
+    "simsiam",
+    target="sslrun.methods.simsiam:SimSiam",
+    paper="Chen and He 2021, arXiv:2011.10566",
+    reads=("views",),
+)
 @dataclass(kw_only=True)
 class SimSiamConfig(MethodConfig):
     """What SimSiam adds.
@@ -17,7 +23,7 @@ class SimSiamConfig(MethodConfig):
     Attributes:
         hidden_dim, out_dim: widths of the three-layer projector.
         predictor_hidden_dim: the predictor's bottleneck.
-        joint_views: whether both views go through the encoder in one batch.
+        joint_views: whether both views go through the encoder in one batch; always where it has no BatchNorm.
     """
 
     kind: str = "simsiam"

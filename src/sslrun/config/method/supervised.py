@@ -10,7 +10,11 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method", "supervised", target="sslrun.methods.supervised:Supervised", paper="He et al. 2016, arXiv:1512.03385"
+    "method",
+    "supervised",
+    target="sslrun.methods.supervised:Supervised",
+    paper="He et al. 2016, arXiv:1512.03385",
+    reads=("images",),
 )
 @dataclass(kw_only=True)
 class SupervisedConfig(MethodConfig):

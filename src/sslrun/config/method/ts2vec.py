@@ -15,6 +15,7 @@ from sslrun.config.schema import MethodConfig
     target="sslrun.methods.ts2vec:TS2Vec",
     paper="Yue et al. 2022, arXiv:2106.10466",
     modality="series",
+    reads=("series",),
 )
 @dataclass(kw_only=True)
 class TS2VecConfig(MethodConfig):

@@ -9,12 +9,18 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "vicreg", target="sslrun.methods.vicreg:VICReg", paper="Bardes et al. 2022, arXiv:2105.04906")
+@register(
+    "method",
+    "vicreg",
+    target="sslrun.methods.vicreg:VICReg",
+    paper="Bardes et al. 2022, arXiv:2105.04906",
+    reads=("views",),
+)
 @dataclass(kw_only=True)
 class VICRegConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the expander; invariance, variance, covariance: weights of the terms (eq. 6).
 
-    joint_views: both views through the encoder in one batch, with common BatchNorm statistics; faster.
+    joint_views: both views through the encoder in one batch, with common BatchNorm statistics; always if it has none.
     """
 
     kind: str = "vicreg"

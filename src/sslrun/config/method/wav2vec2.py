@@ -16,6 +16,7 @@ from sslrun.config.schema import MethodConfig
     target="sslrun.methods.wav2vec2:Wav2Vec2",
     paper="Baevski et al. 2020, arXiv:2006.11477",
     modality="audio",
+    reads=("waves",),
 )
 @dataclass(kw_only=True)
 class Wav2Vec2Config(MethodConfig):
