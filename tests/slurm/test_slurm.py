@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sessions import assert_equal_runs, finish, start
+from sslrun.config.overrides import quoted
 
 pytestmark = pytest.mark.slurm
 
@@ -161,6 +162,19 @@ def test_a_rank_that_fails_ends_the_job_with_its_message(tmp_path: Path) -> None
     two = [*SLURM, *setup, "hydra.launcher.nodes=2"]
     output = finish(start(*COMMON, "trainer.steps=3", *two, f"run.dir={folder}"), code=2)
     assert "failed: rank 1: SystemExit: error: rank 1 lost its disk" in output
+
+
+def test_a_users_error_that_one_rank_tells_is_final_though_srun_kills_the_other(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif os.environ.get('SLURM_PROCID') == '1':\n"
+        "    print('sslrun: error: no images under /data', file=sys.stderr, flush=True)\n    os._exit(2)\n"
+    )
+    folder = tmp_path / "é 100% 'run'"
+    two = [*SLURM, f"hydra.launcher.setup=['export PYTHONPATH={tmp_path}']", "hydra.launcher.nodes=2"]
+    output = finish(start(*COMMON, "trainer.steps=3", *two, f"run.dir={quoted(str(folder))}"), code=2)
+    assert "failed: rank 1: sslrun: error: no images under /data" in output
+    assert facts(folder)["Restarts"] == "0" and facts(folder)["ExitCode"] == "2:0"
+    assert not (folder / "crashes.txt").exists() and list((folder / "slurm").glob("*_0.out"))
 
 
 def test_a_queued_run_is_told_and_wait_false_returns(tmp_path: Path) -> None:

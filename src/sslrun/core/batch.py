@@ -20,10 +20,10 @@ class Labelled(TypedDict):
 
 
 class ViewsBatch(Labelled):
-    """Augmented views of images, largest first."""
+    """Augmented views, largest first."""
 
     views: list[Tensor]
-    """V tensors of (B, C, H, W); H and W may differ between views."""
+    """V tensors of (B, C, H, W), of series (B, T, C); H and W, or T, may differ between views."""
 
 
 class ImageBatch(Labelled):
@@ -78,7 +78,7 @@ class PairBatch(Labelled):
 
 
 BATCH_NAMES: dict[type, str] = {
-    ViewsBatch: "views of images",
+    ViewsBatch: "views",
     ImageBatch: "images",
     TokensBatch: "tokens",
     BlocksBatch: "blocks of tokens",
@@ -86,3 +86,4 @@ BATCH_NAMES: dict[type, str] = {
     SeriesBatch: "series",
     PairBatch: "image-text pairs",
 }
+"""As configurations and error messages call them; a plugin with a batch type of its own adds it."""

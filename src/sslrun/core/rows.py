@@ -15,7 +15,7 @@ class Row:
         encoder: name of the run, or `random`, `pixels`, `timm:NAME`.
         dataset: name of the labelled dataset.
         split: `test` or `validation`.
-        evaluation: `knn1`, `knn20`, `linear`, `few_labels`, `finetune`, `online`, ….
+        evaluation: `knn1`, `knn20`, `linear`, `few_labels`, `finetune`, ….
         condition: free text: a corruption, a horizon, a subgroup; empty for the plain test.
         labels: whole number of labels per class, a fraction below 1, or `"all"`.
         metric: `top1`, `top5`, `macro_f1`, `balanced_accuracy`, `auroc`, `ece`, `wer`, `cer`, `loss`, ….

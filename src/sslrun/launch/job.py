@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sslrun.config.overrides import quoted
 from sslrun.core.atomic import write_json, write_text
 from sslrun.runs.job import LOG, RECORD, last_error
 from sslrun.runs.manifest import now
@@ -79,7 +80,7 @@ def job_arguments(
         *(f"--config-dir={path}" for path in config_dirs),
         *(o for o in task if not o.startswith(mine)),
         *hydra,
-        f"run.dir={json.dumps(str(folder))}",
+        f"run.dir={quoted(str(folder))}",
         "hydra/launcher=basic",
     )
 

@@ -41,14 +41,13 @@ def changed_length(command: str, config: CommandConfig, path: Path) -> bool:
 
 def refuse_changes(command: str, config: CommandConfig, path: Path) -> None:
     """Raise RunError where the folder's configuration differs in a key that numbers depend on, or in the length."""
-    changed = all_changes(command, config, path)
-    if changed and config.run.on_change is not OnChange.__members__["continue"]:
-        raise RunError(
-            f"run.dir={path} holds a run of another configuration ({'; '.join(changed)}); "
-            "choose another run.dir, run.on_change=fork, or run.on_change=continue"
-        )
-    if changed:
-        refuse_uncarried(command, config, path)
+    if changed := all_changes(command, config, path):
+        refuse_uncarried(command, config, path)  # first: what is advised for the rest would refuse these
+        if config.run.on_change is not OnChange.__members__["continue"]:
+            raise RunError(
+                f"run.dir={path} holds a run of another configuration ({'; '.join(changed)}); "
+                "choose another run.dir, run.on_change=fork, or run.on_change=continue"
+            )
     refuse_length(command, config, path)
 
 

@@ -1,5 +1,6 @@
 """One run, one folder: held by one process, updated, ended."""
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +8,14 @@ from typing import IO, Any
 
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import write_json
-from sslrun.core.locks import LockedError, is_locked, take_lock
+from sslrun.core.locks import LockedError, is_locked, take_lock, tell
 from sslrun.core.rows import SCHEMA_VERSION, Row
 from sslrun.runs.manifest import now
 from sslrun.runs.newest import Checkpoint, last_step
+
+LOST_NODE_SECONDS = 300.0
+"""How long a job that SLURM started again waits for a lock: NFS keeps that of a lost node for a lease, by default 90 s,
+and some more."""
 
 
 class RunFolder:
@@ -101,9 +106,16 @@ def hold(path: Path) -> IO[str]:
     """Take a folder's lock; it is free again when the file is closed or the process gone.
 
     Raises:
-        RunError: another process has it.
+        RunError: another process has it; in a job that SLURM started again, still after `LOST_NODE_SECONDS`.
     """
+    lock = path / ".lock"
     try:
-        return take_lock(path / ".lock")
+        try:
+            return take_lock(lock)
+        except LockedError as holder:
+            if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
+                raise
+            tell(f"run.dir={path} is in use by {holder}, perhaps of a lost node: waiting {LOST_NODE_SECONDS:.0f} s")
+            return take_lock(lock, patience_seconds=LOST_NODE_SECONDS)
     except LockedError as holder:
         raise RunError(f"run.dir={path} is in use by {holder}") from holder

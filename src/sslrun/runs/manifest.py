@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import platform
+import secrets
 import socket
 import subprocess
 import sys
@@ -41,6 +42,7 @@ def new_manifest(command: str, *, parent: str | None) -> dict[str, Any]:
         "git": git_state(),
         "versions": versions(),
         "hardware": {"cpu": cpu_name(), "cores": os.cpu_count(), "platform": platform.platform()},
+        "wandb_id": secrets.token_hex(6),
         "sessions": [],
     }
 
@@ -86,6 +88,11 @@ def cpu_name() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _user() -> str:

@@ -1,10 +1,12 @@
 """Which checkpoint a run goes on from: the newest that can be read. Reads files alone, without torch."""
 
 import contextlib
+import errno
 import os
 import pickletools
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,10 +31,11 @@ class Checkpoint:
 
 
 def newest(folder: Path) -> Checkpoint | None:
-    """The newest readable checkpoint of `folder`; None where none was ever written. Changes nothing.
+    """The newest undamaged checkpoint of `folder`; None where none was ever written. Changes nothing.
 
     Raises:
-        RunError: there are checkpoints, and none can be read: starting anew is for the user to say.
+        RunError: there are checkpoints, and all are damaged: starting anew is for the user to say. Or the disk does not
+            give the newest one, which may be whole.
     """
     damaged: dict[Path, str] = {}
     for path in candidates(folder):
@@ -40,6 +43,11 @@ def newest(folder: Path) -> Checkpoint | None:
             return Checkpoint(path, verify(path), damaged)
         except FileNotFoundError:
             continue  # set aside by another rank
+        except OSError as error:
+            raise RunError(
+                f"{path} cannot be read: {error.strerror or error}; it may be whole: mend the disk or its permissions, "
+                "then give the same command again"
+            ) from error
         except ValueError as error:
             damaged[path] = str(error)
     if gone := [*damaged, *sorted(folder.glob("*.damaged"))]:
@@ -61,14 +69,15 @@ def verify(path: Path) -> int:
 
     Raises:
         ValueError: the file is cut short, changed, or no checkpoint of a run.
+        OSError: the disk does not give it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             if (bad := archive.testzip()) is not None:
                 raise ValueError(f"{bad} does not match its checksum")
             return _step(archive)
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, RuntimeError) as error:
-        if isinstance(error, FileNotFoundError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which a place before the file's start gives
             raise
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
@@ -78,7 +87,7 @@ def step_of(path: Path) -> int | None:
     try:
         with zipfile.ZipFile(path) as archive:
             return _step(archive)
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, RuntimeError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError, ValueError):
         return None
 
 

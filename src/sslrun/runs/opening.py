@@ -1,5 +1,6 @@
 """A run folder is opened: made anew, gone on with, forked, extended, or refused."""
 
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -16,7 +17,7 @@ from sslrun.runs.manifest import new_manifest, now, read_manifest
 from sslrun.runs.newest import Checkpoint, newest, remove_temporaries, set_aside
 
 GIVE_UP_AFTER = 3
-"""Sessions in a row without a newer checkpoint, after which a job that SLURM starts again is not tried further."""
+"""Sessions in a row that failed without a newer checkpoint, after which a job that SLURM starts again is given up."""
 RESULTS = (
     "results.json",
     "report.html",
@@ -119,17 +120,19 @@ def _session(checkpoint: Checkpoint | None) -> dict[str, Any]:
 
 
 def _give_up(run: RunFolder) -> None:
-    """A job that crashes at each start would else be started for ever."""
+    """A job that crashes at each start would else be started for ever; a stop that was asked for is no crash."""
     if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
         return
-    latest = run.manifest["sessions"][-GIVE_UP_AFTER:]
-    if len(latest) < GIVE_UP_AFTER or any(s.get("to_step", 0) > s.get("from_step", -1) for s in latest):
+    sessions = reversed(run.manifest["sessions"])
+    stuck = itertools.takewhile(lambda s: s.get("to_step", 0) <= s.get("from_step", -1), sessions)
+    failed = [s for s in stuck if s["status"] not in ("interrupted", "finished")]
+    if len(failed) < GIVE_UP_AFTER:
         return
     last = run.manifest.get("last_error") or "none was noted"
     run.update(status="failed")
     raise RunError(
         f"gave up: {GIVE_UP_AFTER} sessions in a row ended without a checkpoint newer than step "
-        f"{latest[-1]['to_step']}; last error: {last}"
+        f"{failed[0]['to_step']}; last error: {last}"
     )
 
 

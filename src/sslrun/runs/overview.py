@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sslrun.runs.evidence import last_change
 from sslrun.runs.job import read_record
 from sslrun.runs.progress import Progress, read_progress
 from sslrun.runs.queue import Queue
 from sslrun.runs.results import MAIN, read_rows
-from sslrun.runs.state import Standing, State, last_change, read_run, standing
+from sslrun.runs.state import Standing, State, read_run, standing
 
 SCHEMA_VERSION = 1
 

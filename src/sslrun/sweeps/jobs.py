@@ -3,21 +3,39 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sslrun.config.errors import SslrunError
+from sslrun.runs.evidence import may_run
 from sslrun.runs.folder import is_held
 from sslrun.runs.job import read_record as read_job
+from sslrun.runs.state import read_run
 
 POLL_SECONDS = 0.2
 
 
-def wait_for_holder(folder: Path) -> None:
-    """Wait while a job that a dead sweeper started still works on the folder; SLURM's launcher sees to its own."""
-    while is_held(folder) or _starting(folder):
+def wait_for_holder(folder: Path, *, taken_over: bool, stopping: Callable[[], bool]) -> None:
+    """Wait while a job that a dead sweeper started still works on the folder; SLURM's launcher sees to its own.
+
+    Args:
+        taken_over: whether that sweeper was another one, whose machine the folder's lock need not reach.
+        stopping: whether the wait is to be given up.
+
+    Raises:
+        KeyboardInterrupt: it was given up.
+    """
+    while is_held(folder) or _starting(folder) or (taken_over and _may_run(folder)):
+        if stopping():
+            raise KeyboardInterrupt
         time.sleep(POLL_SECONDS)
+
+
+def _may_run(folder: Path) -> bool:
+    manifest = read_run(folder)
+    return manifest.get("status") == "running" and may_run(folder, manifest)
 
 
 def _starting(folder: Path) -> bool:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import IO
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.storages.journal._file import BaseJournalFileLock  # not among the public names, unlike its two kinds
+
+from sslrun.core.locks import NO_LOCKS
 
 
 class KernelLock(BaseJournalFileLock):
@@ -19,7 +21,11 @@ class KernelLock(BaseJournalFileLock):
     def acquire(self) -> bool:
         """Wait for the lock."""
         file = self._path.open("ab")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            file.close()
+            raise
         self._file = file
         return True
 
@@ -33,12 +39,25 @@ class KernelLock(BaseJournalFileLock):
 def open_journal(path: Path) -> JournalStorage:
     """The storage in a journal file, which is made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(path.name + ".lock")
-    mend(path, KernelLock(lock))
-    return JournalStorage(JournalFileBackend(str(path), KernelLock(lock)))
+    lock = lock_of(path)
+    mend(path, lock)
+    return JournalStorage(JournalFileBackend(str(path), lock))
 
 
-def mend(path: Path, lock: KernelLock) -> None:
+def lock_of(path: Path) -> BaseJournalFileLock:
+    """The kernel's, or where the file system has none, Optuna's, which is a file's existence."""
+    lock = KernelLock(path.with_name(path.name + ".lock"))
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return JournalFileOpenLock(f"{path}.open")
+    lock.release()
+    return lock
+
+
+def mend(path: Path, lock: BaseJournalFileLock) -> None:
     """Cut off a last line that a crash left unfinished; Optuna would append to it and lose both."""
     lock.acquire()
     try:

@@ -1,15 +1,12 @@
 """sweep.json: what a sweep's folder says of itself, so that it can be continued and shown."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import write_json
-from sslrun.core.locks import LockedError, take_lock
 
 NAME = "sweep.json"
 SCHEMA_VERSION = 1
@@ -80,27 +77,6 @@ def read_record(folder: Path) -> SweepRecord | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / NAME} cannot be read: {error}") from error
-
-
-@contextmanager
-def sweep_lock(folder: Path) -> Iterator[None]:
-    """Hold a sweep's folder.
-
-    Raises:
-        RunError: another sweeper holds it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = take_lock(folder / ".sweep.lock")
-    except LockedError as holder:
-        raise RunError(
-            f"run.dir={folder}: this sweep is in the hands of {holder}; a second sweeper of one study needs a "
-            "run.dir of its own and hydra.sweeper.storage=<database URL>"
-        ) from holder
-    except OSError as error:
-        raise RunError(f"run.dir={folder} cannot be written: {error.strerror or error}") from error
-    with lock:
-        yield
 
 
 def _essence(record: SweepRecord) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from sslrun.config.sweeper import PrunerName
 from sslrun.launch.job import say
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.objective import watched_metric
-from sslrun.sweeps.record import SweepRecord, sweep_lock
+from sslrun.sweeps.owners import sweep_lock
+from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
 from sslrun.sweeps.session import EXIT_INTERRUPTED, Session, Stopped
 

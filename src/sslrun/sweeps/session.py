@@ -1,10 +1,9 @@
 """One process's work on an Optuna sweep: one job a trial, started as others end, settled by what their folders say."""
 
-import json
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, Queue
 
 import optuna
@@ -12,16 +11,19 @@ from hydra.core.utils import JobStatus
 from optuna.trial import TrialState
 
 from sslrun.config.errors import RunError
-from sslrun.config.sweeper import KEY, PrunerName
+from sslrun.config.sweeper import KEY
 from sslrun.launch.job import say
 from sslrun.runs import signals
-from sslrun.sweeps import jobs
+from sslrun.sweeps import jobs, owners
 from sslrun.sweeps import study as studies
-from sslrun.sweeps.objective import read_values, watched_metric
+from sslrun.sweeps.arguments import folder_of, job_overrides
+from sslrun.sweeps.objective import read_values
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
 
 EXIT_INTERRUPTED = 3
+STARTS = 3
+"""Of a trial in one session, before it has failed: its job may be killed for what others do on the machine."""
 
 
 class Stopped(Exception):  # noqa: N818  (asked for, no error)
@@ -34,7 +36,10 @@ class Session:
     def __init__(self, search: Search, study: optuna.Study, record: SweepRecord) -> None:
         self.search, self.study, self.record = search, study, record
         self.failures = 0
-        self._left = studies.left_running(study, sweep=search.folder)
+        self._outside = search.launcher in ("process", "slurm")
+        self._left = owners.left_running(study, sweep=search.folder)
+        self._killed: Counter[int] = Counter()
+        self._stopping = threading.Event()
         self._done: Queue[tuple[optuna.Trial, BaseException | None]] = Queue()
         self._threads: list[threading.Thread] = []
         self._shown = time.monotonic()
@@ -42,7 +47,7 @@ class Session:
     def run(self) -> None:
         """Start trials as others end."""
         running = 0
-        at_a_time = self.search.config.n_jobs if self.search.launcher in ("process", "slurm") else 1
+        at_a_time = self.search.config.n_jobs if self._outside else 1
         while True:
             self._check_stop()
             while running < at_a_time and (trial := self._next()) is not None:
@@ -56,15 +61,19 @@ class Session:
 
     def wait_for_jobs(self) -> None:
         """Local jobs were asked to save, and do so now; those of a cluster go on by themselves."""
+        self._stopping.set()
         if self.search.launcher == "process":
             for thread in self._threads:
                 thread.join()
 
     def _next(self) -> optuna.Trial | None:
-        """A trial that was left running first; else a new one while one is missing."""
+        """A trial that was left running, by this sweep or by one that is gone; else a new one while one is missing."""
         space, folder = self.search.space.distributions, self.search.folder
         if self._left:
             return studies.take_up(self.study, self._left.pop(0), space)
+        if (orphan := owners.take_over(self.study, sweep=folder)) is not None:
+            say(f"trial {orphan.number} was left by a sweeper that is gone, and is gone on with in {folder_of(orphan)}")
+            return studies.take_up(self.study, orphan, space)
         wanted = self.search.config.n_trials
         if studies.claimed(self.study) >= wanted:
             return None
@@ -76,29 +85,20 @@ class Session:
         return trial
 
     def _start(self, trial: optuna.Trial) -> None:
-        overrides = self.search.space.overrides(trial.params) + self._trial_overrides(trial)
-        if self.search.launcher not in ("process", "slurm"):
+        overrides = job_overrides(trial, self.search, self.record)
+        if not self._outside:
             self._work(trial, overrides)
             return
         thread = threading.Thread(target=self._work, args=(trial, overrides), daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
 
-    def _trial_overrides(self, trial: optuna.Trial) -> list[str]:
-        """What tells the job which trial it is; without a pruner it need not know."""
-        if self.search.config.pruner is PrunerName.none:
-            return []
-        metric = watched_metric(self.record.metrics[0], command=self.record.command)
-        named = {"study": self.record.study, "storage": self.record.storage, "metric": metric}
-        fields = [f"{key}:{json.dumps(value)}" for key, value in named.items()]
-        return [f"run.trial={{{','.join([*fields, f'number:{trial.number}'])}}}"]
-
     def _work(self, trial: optuna.Trial, overrides: list[str]) -> None:
         """Run one job to its end and queue the trial for `_settle`; in a thread where jobs run outside."""
         error: BaseException | None = None
         try:
-            folder = self._folder(trial)
-            jobs.wait_for_holder(folder)
+            folder = folder_of(trial)
+            jobs.wait_for_holder(folder, taken_over=folder.parent != self.search.folder, stopping=self._asked_to_stop)
             if jobs.status(folder) not in ("finished", "pruned"):
                 returned = self.search.launch(overrides, trial.number)
                 if returned.status is JobStatus.FAILED:
@@ -109,7 +109,7 @@ class Session:
 
     def _settle(self, trial: optuna.Trial, error: BaseException | None) -> None:
         """Tell the study how a trial ended, as its run folder says."""
-        folder = self._folder(trial)
+        folder = folder_of(trial)
         ended = jobs.status(folder)
         stopped = isinstance(error, KeyboardInterrupt) or getattr(error, "code", None) == EXIT_INTERRUPTED
         if ended == "finished":
@@ -125,6 +125,10 @@ class Session:
             say(f"trial {trial.number}: pruned  {_params(trial)}")
         elif stopped:
             raise Stopped
+        elif ended == "running" and self._outside and self._killed[trial.number] + 1 < STARTS:  # it noted no end
+            self._killed[trial.number] += 1
+            say(f"trial {trial.number} was killed, and is started again: {jobs.last_error(error, folder)}")
+            self._left.append(trial)
         elif ended == "interrupted":  # cancelled, or trainer.max_time is over; the next session goes on with it
             self._count_failure(f"trial {trial.number} was stopped, and is continued by the same command")
         else:
@@ -145,12 +149,12 @@ class Session:
                 f"the last: {line}"
             )
 
-    def _folder(self, trial: optuna.Trial) -> Path:
-        return self.search.folder / str(trial.number)
-
     def _check_stop(self) -> None:
-        if signals.received() is not None:
+        if self._asked_to_stop():
             raise Stopped
+
+    def _asked_to_stop(self) -> bool:
+        return self._stopping.is_set() or signals.received() is not None
 
     def _show_now_and_then(self) -> None:
         """The page takes a second or two; it is not drawn for every trial of a quick sweep."""

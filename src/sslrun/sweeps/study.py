@@ -139,14 +139,6 @@ def ask(study: optuna.Study, distributions: Mapping[str, BaseDistribution], *, s
     return take_up(study, optuna.Trial(study, number), distributions)
 
 
-def left_running(study: optuna.Study, *, sweep: Path) -> list[optuna.Trial]:
-    """Trials that an earlier process of this sweep started and did not end, by number."""
-    study._thread_local.cached_all_trials = None
-    left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    mine = [trial for trial in left if trial.user_attrs.get(SWEEP) == str(sweep)]
-    return [optuna.Trial(study, trial._trial_id) for trial in mine]
-
-
 def take_up(study: optuna.Study, trial: optuna.Trial, distributions: Mapping[str, BaseDistribution]) -> optuna.Trial:
     """Choose the parameters that the trial does not have yet: a crash may have come between two of them.
 

@@ -1,6 +1,5 @@
 """wandb-sweep.yaml: the same command line and space, for `wandb sweep`."""
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import yaml
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sslrun.config.errors import ConfigError
+from sslrun.config.overrides import quoted
 from sslrun.config.sweeper import KEY, WandbMethod, WandbSweepConfig
 from sslrun.core.atomic import write_text
 from sslrun.launch.job import say
@@ -61,7 +61,7 @@ def sweep_file(
             "logger=wandb",
             "logger.wandb=online",
             *fixed,
-            f"run.dir={json.dumps(str(folder / RUN))}",
+            f"run.dir={quoted(str(folder / RUN))}",
             "${args_no_hyphens}",
         ],
         "parameters": {key: _parameter(key, d, config.method) for key, d in space.distributions.items()},

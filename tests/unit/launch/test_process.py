@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sslrun.config.launcher import ProcessConfig
 from sslrun.core.atomic import write_text
@@ -154,6 +155,13 @@ def test_the_command_line_of_a_job(tmp_path: Path) -> None:
     job.write_script()
     assert job.script.read_text().splitlines()[1] == f"cd {tmp_path} || exit 2"
     assert f"""'run.dir="{folder}"'""" in job.script.read_text()
+
+
+def test_a_job_is_told_its_folder_whatever_that_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "josé's \\d, a=b $x"
+    arguments = job_arguments("pretrain", ["seed=1"], folder=folder)
+    read = {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(list(arguments[1:]))}
+    assert read["run.dir"] == str(folder)
 
 
 def test_the_last_error_of_a_log(tmp_path: Path) -> None:

@@ -1,58 +1,22 @@
-"""What is submitted, and when a job asks to come back: with scripts in place of SLURM's commands."""
+"""What is submitted, and what is waited for: with scripts in place of SLURM's commands."""
 
 import itertools
 import os
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.launcher import SlurmConfig
-from sslrun.launch.job import Job
-from sslrun.launch.slurm import LARGEST_ARRAY, TASK, Slurm, array_script, arrays, requeue
+from sslrun.launch import controller
+from sslrun.launch.slurm import LARGEST_ARRAY, Slurm, arrays
+from unit.launch.fakes import fake, job, noted
 
-
-def job(folder: Path, number: int = 0, **shape: int) -> Job:
-    return Job(number=number, arguments=("pretrain", "seed=1"), folder=folder / str(number), cwd=folder, **shape)
-
-
-def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, **commands: str) -> Path:
-    """Put shell scripts of these names first on the PATH; each call is noted in the file returned."""
-    calls = folder / "calls"
-    for name, lines in commands.items():
-        path = folder / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f'#!/bin/bash\necho "{name} $*" >> {calls}\n{lines}\n')
-        path.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
-    return calls
-
-
-def test_the_script_is_bash_and_says_what_was_asked(tmp_path: Path) -> None:
-    config = SlurmConfig(
-        partition="gpu", time="1-00:00:00", gpus_per_node=4, mem="64G", signal_seconds=90, array_parallelism=8,
-        sbatch={"qos": "low", "exclusive": True}, setup=["module load cuda"], srun=["--container-image=x y"],
-    )  # fmt: skip
-    script = array_script([job(tmp_path, i, nodes=2, tasks_per_node=4) for i in range(3)], config, output=tmp_path)
-    options = [line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")]
-    assert options == [
-        "--job-name=sslrun-pretrain", "--partition=gpu", "--time=1-00:00:00", "--nodes=2", "--ntasks-per-node=4",
-        "--gpus-per-node=4", "--mem=64G", "--array=0-2%8", "--signal=USR1@90", "--requeue", "--open-mode=append",
-        f"--output={tmp_path}/%A_%a.out", "--qos=low", "--exclusive",
-    ]  # fmt: skip
-    assert "module load cuda\nsrun --kill-on-bad-exit=1 '--container-image=x y' bash -c " in script
-    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
-
-
-@pytest.mark.parametrize(("rank", "name"), [("0", "log.txt"), ("3", "log-rank3.txt")])
-def test_each_rank_writes_its_own_log(tmp_path: Path, rank: str, name: str) -> None:
-    (tmp_path / "job.sh").write_text("echo told; echo wrong >&2; exit 5\n")
-    for _start in range(2):
-        task = ["bash", "-c", TASK, "task", str(tmp_path)]
-        assert subprocess.run(task, env=os.environ | {"SLURM_PROCID": rank}, check=False).returncode == 5
-    assert (tmp_path / name).read_text() == "told\nwrong\n" * (2 if rank == "0" else 1)
+SBATCH = "echo '77;local'"
+QUEUED = "echo '77_0 Priority'; echo '77_1 None'"
+AWAY = "echo 'sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)' >&2"
 
 
 def test_jobs_of_one_shape_share_an_array(tmp_path: Path) -> None:
@@ -63,19 +27,56 @@ def test_jobs_of_one_shape_share_an_array(tmp_path: Path) -> None:
 
 
 def test_a_job_that_is_queued_is_not_submitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = fake(tmp_path, monkeypatch, sbatch="echo '77;local'", squeue="echo 77_0; echo 77_1")
+    calls = fake(tmp_path, monkeypatch, sbatch=SBATCH, squeue=QUEUED, scontrol="true")
     slurm = Slurm(SlurmConfig(wait=False))
     work = [job(tmp_path, 0), job(tmp_path, 1)]
     assert [o.status for o in slurm.run(work, folder=tmp_path)] == ["submitted"] * 2
     assert [o.status for o in slurm.run([*work, job(tmp_path, 2)], folder=tmp_path)] == ["submitted"] * 3
-    submitted = [line for line in calls.read_text().splitlines() if line.startswith("sbatch")]
-    assert submitted == [f"sbatch --parsable {tmp_path}/slurm/0-1.sh", f"sbatch --parsable {tmp_path}/slurm/2-2.sh"]
+    submit = "sbatch --parsable --hold"
+    assert noted(calls, "sbatch") == [f"{submit} {tmp_path}/slurm/0-1.sh", f"{submit} {tmp_path}/slurm/2-2.sh"]
     assert (tmp_path / "2" / "sbatch.sh").read_text() == (tmp_path / "slurm" / "2-2.sh").read_text()
+
+
+def test_a_job_is_held_until_its_folder_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, record = tmp_path / "0", tmp_path / "0" / "job.json"
+    written = f"[ -e {first}/sbatch.sh ] && [ -e {first}/job.sh ] && [ ! -e {record} ] || exit 1; {SBATCH}"
+    let_go = f"grep -q 77 {record}"
+    calls = fake(tmp_path, monkeypatch, sbatch=written, scontrol=let_go, squeue="true")
+    Slurm(SlurmConfig(wait=False)).run([job(tmp_path)], folder=tmp_path)
+    assert noted(calls, "sbatch", "scontrol")[1:] == ["scontrol release 77"]
+    fake(tmp_path, monkeypatch, sbatch=SBATCH)
+    Slurm(SlurmConfig(wait=False, sbatch={"hold": True})).run([job(tmp_path, 1)], folder=tmp_path)
+    assert len(noted(calls, "scontrol")) == 1  # the user lets go of it
+
+
+def test_a_launcher_that_was_killed_before_it_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake(tmp_path, monkeypatch, sbatch=SBATCH, scontrol="kill -9 $PPID; sleep 9", squeue="true")
+    if (child := os.fork()) == 0:
+        Slurm(SlurmConfig(wait=False)).run([job(tmp_path, 0), job(tmp_path, 1)], folder=tmp_path)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+    held = "echo '77_0 JobHeldUser'; echo '77_1 JobHeldUser'; echo '9_0 JobHeldUser'"
+    fake(tmp_path, monkeypatch, scontrol="true", squeue=held)
+    again = [job(tmp_path, 0), job(tmp_path, 1)]
+    assert [o.status for o in Slurm(SlurmConfig(wait=False)).run(again, folder=tmp_path)] == ["submitted"] * 2
+    assert len(noted(calls, "sbatch")) == 1 and noted(calls, "scontrol")[-1] == "scontrol release 77_0,77_1"
+
+
+def test_ctrl_c_in_a_submission_leaves_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake(tmp_path, monkeypatch, sbatch=SBATCH, scancel="true", scontrol="true", squeue="true")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sslrun.launch.slurm.write_record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Slurm(SlurmConfig(wait=False)).run([job(tmp_path)], folder=tmp_path)
+    assert noted(calls, "scancel", "scontrol") == ["scancel 77"]
 
 
 def test_waiting_ends_when_the_queue_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     once = f"[ -e {tmp_path}/asked ] || echo 5_0; [ ! -e {tmp_path}/submitted ] || touch {tmp_path}/asked"
-    fake(tmp_path, monkeypatch, sbatch=f"touch {tmp_path}/submitted; echo 5", squeue=once)
+    fake(tmp_path, monkeypatch, sbatch=f"touch {tmp_path}/submitted; echo 5", squeue=once, scontrol="true")
     outcome = Slurm(SlurmConfig(poll_seconds=0.01)).run([job(tmp_path)], folder=tmp_path)[0]
     assert outcome.status == "failed" and "ended before it printed anything" in str(outcome.error)
 
@@ -83,12 +84,12 @@ def test_waiting_ends_when_the_queue_is_empty(tmp_path: Path, monkeypatch: pytes
 def test_jobs_that_are_waited_for_share_their_looks_at_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, looks = [0.0], itertools.count(1)
     monkeypatch.setattr("sslrun.launch.slurm.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr("sslrun.launch.slurm.queue", lambda *, patient: {f"{next(looks)}_0"})
+    monkeypatch.setattr("sslrun.launch.slurm.queue", lambda *, patient: {f"{next(looks)}_0": ""})
     slurm = Slurm(SlurmConfig(poll_seconds=5))
 
     def look(*, at: float, since: float) -> set[str]:
         clock[0] = at
-        return slurm._look(since)
+        return set(slurm._look(since))
 
     assert look(at=10, since=9) == {"1_0"}
     assert look(at=14, since=8) == {"1_0"}  # of another job, which waits too
@@ -109,39 +110,45 @@ def test_what_slurm_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Slurm(SlurmConfig()).run([job(tmp_path)], folder=tmp_path)
 
 
-FACTS = "JobState={state} BatchFlag={batch} Requeue={again} PreemptTime={preempted}"
-
-
-@pytest.mark.parametrize(
-    ("signal_name", "changed", "comes_back"),
-    [
-        ("SIGUSR1", {}, True),
-        ("SIGTERM", {"preempted": "2026-01-01T00:00:00"}, True),
-        ("SIGTERM", {}, False),  # scancel
-        ("SIGUSR1", {"state": "COMPLETING"}, False),
-        ("SIGUSR1", {"batch": "0"}, False),  # typed into an allocation
-        ("SIGUSR1", {"again": "0"}, False),
-        ("SIGINT", {}, False),
-        ("trainer.max_time is over", {}, False),
-    ],
-)
-def test_when_a_job_asks_to_come_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal_name: str, changed: dict[str, str], comes_back: bool
+def test_a_controller_that_is_away_for_a_while_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    facts = FACTS.format(**{"state": "RUNNING", "batch": "1", "again": "1", "preempted": "None"} | changed)
-    calls = fake(tmp_path, monkeypatch, scontrol=f"echo '{facts}'")
-    monkeypatch.setenv("SLURM_JOB_ID", "9")
-    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "8")
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
-    assert requeue(signal_name) is comes_back
-    asked = calls.read_text().splitlines() if calls.exists() else []
-    assert ("scontrol requeue 8_3" in asked) is comes_back
+    monkeypatch.setattr(controller, "PAUSE_SECONDS", 0)
+    slurm = Slurm(SlurmConfig(wait=False))
+    calls = fake(tmp_path, monkeypatch, sbatch=SBATCH, squeue="true", scontrol="true")
+    slurm.run([job(tmp_path)], folder=tmp_path)
+    third = f"[ $(grep -c ^{{}} {calls}) = 3 ] || {{{{ {AWAY}; exit 1; }}}}; {{}}"
+    calls.unlink()
+    fake(
+        tmp_path, monkeypatch, squeue=third.format("squeue", QUEUED), sbatch=third.format("sbatch", SBATCH),
+        scontrol=third.format("scontrol", "true"),
+    )  # fmt: skip
+    capsys.readouterr()
+    slurm.run([job(tmp_path, 2)], folder=tmp_path)
+    assert [line.split()[0] for line in noted(calls, "squeue", "sbatch", "scontrol")] == [
+        *["squeue"] * 3, *["sbatch"] * 3, *["scontrol"] * 3,
+    ]  # fmt: skip
+    assert capsys.readouterr().err.count("Unable to contact slurm controller (connect failure); trying again") == 2
+    monkeypatch.setattr(controller, "TRIES", 4)
+    calls.unlink()
+    fake(tmp_path, monkeypatch, sbatch=f"{AWAY}; exit 1", squeue="true")
+    with pytest.raises(RunError, match=r"sbatch refused .*Unable to contact slurm controller"):
+        slurm.run([job(tmp_path, 3)], folder=tmp_path)
+    assert len(noted(calls, "sbatch")) == 4
 
 
-def test_outside_slurm_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    monkeypatch.setenv("PATH", "")
-    assert requeue("SIGUSR1") is False
+@pytest.mark.parametrize("text", ["4:00:00", "1:30:00", "168:00:00"])
+def test_a_time_that_yaml_took_for_sixtieths_is_refused(text: str) -> None:
+    minutes = yaml.safe_load(text)
+    told = rf"hydra.launcher.{{}}={minutes}: YAML makes this number of '{text}' without its quotes, and sbatch takes"
+    with pytest.raises(ConfigError, match=told.format("time")):
+        SlurmConfig(time=minutes)
+    with pytest.raises(ConfigError, match=told.format("sbatch.time-min")):
+        SlurmConfig(sbatch={"time-min": minutes})
+    for plain in (60, 240, 1440, 5001, "10080", text, "7-00:00:00"):
+        SlurmConfig(time=plain)
+    with pytest.raises(ConfigError, match=r"or '7-01:00:00' for so many minutes"):
+        SlurmConfig(time=7 * 1440 + 60)
 
 
 @pytest.mark.parametrize(

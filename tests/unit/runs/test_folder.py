@@ -1,5 +1,7 @@
 """The run folder: opened, locked, refused, ended."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -11,14 +13,15 @@ import pytest
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.core.rows import Row
+from sslrun.runs import folder
 from sslrun.runs.encoders import Source, parse_encoder, run_of
 from sslrun.runs.folder import hold, is_held
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.opening import open_run
 
 
-def config(folder: Path, *overrides: str):
-    return compose("pretrain", [f"run.dir={folder}", *overrides])
+def config(path: Path, *overrides: str):
+    return compose("pretrain", [f"run.dir={path}", *overrides])
 
 
 def test_a_new_folder_has_config_and_manifest(tmp_path: Path) -> None:
@@ -58,6 +61,38 @@ def test_a_killed_process_frees_it_at_once_though_its_workers_live_on(tmp_path: 
     assert not is_held(tmp_path)
     hold(tmp_path).close()
     os.kill(worker, signal.SIGKILL)
+
+
+def test_a_job_that_slurm_starts_again_waits_for_the_lock_of_a_lost_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    lost = hold(tmp_path)
+    monkeypatch.setattr(folder, "tell", told.append)
+    with pytest.raises(RunError, match="is in use by process"):
+        hold(tmp_path)
+    assert told == []
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    monkeypatch.setattr(folder, "LOST_NODE_SECONDS", 0.0)
+    with pytest.raises(RunError, match="is in use by process"):
+        hold(tmp_path)
+    assert len(told) == 1 and told[0].startswith(f"run.dir={tmp_path} is in use by process {os.getpid()} on ")
+    monkeypatch.setattr(folder, "tell", lambda _: lost.close())  # the server gives it back while it is waited for
+    hold(tmp_path).close()
+
+
+def test_a_run_on_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def flock(_file: object, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    open_run("pretrain", config(tmp_path)).end("interrupted")
+    again = open_run("pretrain", config(tmp_path))
+    assert again.resumed and not is_held(tmp_path)
+    again.end("interrupted")
+    assert capsys.readouterr().err.count("no locks (No locks available)") == 2
 
 
 def test_another_configuration_is_refused_with_its_difference(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """The newest readable checkpoint, and what stays beside it."""
 
+import errno
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,35 @@ def test_a_damaged_one_is_passed_over_and_set_aside(tmp_path: Path, how: str) ->
     assert sorted(p.name for p in tmp_path.iterdir()) == ["last.ckpt.damaged", name_of(3)]
     again = newest(tmp_path)
     assert again is not None and (again.step, again.damaged) == (3, {})
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_what_the_disk_does_not_give_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    write(tmp_path / name_of(3), 3)
+    write(tmp_path / LAST, 5)
+
+    def fail(archive: zipfile.ZipFile) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(zipfile.ZipFile, "testzip", fail)
+    with pytest.raises(RunError, match=rf"last.ckpt cannot be read: {os.strerror(number)}; it may be whole: mend"):
+        newest(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [LAST, name_of(3)]
+
+
+def test_every_bit_of_damage_is_damage(tmp_path: Path) -> None:
+    """zipfile follows damaged places and lengths into errors of many kinds, those of the system among them."""
+    last = tmp_path / LAST
+    torch.save({"global_step": 7, "state_dict": {"w": torch.ones(3)}}, last)
+    content = last.read_bytes()
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 1 << (position % 8)
+        last.write_bytes(changed)
+        try:
+            assert verify(last) == 7  # a byte that nothing depends on
+        except ValueError:
+            continue
 
 
 def test_where_none_can_be_read_nothing_starts_anew(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_a_job_that_gets_nowhere_gives_up(tmp_path: Path, monkeypatch: pytest.Mo
     open_run("pretrain", config(tmp_path)).end("interrupted")  # by hand it is tried again
 
 
+def test_stops_that_were_asked_for_are_no_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "4")
+    for status in ("failed", "interrupted", "failed", "interrupted", "interrupted"):  # a probe saves nothing
+        open_run("pretrain", config(tmp_path)).end(status, last_error="the disk of the data is gone")
+    open_run("pretrain", config(tmp_path)).end("failed")
+    with pytest.raises(RunError, match="gave up: 3 sessions in a row"):
+        open_run("pretrain", config(tmp_path))
+
+
 def test_a_job_that_gets_on_does_not_give_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     for step in range(1, 6):
@@ -71,10 +80,19 @@ def test_ranks_workers_and_intervals_may_differ(tmp_path: Path) -> None:
     open_run("pretrain", config(tmp_path)).end("interrupted")
     free = ["trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp", "trainer.keep_checkpoints=5"]
     open_run("pretrain", config(tmp_path, *free, "trainer.checkpoint_steps=3")).end("interrupted")
-    with pytest.raises(RunError, match=r"trainer.accumulate: 1 -> 2\); choose another run.dir, run.on_change=fork, or"):
-        open_run("pretrain", config(tmp_path, "trainer.accumulate=2"))
-    with pytest.raises(RunError, match=r"the checkpoint of .* does not fit that"):
-        open_run("pretrain", config(tmp_path, "trainer.accumulate=2", "run.on_change=continue"))
+    with pytest.raises(RunError, match=r"seed: 0 -> 7\); choose another run.dir, run.on_change=fork, or"):
+        open_run("pretrain", config(tmp_path, "seed=7"))
+
+
+@pytest.mark.parametrize("change", ["trainer.accumulate=2", "method=simclr", "optimizer=sgd"])
+def test_what_no_checkpoint_fits_is_not_advised_to_go_on(change: str, tmp_path: Path) -> None:
+    open_run("pretrain", config(tmp_path, "method=byol", "optimizer=adamw")).end("interrupted")
+    for asked in ([], ["run.on_change=continue"]):
+        with pytest.raises(
+            RunError, match=r" -> .*: the checkpoint of .* does not fit that; choose another"
+        ) as refused:
+            open_run("pretrain", config(tmp_path, "method=byol", "optimizer=adamw", "seed=7", change, *asked))
+        assert "on_change" not in str(refused.value) and "seed" not in str(refused.value)
 
 
 def test_phases_of_an_extended_run() -> None:

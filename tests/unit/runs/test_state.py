@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,84 @@ def test_gone_from_slurm_before_it_began(tmp_path: Path, slurm: FakeSlurm) -> No
 def test_killed_by_slurm_says_why(tmp_path: Path, slurm: FakeSlurm) -> None:
     slurm.ended(
         "JobId=41 ArrayJobId=41 ArrayTaskId=2 JobState=COMPLETED Reason=None ExitCode=0:0\n"
-        "JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=OUT_OF_MEMORY Reason=OutOfMemory ExitCode=0:125\n"
+        "JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=TIMEOUT Reason=TimeLimit ExitCode=0:0\n"
     )
     folder = make_run(tmp_path / "a", status="running", job=SLURM)
-    assert of(folder) == Standing(state=State.lost, note=f"OUT_OF_MEMORY; {KILLED}", over=True)
+    assert of(folder) == Standing(state=State.lost, note=f"TIMEOUT; {KILLED}", over=True)
+
+
+def test_out_of_memory_is_a_failure_with_its_last_error(tmp_path: Path, slurm: FakeSlurm) -> None:
+    slurm.ended("JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=OUT_OF_MEMORY Reason=OutOfMemory ExitCode=0:125\n")
+    folder = make_run(tmp_path / "a", status="running", job=SLURM)
+    (folder / "log.txt").write_text("step 7\nslurmstepd: error: Detected 1 oom_kill event\n")
+    told = "OUT_OF_MEMORY: slurmstepd: error: Detected 1 oom_kill event"
+    assert of(folder) == Standing(state=State.failed, note=told, over=True)
+
+
+def crashed_rank(folder: Path, *, started: str) -> Path:
+    """A run whose second rank failed at half past three, and with it the first, which noted no end."""
+    make_run(folder, status="running", job=SLURM, sessions=[{"started": started, "stopped": None}])
+    (folder / "log.txt").write_text("step 7\nsrun: error: n1: task 1: Exited with exit code 1\n")
+    (folder / "log-rank1.txt").write_text("RuntimeError: the disk is gone\n")
+    (folder / "crashes.txt").write_text(
+        "2026-01-02T01:00:00Z ended with code 1 on n1\n2026-01-02T03:30:00Z ended with code 1 on n1\n"
+    )
+    return folder
+
+
+def test_a_crash_that_noted_no_end_is_tried_again_and_then_has_failed(tmp_path: Path, slurm: FakeSlurm) -> None:
+    folder = crashed_rank(tmp_path / "a", started="2026-01-02T03:00:00+00:00")
+    slurm.queue("41|3|PENDING|N/A|BeginTime\n")
+    again = Standing(state=State.queued, note="another try after: rank 1: RuntimeError: the disk is gone")
+    assert of(folder) == again
+    before = make_run(tmp_path / "b", status=None, job=SLURM)
+    assert of(before) == Standing(state=State.queued, note="BeginTime")
+    for name in ("log.txt", "log-rank1.txt", "crashes.txt"):
+        (before / name).write_text((folder / name).read_text())
+    assert of(before) == again
+    slurm.queue("")
+    failed = Standing(state=State.failed, note="rank 1: RuntimeError: the disk is gone", over=True)
+    assert of(folder) == failed  # SLURM has forgotten it
+    slurm.ended("JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0\n")
+    assert of(folder) == replace(failed, note=f"FAILED, exit code 1: {failed.note}")
+
+
+def test_a_crash_before_the_latest_session_is_past(tmp_path: Path, slurm: FakeSlurm) -> None:
+    folder = crashed_rank(tmp_path / "a", started="2026-01-02T03:31:00+00:00")
+    slurm.queue("41|3|PENDING|N/A|BeginTime\n")
+    assert of(folder) == Standing(state=State.preempted, note="BeginTime")
+    slurm.queue("")
+    assert of(folder).state is State.lost
+
+
+@pytest.mark.parametrize("status", ["finished", "pruned"])
+def test_a_run_that_goes_on_after_its_end_waits_in_the_queue(status: str, tmp_path: Path, slurm: FakeSlurm) -> None:
+    anew = SLURM | {"submitted": "2026-01-02T03:40:00+00:00"}
+    folder = make_run(tmp_path / "a", status=status, job=anew, last_error="of an earlier session", **STOPPED)
+    slurm.queue("41|3|PENDING|N/A|Priority\n")
+    assert of(folder) == Standing(state=State.queued, note="Priority")
+    slurm.queue(f"41|3|RUNNING|{LATER}|None\n")
+    assert of(folder).state is State.running
+    slurm.queue("")
+    assert of(folder) == Standing(state=State(status), over=True)
+
+
+def test_a_local_job_that_goes_on_with_a_run_is_starting(tmp_path: Path) -> None:
+    anew = {"launcher": "process", "job": str(os.getpid()), "submitted": "2026-01-02T03:40:00+00:00"}
+    for status in ("finished", "interrupted"):
+        folder = make_run(tmp_path / status, status=status, job=anew, **STOPPED)
+        assert of(folder) == Standing(state=State.running, note="starting")
+        make_run(folder, job=anew | {"job": str(dead_pid())}, status=status, **STOPPED)
+        assert of(folder) == Standing(state=State(status), over=True)
+
+
+def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, slurm: FakeSlurm) -> None:
+    folder = make_run(tmp_path / "a", status="running", host=socket.gethostname(), pid=dead_pid())
+    on_slurm = make_run(tmp_path / "b", status="running", job=SLURM)
+    for run in (folder, on_slurm):
+        read = read_run(run)
+        make_run(run)
+        assert standing(run, read, Queue([run])) == Standing(state=State.finished, over=True)
 
 
 def test_slurm_is_asked_once_for_all(tmp_path: Path, slurm: FakeSlurm) -> None:

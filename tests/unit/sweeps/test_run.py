@@ -1,15 +1,16 @@
 """The loop: continued where it was left, exact in number, whatever a job does."""
 
 import fcntl
-import json
 import os
 import threading
 from pathlib import Path
 
 import optuna
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.trial import TrialState
 
+from runfolders import held
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.sweeper import PrunerName
 from sslrun.sweeps import study as studies
@@ -104,6 +105,36 @@ def test_trials_of_another_sweep_of_the_study_are_left_alone(tmp_path: Path) -> 
     assert launch.launched == [2] and states(again) == ["COMPLETE", "RUNNING", "COMPLETE"]
 
 
+def test_a_job_that_was_killed_is_started_again_and_fails_the_third_time(tmp_path: Path) -> None:
+    kills = {1: 2, 3: 3}
+
+    def work(number: int, x: float) -> float | str:
+        if kills.get(number):
+            kills[number] -= 1
+            return "running"  # it noted no end
+        return x
+
+    launch = FakeLauncher(tmp_path, work)
+    study = run(search(tmp_path, launch, launcher="process", n_trials=4, max_failures=1))
+    assert launch.launched == [0, 1, 1, 1, 2, 3, 3, 3, 4]
+    assert states(study) == ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
+    assert launch.overrides[1] == launch.overrides[2] == launch.overrides[3]
+
+
+def test_a_stop_does_not_wait_for_a_job_that_outlived_an_earlier_sweeper(tmp_path: Path) -> None:
+    study = run(search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x), n_trials=1))
+    studies.ask(study, search(tmp_path, print).space.distributions, sweep=tmp_path)  # type: ignore[arg-type]
+    leave(tmp_path / "1", status="running")
+
+    def stop(_number: int, _x: float) -> float:
+        raise KeyboardInterrupt
+
+    launch = FakeLauncher(tmp_path, stop)
+    with held(tmp_path / "1"), pytest.raises(SystemExit) as ended:
+        run(search(tmp_path, launch, launcher="process", n_jobs=2, n_trials=3))
+    assert ended.value.code == 3 and launch.launched == [2]
+
+
 def test_failed_trials_are_replaced_until_there_are_too_many(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda number, x: "failed" if number == 1 else x)
     study = run(search(tmp_path, launch, n_trials=3))
@@ -188,12 +219,14 @@ def test_several_metrics(tmp_path: Path) -> None:
 
 
 def test_a_pruned_run_counts_and_the_job_is_told_its_trial(tmp_path: Path) -> None:
-    launch = FakeLauncher(tmp_path, lambda number, x: "pruned" if number == 1 else x)
-    study = run(search(tmp_path, launch, n_trials=3, pruner=PrunerName.median))
+    folder = tmp_path / "josé, d"
+    launch = FakeLauncher(folder, lambda number, x: "pruned" if number == 1 else x)
+    study = run(search(folder, launch, n_trials=3, pruner=PrunerName.median))
     assert states(study) == ["COMPLETE", "PRUNED", "COMPLETE"]
-    trial = {"study": tmp_path.name, "storage": str(tmp_path / "study.journal"), "metric": "probe/linear"}
-    told = ",".join(f"{k}:{json.dumps(v)}" for k, v in trial.items())
-    assert launch.overrides[1][-1] == f"run.trial={{{told},number:1}}"
+    told = OverridesParser.create().parse_override(launch.overrides[1][-1])
+    assert told.key_or_group == "run.trial" and told.value() == {
+        "study": folder.name, "storage": str(folder / "study.journal"), "metric": "probe/linear", "number": 1,
+    }  # fmt: skip
 
 
 def test_a_trial_beyond_n_is_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """Samplers, pruners and storages by name."""
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,14 @@ def test_a_journal_that_a_crash_cut_short_is_mended(tmp_path: Path) -> None:
     assert journal.read_bytes().startswith(whole)
     assert [t.params for t in again.get_trials()] == [t.params for t in study.get_trials()]
     assert studies.ask(again, SPACE, sweep=tmp_path).number == 1
+
+
+def test_a_journal_on_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(_file: object, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    journal = tmp_path / "j"
+    study = studies.open_study(OptunaConfig(), name="s", storage=str(journal), salt="")
+    assert studies.ask(study, SPACE, sweep=tmp_path).number == 0
+    assert (tmp_path / "j").stat().st_size > 0 and not list(tmp_path.glob("*.open*"))  # given back each time

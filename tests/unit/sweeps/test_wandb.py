@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from wandb.sdk.sweeps.scheduler.optuna import sweep_parameter_to_distribution
 
@@ -35,6 +36,13 @@ def test_wandb_reads_the_same_space(tmp_path: Path, capfd: pytest.CaptureFixture
     ]  # fmt: skip
     printed = capfd.readouterr().err
     assert f"wandb sweep --project p {path}" in printed and "wandb agent" in printed
+
+
+def test_the_run_folder_keeps_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "josé, \\d"
+    path = write_sweep_file(WandbSweepConfig(), ["x=interval(0,1)"], command="pretrain", folder=folder)
+    told = next(word for word in yaml.safe_load(path.read_text())["command"] if word.startswith("run.dir="))
+    assert OverridesParser.create().parse_override(told).value() == f"{folder}/${{oc.env:WANDB_RUN_ID}}"
 
 
 def test_a_grid_over_an_interval_is_refused(tmp_path: Path) -> None:
