@@ -1,5 +1,8 @@
 """Runs in forked children of a process that has imported everything: a start costs a fraction of a second."""
 
+import functools
+import importlib
+import itertools
 import os
 import signal
 import sys
@@ -7,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sslrun.commands.finetune
 import sslrun.commands.pretrain
@@ -95,3 +99,22 @@ class Runner:
         printed = self.log.read_text()[at:]
         assert ended == code, printed
         return printed
+
+
+def signal_at(place: str, *, call: int = 1, number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """In the child: the signal comes at the start of the n-th call of `module:function` or `module:Class.method`."""
+
+    def arrange() -> None:
+        module, _, path = place.partition(":")
+        *owners, name = path.split(".")
+        owner = functools.reduce(getattr, owners, importlib.import_module(module))
+        function, calls = getattr(owner, name), itertools.count(1)
+
+        def stopped(*arguments: Any, **options: Any) -> Any:
+            if next(calls) == call:
+                os.kill(os.getpid(), number)
+            return function(*arguments, **options)
+
+        setattr(owner, name, stopped)
+
+    return arrange

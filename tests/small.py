@@ -2,6 +2,7 @@
 
 import io
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ SIZES: dict[str, Any] = {
     "predictor_dim": 24, "predictor_hidden_dim": 32, "predictor_depth": 1, "predictor_heads": 3,
     "dropout": 0.0, "codes": 8, "code_dim": 16, "negatives": 10, "mask_span": 3,
 }  # fmt: skip
-"""Fields of method configurations that are made small wherever a method has them."""
+"""Numbers of method configurations that are made small wherever a method has them."""
 BACKBONES: dict[str, BackboneConfig] = {
     "cnn": SmallCNNConfig(name="small_cnn", width=8),
     "vit": TimmConfig(
@@ -177,7 +178,8 @@ def small_config(name: str, overrides: list[str] | None = None, **sizes: Any) ->
 
 def shrink(config: MethodConfig, **sizes: Any) -> None:
     """Set `SIZES`, and `sizes` over them, wherever the method has such a field."""
-    for key, value in (SIZES | sizes).items():
+    numbers = {k: v for k, v in SIZES.items() if not isinstance(getattr(config, k, None), Enum)}  # cpc's negatives
+    for key, value in (numbers | sizes).items():
         if hasattr(config, key):
             setattr(config, key, value)
     if hasattr(config, "text"):

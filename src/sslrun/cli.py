@@ -32,8 +32,8 @@ PLAIN_COMMANDS = {
     "doctor": "what this machine has, and how to get what is missing",
 }
 COMMANDS = HYDRA_COMMANDS | PLAIN_COMMANDS
-TRAINING = ("pretrain", "finetune", "resume")
-"""Commands that save when they are asked to end; a signal ends the others at once, and nothing is lost."""
+CONTINUED = (*HYDRA_COMMANDS, "resume")
+"""Commands that can be continued where they are asked to stop, and say so; a signal ends the others at once."""
 
 
 def usage() -> str:
@@ -60,7 +60,7 @@ def usage() -> str:
 def main() -> None:
     """Run one command; the user's errors are one line and exit code 2."""
     arguments = sys.argv[1:]
-    if any(command in arguments[:2] for command in TRAINING):  # --debug may stand before it
+    if next((a for a in arguments if a != "--debug"), None) in CONTINUED:
         signals.install()
     if "--debug" in arguments:
         arguments = [a for a in arguments if a != "--debug"]

@@ -79,7 +79,7 @@ def test_it_takes_a_step_on_small_data(name: str, tmp_path: Path) -> None:
     """Its method, optimizer, schedule and augmentation, on data that is always there; heads and backbone small."""
     overrides = [
         f"experiment={name}", *small_data(name, tmp_path), "loader.batch_size=32", "loader.workers=0",
-        "trainer.steps=2", "trainer.sync_batchnorm=false", "trainer.devices=1",
+        "trainer.steps=2", "trainer.devices=1",
         "monitor.every_epochs=0", f"run.dir={tmp_path}/run",
     ]  # fmt: skip
     config = compose("pretrain", overrides)

@@ -26,18 +26,40 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def listed(capsys: pytest.CaptureFixture[str], group: str) -> dict[str, dict[str, str]]:
+def listed(capsys: pytest.CaptureFixture[str], group: str) -> dict[str, dict[str, Any]]:
     listing.main([group, "--json"])
     return {choice["name"]: choice for choice in json.loads(capsys.readouterr().out)}
 
 
-def test_methods_with_paper_modality_and_description(capsys: pytest.CaptureFixture[str]) -> None:
+def test_methods_with_paper_and_description(capsys: pytest.CaptureFixture[str]) -> None:
     byol = listed(capsys, "methods")["byol"]
-    assert (byol["paper"], byol["modality"]) == ("Grill et al. 2020, arXiv:2006.07733", "image")
+    assert byol["paper"] == "Grill et al. 2020, arXiv:2006.07733"
     assert byol["description"] == "predict what a slow copy of the net sees in another view."
     listing.main(["method"])
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("byol") and "arXiv:2006.07733" in line and "slow copy" in line for line in lines)
+
+
+def test_what_methods_read_and_where_it_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
+    found = listed(capsys, "methods")
+    told = {name: (choice["reads"], set(choice["modalities"])) for name, choice in found.items()}
+    assert told["simclr"] == (["views"], {"image", "audio", "series", "pair"})
+    assert told["mae"] == (["images"], {"image", "audio", "pair"})
+    assert told["cpc"] == (["series", "waves"], {"audio", "series"})
+    assert told["gpt"] == (["blocks of tokens"], {"text"})
+    assert told["clip"] == (["image-text pairs"], {"pair"})
+    listing.main(["methods"])
+    assert re.search(r"^cpc +series, waves +audio, series +van den Oord", capsys.readouterr().out, re.M)
+
+
+def test_what_datasets_give(capsys: pytest.CaptureFixture[str]) -> None:
+    found = listed(capsys, "datasets")
+    assert found["cifar10"]["gives"] == ["views", "images"] and found["cifar10"]["modalities"] == ["image"]
+    assert found["spoken_digits"]["gives"] == ["views", "images", "series", "waves"]  # its kind is that of `audio`
+    assert found["webdataset_pairs"]["gives"] == ["image-text pairs", "views", "images"]
+    assert all(choice["gives"] and not choice["reads"] for choice in found.values())
+    listing.main(["datasets"])
+    assert re.search(r"^waves +series, views +series +synthetic", capsys.readouterr().out, re.M)
 
 
 def test_kind_is_found_through_a_parent(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +73,8 @@ def test_augmentations_are_described_by_their_first_comment(capsys: pytest.Captu
 def test_experiments_with_their_methods_paper_and_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     found = listed(capsys, "experiments")
     dino = found["imagenet/dino"]
-    assert (dino["paper"], dino["modality"]) == ("Caron et al. 2021, arXiv:2104.14294", "image")
+    assert (dino["paper"], dino["modalities"]) == ("Caron et al. 2021, arXiv:2104.14294", ["image"])
+    assert found["audio/byol_fsdd"]["modalities"] == ["audio"]
     assert dino["description"].endswith("the paper reports 77.0 (linear) and 74.5 (kNN; table 2).")
     assert all(choice["paper"] and choice["description"].endswith(".") for choice in found.values())
 

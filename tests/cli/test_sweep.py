@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import optuna
@@ -80,6 +82,60 @@ def test_trials_as_processes_of_their_own_and_a_failure_among_them(tmp_path: Pat
         assert f"trial {trial.number}: " in output
     for trial in trials:
         assert (trial.params["backbone.width"] == -1) == (trial.state is optuna.trial.TrialState.FAIL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "process"])
+def test_another_sweeper_goes_on_with_what_a_killed_one_left(launcher: str, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two, the other"
+
+    def command(folder: Path, *, steps: int) -> list[str]:
+        return [
+            "pretrain", "-m", "hydra/sweeper=optuna", f"hydra/launcher={launcher}", *TINY, "method.temperature=0.1,0.5",
+            f"trainer.steps={steps}", "trainer.log_steps=1", "monitor.every_epochs=0", "hydra.sweeper.seed=0",
+            "hydra.sweeper.study_name=shared", f"hydra.sweeper.storage={tmp_path / 'journal'}",
+            "hydra.sweeper.n_trials=2", f"run.dir='{folder}'", "run.extend=stretch",
+        ]  # fmt: skip
+
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    killed = subprocess.Popen([sys.executable, "-m", "sslrun", *command(one, steps=100_000)], env=environment)
+    metrics, deadline = one / "0" / "metrics.csv", time.monotonic() + 300
+    while not metrics.exists():
+        assert killed.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    if launcher == "process":  # its job outlived it, and is killed as well
+        os.kill(json.loads((one / "0" / "run.json").read_text())["pid"], signal.SIGKILL)
+    told = sslrun(*command(two, steps=2))
+    assert f"trial 0 was left by a sweeper that is gone, and is gone on with in {one / '0'}" in told
+    assert [t.state.name for t in study_of(two).get_trials()] == ["COMPLETE"] * 2
+    runs = {p.parent: json.loads(p.read_text()) for p in tmp_path.glob("*/*/run.json")}
+    assert {folder: (run["status"], len(run["sessions"])) for folder, run in runs.items()} == {
+        one / "0": ("finished", 2), two / "1": ("finished", 1),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_job_that_is_killed_is_started_again_and_goes_on(tmp_path: Path) -> None:
+    """Under a living sweeper, as by the system where memory is short."""
+    folder = tmp_path / "sweep"
+    command = [
+        "pretrain", "-m", "hydra/sweeper=optuna", "hydra/launcher=process", *TINY, "seed=1,2",
+        "hydra.sweeper.n_trials=1", "trainer.steps=300", "trainer.log_steps=1", "monitor.every_epochs=0",
+        f"run.dir={folder}",
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    sweeper = subprocess.Popen([sys.executable, "-m", "sslrun", *command], env=environment)
+    metrics, deadline = folder / "0" / "metrics.csv", time.monotonic() + 300
+    while not metrics.exists():
+        assert sweeper.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(json.loads((folder / "0" / "run.json").read_text())["pid"], signal.SIGKILL)
+    assert sweeper.wait(timeout=300) == 0
+    assert [t.state.name for t in study_of(folder).get_trials()] == ["COMPLETE"]
+    manifest = json.loads((folder / "0" / "run.json").read_text())
+    assert (manifest["status"], len(manifest["sessions"])) == ("finished", 2)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,21 @@
-"""Two ranks: stopped by a signal to either, and gone on with by another number of ranks."""
+"""Two ranks: stopped by a signal to either, gone on with by another number of ranks, and one of them failing."""
 
 import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from children import Runner
-from sessions import EXIT_INTERRUPTED
+from children import Runner, signal_at
+from sessions import EXIT_INTERRUPTED, assert_equal_runs
 from sslrun.runs.newest import last_step
 
 pytestmark = pytest.mark.recovery
@@ -21,6 +24,28 @@ COMMAND = [
     "backbone.patch_size=4", "trainer.precision=fp32", "monitor.every_epochs=0", "method.hidden_dim=32",
     "trainer.log_steps=1", "trainer.checkpoint_minutes=null",
 ]  # fmt: skip
+STARTED_AGAIN = """
+import os, signal
+import sslrun.commands.pretrain
+from sslrun import cli
+from sslrun.training.module import Training
+from sslrun.training.ranks import Ranks
+
+HOW = os.environ["HOW"]
+Ranks.__init__.__kwdefaults__["grace_seconds"] = 0.1
+
+def fail(*arguments, **options):
+    if HOW == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise RuntimeError("its disk is gone")
+
+if os.environ.get("LOCAL_RANK") == "1" and HOW == "early":  # before all have met
+    sslrun.commands.pretrain.build_data = fail
+elif os.environ.get("LOCAL_RANK") == "1":
+    Training.training_step = fail
+cli.main()
+"""
+"""A program that Lightning starts anew for the second rank, which fails."""
 
 
 def free_port() -> int:
@@ -49,20 +74,34 @@ def noting_order(file: Path, *, environment: dict[str, str] | None = None) -> Ca
     return arrange
 
 
-def ranks(runner: Runner, arguments: list[str], folder: Path) -> list[Any]:
-    """Two processes, as torchrun would start them."""
+def ranks(
+    runner: Runner, arguments: list[str], folder: Path, *, also: dict[int, Callable[[], None]] | None = None
+) -> list[Any]:
+    """Two processes, as torchrun would start them; `also`: what else is arranged in the process of a rank."""
     port = free_port()
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "test",
               "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "NODE_RANK": "0"}  # fmt: skip
-    return [
-        runner.start(
-            *arguments,
-            before=noting_order(
-                folder / f"rank{rank}.jsonl", environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            ),
-        )
-        for rank in range(2)
-    ]
+
+    def arranged(rank: int) -> Callable[[], None]:
+        environment = {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        note = noting_order(folder / f"rank{rank}.jsonl", environment=environment)
+
+        def arrange() -> None:
+            note()
+            if also is not None and rank in also:
+                also[rank]()
+
+        return arrange
+
+    return [runner.start(*arguments, before=arranged(rank)) for rank in range(2)]
+
+
+def draw_apart() -> None:
+    """In the child: each rank draws other numbers, as after a run has gone on with more ranks."""
+    import pytorch_lightning as pl
+
+    seed_everything = pl.seed_everything
+    pl.seed_everything = lambda seed, **options: seed_everything(seed + int(os.environ["RANK"]), **options)
 
 
 def order(*files: Path) -> dict[int, list[int]]:
@@ -117,3 +156,74 @@ def test_a_signal_to_one_rank_stops_and_saves_both(tmp_path: Path, runner: Runne
     assert [child.wait() for child in pair] == [EXIT_INTERRUPTED, 0], runner.log.read_text()
     assert last_step(folder / "checkpoints") >= 5
     assert json.loads((folder / "run.json").read_text())["sessions"][-1]["to_step"] == last_step(folder / "checkpoints")
+
+
+@pytest.mark.parametrize(
+    ("told", "place", "call", "saved"),
+    [
+        (0, "pytorch_lightning:Trainer._run_stage", 1, 1),  # Lightning has just put its own handlers in place
+        (0, "sslrun.training.module:Training.training_step", 3, 2),  # the first of two micro-batches
+        (1, "sslrun.training.module:Training.training_step", 3, 2),
+    ],
+)
+def test_between_two_steps_a_signal_waits_for_the_next(
+    tmp_path: Path, runner: Runner, told: int, place: str, call: int, saved: int
+) -> None:
+    command = [
+        *COMMAND, f"run.dir={tmp_path / 'run'}", "trainer.steps=6", "trainer.devices=2", "trainer.strategy=ddp",
+        "trainer.accumulate=2", "trainer.checkpoint_steps=1",
+    ]  # fmt: skip
+    pair = ranks(runner, command, tmp_path, also={told: signal_at(place, call=call)})
+    assert [child.wait() for child in pair] == [EXIT_INTERRUPTED, 0], runner.log.read_text()
+    assert last_step(tmp_path / "run" / "checkpoints") == saved
+    for rank in range(2):
+        assert (tmp_path / f"rank{rank}.jsonl").read_text().count("\n") == 2 * saved  # micro-batches
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_each_rank_goes_on_with_its_own_random_draws(tmp_path: Path, runner: Runner) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    command = [
+        *COMMAND, "backbone.drop_path=0.5", "trainer.steps=4", "trainer.devices=2", "trainer.strategy=ddp",
+        "trainer.checkpoint_steps=1",
+    ]  # fmt: skip
+    apart = dict.fromkeys(range(2), draw_apart)
+
+    def stop_second() -> None:
+        draw_apart()
+        signal_at("sslrun.training.module:Training.training_step", call=2)()
+
+    for place, also, codes in (
+        (whole, apart, [0, 0]),
+        (folder, {**apart, 1: stop_second}, [EXIT_INTERRUPTED, 0]),
+        (folder, apart, [0, 0]),
+    ):
+        pair = ranks(runner, [*command, f"run.dir={place}"], tmp_path, also=also)
+        assert [child.wait() for child in pair] == codes, runner.log.read_text()
+    assert [s["from_step"] for s in json.loads((folder / "run.json").read_text())["sessions"]] == [0, 2]
+    states = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["Checkpoints"]["random"]
+    assert not torch.equal(states[0]["torch"], states[1]["torch"])
+    assert_equal_runs(whole, folder, step=4)
+
+
+@pytest.mark.parametrize(
+    ("how", "last"),
+    [
+        ("step", "rank 1: RuntimeError: its disk is gone"),
+        ("early", "rank 1: RuntimeError: its disk is gone"),
+        ("killed", "rank 1 was killed by signal 9; the same command goes on from the last checkpoint"),
+    ],
+)
+def test_a_rank_that_fails_is_told_by_the_first_and_in_the_run_folder(tmp_path: Path, how: str, last: str) -> None:
+    program, folder = tmp_path / "program.py", tmp_path / "run"
+    program.write_text(STARTED_AGAIN)
+    command = [*COMMAND, f"run.dir={folder}", "trainer.steps=100000", "trainer.devices=2", "trainer.strategy=ddp"]
+    done = subprocess.run(
+        [sys.executable, program, *command], env=os.environ | {"OMP_NUM_THREADS": "1", "HOW": how},
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1] == f"sslrun: error: {last}"
+    manifest = json.loads((folder / "run.json").read_text())
+    assert (manifest["status"], manifest["last_error"]) == ("failed", last)
+    assert list(folder.rglob("*.tmp")) == []

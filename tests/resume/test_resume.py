@@ -5,9 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from children import Runner
-from sessions import EXIT_INTERRUPTED, assert_equal_runs, finish, logged, seconds_of, start
+from sessions import EXIT_INTERRUPTED, assert_equal_runs, finish, logged, seconds_of, start, weights
 
 STEPS = 24
 COMMON = [
@@ -64,13 +65,19 @@ def test_a_time_limit_saves_and_the_same_command_goes_on_to_the_end(tmp_path: Pa
 
 
 def test_two_ranks_train_like_one_process_and_say_it_once(tmp_path: Path) -> None:
-    """Weights differ only by the order of sums; BatchNorm is per rank, so the net here has none."""
+    """Weights differ only by the order of sums; BatchNorm would be per rank, and the nets here have none."""
     command = [
-        *COMMON, "method=simclr", "backbone=vit_tiny", "backbone.patch_size=4", "method.hidden_dim=64",
-        "trainer.steps=3", "optimizer=sgd", "monitor.every_epochs=0", "trainer.checkpoint_steps=1",
+        *COMMON, "method=mocov2", "backbone=vit_tiny", "backbone.patch_size=4", "method.hidden_dim=64",
+        "method.queue_size=256", "trainer.steps=3", "optimizer=sgd", "optimizer.lr=1", "schedule.warmup_epochs=0",
+        "monitor.every_epochs=0", "trainer.checkpoint_steps=1",
     ]  # fmt: skip
-    finish(start(*command, f"run.dir={tmp_path / 'one'}", "trainer.devices=1"))
-    output = finish(start(*command, f"run.dir={tmp_path / 'two'}", "trainer.devices=2", "trainer.strategy=ddp"))
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish(start(*command, f"run.dir={one}", "trainer.devices=1"))
+    output = finish(start(*command, f"run.dir={two}", "trainer.devices=2", "trainer.strategy=ddp"))
     assert output.count("learning rate") == 1 and "error" not in output
-    losses = [[float(v) for s, n, v in logged(tmp_path / run) if n == "train/lr"] for run in ("one", "two")]
-    assert losses[0] == losses[1] and len(losses[0]) == 3
+    first, second = weights(one, step=3), weights(two, step=3)
+    assert first.keys() == second.keys()
+    moved = [k for k in first if not torch.allclose(first[k], second[k], rtol=1e-4, atol=1e-5)]
+    assert moved == []
+    rates = [[float(v) for s, n, v in logged(run) if n == "train/lr"] for run in (one, two)]
+    assert rates[0] == rates[1] and len(rates[0]) == 3

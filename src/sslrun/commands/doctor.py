@@ -13,15 +13,15 @@ from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
+from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
-from sslrun.runs.manifest import cpu_name
+from sslrun.runs.manifest import cpu_name, usable_cores
 
 GIB = 1 << 30
 OPTIONAL = {
     "datasets": "dataset=hf",
     "tensorboard": "logger=tensorboard",
-    "transformers": "text and audio backbones of Hugging Face",
-    "soundfile": "audio files",
+    "psycopg": "a sweep's study in PostgreSQL",
 }
 """Package: what it is for."""
 
@@ -77,6 +77,7 @@ def _torch() -> Iterator[Finding]:
     except (ImportError, OSError) as error:  # OSError: a shared library of CUDA that does not load
         yield Finding(State.missing, "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
+    from sslrun.training.plan import loader_workers
     from sslrun.training.precision import accelerator_name, resolve_precision
 
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
@@ -93,6 +94,8 @@ def _torch() -> Iterator[Finding]:
     remedy = f"{accelerator} here multiplies no bf16 natively; training is some 2 to 4 times slower" if slow else ""
     yield Finding(State.warn if slow else State.ok, "precision=auto", f"{precision.value} on {accelerator}", remedy)
     yield Finding(State.ok, "torch threads", str(torch.get_num_threads()))
+    workers = loader_workers(LoaderConfig(), devices=max(1, torch.cuda.device_count()))
+    yield Finding(State.ok, "loader.workers=auto", f"{workers} for each device")
 
 
 def _no_gpu(*, built_with_cuda: bool) -> Finding:
@@ -117,11 +120,6 @@ def _processor() -> Iterator[Finding]:
     yield Finding(State.missing if unit is None else State.ok, "cpu bf16", found)
     threads = os.environ.get("OMP_NUM_THREADS")
     yield Finding(State.ok, "OMP_NUM_THREADS", threads or "not set: torch takes all cores")
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cgroup_cores() -> float | None:

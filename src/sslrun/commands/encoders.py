@@ -67,7 +67,8 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
     """Resolve `encoder=`, `backbone=` and `dataset=` together.
 
     Raises:
-        ConfigError: the encoder is not there, or a group is missing that only a run could have supplied.
+        ConfigError: the encoder is not there, a group is missing that only a run could have supplied, or weights are
+            named for a net that is to be untrained.
     """
     reads_text = dataset is not None and find("dataset", dataset.kind).modality == "text"
     tower = "text" if reads_text else "image"
@@ -82,7 +83,8 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         assert ref.run is not None
         manifest = read_manifest(ref.run)
         config = load(manifest["command"], ref.run / "config.yaml")
-        assert isinstance(config, PretrainConfig)
+        if not isinstance(config, PretrainConfig):
+            raise ConfigError(f"encoder={encoder} is of no pretraining; use the run's encoder/ folder")
         read = _read_as(dataset or config.dataset, manifest["inputs"], beside=ref.run / "inputs")
         return Subject(ref, as_built(config, manifest).backbone, read)
     if dataset is None:
@@ -96,6 +98,12 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         return Subject(ref, opened, _read_as(dataset, inputs, beside=folder))
     if ref.source is Source.random and backbone is None:
         raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
+    if backbone is not None and backbone.pretrained:
+        weights = "timm:NAME" if backbone.pretrained is True else backbone.pretrained
+        raise ConfigError(
+            f"backbone.pretrained={backbone.pretrained}: beside encoder={encoder} the backbone is an untrained net; "
+            f"leave backbone.pretrained away, or start from the weights: encoder={weights}"
+        )
     return Subject(ref, backbone, dataset)
 
 

@@ -16,7 +16,7 @@ import yaml
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import group_files
-from sslrun.config.registry import Entry, find
+from sslrun.config.registry import Entry, entries, find
 
 GROUPS = {
     "methods": "method",
@@ -32,12 +32,19 @@ GROUPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One file of a config group: `group=name` chooses it."""
+    """One file of a config group: `group=name` chooses it.
+
+    Attributes:
+        reads, gives: batch types of a method, and of a dataset, as error messages name them.
+        modalities: of a method, those with datasets that give what it reads; of an experiment, its dataset's.
+    """
 
     name: str
     description: str
     paper: str
-    modality: str
+    reads: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
     path: str
 
 
@@ -80,14 +87,24 @@ def _choice(group: str, name: str, path: Path) -> Choice:
         entry = _entry(group, path)
     except (OSError, yaml.YAMLError, ConfigError) as error:
         problem = f"(cannot be read: {' '.join(str(error).split())})"
-        return Choice(name=name, description=problem, paper="", modality="", path=str(path))
+        return Choice(name=name, description=problem, paper="", path=str(path))
     return Choice(
         name=name,
         description=_description(name, text, entry),
         paper=entry.paper if entry else "",
-        modality=entry.modality if entry else "",
+        reads=entry.reads if entry and group == "method" else (),
+        gives=entry.gives if entry else (),
+        modalities=_modalities(group, path, entry) if entry else (),
         path=str(path),
     )
+
+
+def _modalities(group: str, path: Path, entry: Entry) -> tuple[str, ...]:
+    if group == "method" and entry.reads:
+        found = {dataset.modality for dataset in entries("dataset") if set(dataset.gives) & set(entry.reads)}
+        return tuple(sorted(found, key=lambda modality: (modality != entry.modality, modality)))  # the paper's first
+    dataset = _chosen(path, "dataset") if group == "experiment" else None
+    return (dataset.modality if dataset else entry.modality,)
 
 
 def _description(name: str, text: str, entry: Entry | None) -> str:
@@ -102,13 +119,9 @@ def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
 
     Of an experiment it is its method.
     """
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    defaults = config.get("defaults") if isinstance(config, dict) else None
     if group == "experiment":
-        method = next((d["override /method"] for d in defaults or [] if "override /method" in d), "")
-        known = group_files("method").get(method)
-        return _entry("method", known) if known else None
-    texts = [item for item in defaults or [] if isinstance(item, str)]
+        return _chosen(path, "method")
+    texts = [item for item in _defaults(path) if isinstance(item, str)]
     for text in texts:
         if match := re.match(rf"/?schema/{group}/([\w-]+)", text):
             return find(group, match.group(1))
@@ -116,6 +129,19 @@ def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
         group_files(group).get(text.removeprefix(f"/{group}/")) for text in texts if text != "_self_" and depth < 4
     )
     return next((entry for parent in parents if parent and (entry := _entry(group, parent, depth + 1))), None)
+
+
+def _chosen(path: Path, group: str) -> Entry | None:
+    """The kind that an experiment chooses of a group."""
+    key = f"override /{group}"
+    name = next((item[key] for item in _defaults(path) if key in item), "")
+    known = group_files(group).get(name)
+    return _entry(group, known) if known else None
+
+
+def _defaults(path: Path) -> list[Any]:
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return (config.get("defaults") if isinstance(config, dict) else None) or []
 
 
 def first_comment(text: str) -> str:
@@ -159,6 +185,11 @@ def _values(text: str) -> str:
 
 
 def _lines(found: list[Choice]) -> list[str]:
-    columns = [[getattr(c, key) for c in found] for key in ("name", "modality", "paper")]
+    columns = [
+        [c.name for c in found],
+        [", ".join(c.reads or c.gives) for c in found],
+        [", ".join(c.modalities) for c in found],
+        [c.paper for c in found],
+    ]
     padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns if any(column)]
     return ["  ".join((*head, c.description)).rstrip() for *head, c in zip(*padded, found, strict=True)]

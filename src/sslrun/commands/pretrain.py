@@ -11,9 +11,10 @@ from sslrun.commands.session import Session
 from sslrun.commands.train import train
 from sslrun.config.command import PretrainConfig
 from sslrun.data.build import build_data
-from sslrun.methods.base import build_method, check_fit
+from sslrun.methods.base import build_method, check_fit, check_labels
 from sslrun.monitors.health import Health
 from sslrun.monitors.held_out import HeldOut
+from sslrun.nn.norms import has_batch_norm
 from sslrun.report.html import write_report
 from sslrun.runs.encoders import run_of
 from sslrun.training.plan import describe_plan, make_plan
@@ -31,14 +32,9 @@ def run(config: PretrainConfig) -> float | None:
     if isinstance(config.backbone.pretrained, str):
         session.parent = run_of(Path(config.backbone.pretrained))
     pl.seed_everything(config.seed, verbose=False)
+    batch_type = check_fit(config.method, config.augmentation, config.dataset)  # before anything is read
     data = build_data(config.dataset)
-    batch_type = check_fit(
-        config.method,
-        config.augmentation,
-        gives=data.gives,
-        dataset=data.name,
-        labelled=data.classes is not None,
-    )
+    check_labels(config.method, dataset=data.name, labelled=data.classes is not None)
     dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))
 
@@ -48,6 +44,7 @@ def run(config: PretrainConfig) -> float | None:
         config.optimizer,
         config.schedule,
         items=len(dataset),
+        syncs_batch_norm=method.syncs_batch_norm if has_batch_norm(method) else None,
     )
     plan = session.settle(plan)
     resolved = {**data.describe(), **describe_plan(plan)}

@@ -8,7 +8,7 @@ from sslrun.config.registry import find
 from sslrun.data.build import build_data
 from sslrun.data.vision.images import ImageData
 from sslrun.data.vision.preview import preview
-from sslrun.methods.base import check_fit
+from sslrun.methods.base import check_fit, check_labels
 
 
 def run(config: PreviewConfig) -> None:
@@ -17,14 +17,9 @@ def run(config: PreviewConfig) -> None:
     entry = find("dataset", config.dataset.kind)
     if entry.modality in ("text", "audio", "series"):  # before anything is read
         raise ConfigError(f"preview shows images; dataset={config.dataset.name} holds {entry.modality}: say dataset=…")
+    batch_type = check_fit(config.method, config.augmentation, config.dataset)  # before anything is read
     data = build_data(config.dataset)
-    batch_type = check_fit(
-        config.method,
-        config.augmentation,
-        gives=data.gives,
-        dataset=data.name,
-        labelled=data.classes is not None,
-    )
+    check_labels(config.method, dataset=data.name, labelled=data.classes is not None)
     if not isinstance(data, ImageData):
         raise ConfigError(f"dataset={data.name} holds no images to show")
     folder = Path(config.run.dir).absolute()

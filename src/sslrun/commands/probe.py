@@ -10,7 +10,6 @@ from torch import nn
 from sslrun.backbones.base import Encoder
 from sslrun.commands.encoders import Subject, find_subject
 from sslrun.commands.session import Session, print_resolved
-from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import ProbeConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.loader import LoaderConfig
@@ -29,7 +28,6 @@ from sslrun.evaluation.svm import svm_row
 from sslrun.evaluation.table import ProbeResult, probe_rows
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
-from sslrun.runs.encoders import Source
 from sslrun.training.plan import loader_workers
 from sslrun.training.precision import accelerator_name, autocast_dtype, resolve_precision
 
@@ -61,7 +59,7 @@ def run(config: ProbeConfig) -> float | None:
         print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)
         rows, chosen, notes = [], {}, []
-        for name, encoder in encoders(config, subject, data):
+        for name, encoder, read in encoders(config, subject, data):
             if horizons and isinstance(encoder, Encoder):
                 assert isinstance(data, SeriesData)
                 represent = last_vector(encoder.to(device), device=device)
@@ -71,7 +69,7 @@ def run(config: ProbeConfig) -> float | None:
             if isinstance(encoder, Fitted):
                 result, splits = probe_fitted(encoder, name, data, config), None
             else:
-                splits = features(encoder, data, config.loader, device=device, precision=precision)
+                splits = features(encoder, read, config.loader, device=device, precision=precision)
                 result = measure(splits, name, data, config)
             rows += result.rows
             if splits is not None:
@@ -93,31 +91,26 @@ def run(config: ProbeConfig) -> float | None:
     return session.value
 
 
-def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module | Fitted]]:
-    """The encoder asked for and then the baselines, each with its name in tables."""
+def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, nn.Module | Fitted, Data]]:
+    """The encoder asked for and then the baselines, each with its name in tables and the data as it reads them."""
     inputs = data.encoder_inputs()
-    source = subject.ref.source
-    named: list[tuple[str, nn.Module | Fitted]] = []
+    named: list[tuple[str, nn.Module | Fitted, Data]] = []
     for asked in [subject.ref.name, *config.baselines]:
         name = data.raw if asked == "raw" else asked
-        if name in [n for n, _ in named] or (name == "random" and subject.backbone is None):
+        if name in [n for n, _, _ in named] or (name == "random" and subject.backbone is None):
             continue
         if name == "pixels" != data.raw:
             raise ConfigError(f"pixels: dataset={data.name} holds no images; its raw baseline is {data.raw}: say raw")
         if name == data.raw:
-            named.append((name, raw_baseline(name)))
+            named.append((name, raw_baseline(name), data))
         elif name == "random":
-            named.append((name, subject.untrained(inputs, seed=config.seed)))
-        elif name == subject.ref.name and source in (
-            Source.folder,
-            Source.checkpoint,
-            Source.timm,
-            Source.transformers,
-        ):
-            named.append((name, subject.build(inputs)))
-        else:
-            timm = Subject(subject.ref, TimmConfig(name=name.removeprefix("timm:"), pretrained=True), subject.dataset)
-            named.append((name, timm.build(inputs)))
+            named.append((name, subject.untrained(inputs, seed=config.seed), data))
+        elif name == subject.ref.name:
+            named.append((name, subject.build(inputs), data))
+        else:  # timm:NAME, which has a normalisation and a size of its own
+            other = find_subject(name, None, subject.dataset)
+            read = build_data(other.dataset)
+            named.append((name, other.build(read.encoder_inputs()), read))
     return named
 
 

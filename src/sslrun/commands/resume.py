@@ -1,13 +1,13 @@
 """`sslrun resume RUN`: continue a run from its folder alone, from any working directory."""
 
 import argparse
-import importlib
 import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from sslrun.commands.ending import run_command
 from sslrun.config.command import CommandConfig
 from sslrun.config.compose import flatten, load, plain
 from sslrun.config.errors import RunError
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     config.run.dir, config.run.on_change, config.run.extend = str(path), OnChange.refuse, None
     sys.argv = [sys.argv[0], "resume", str(path)]  # what further ranks execute
     go_to(Path(manifest["cwd"]), config)
-    importlib.import_module(f"sslrun.commands.{command}").run(config)
+    run_command(command, config)
 
 
 def go_to(start: Path, config: CommandConfig) -> None:

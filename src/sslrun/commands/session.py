@@ -1,33 +1,30 @@
 """What every command does around its work: open the folder, note how it ended, print what was resolved."""
 
+import hashlib
 import json
 import sys
-import traceback
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from sslrun.commands.ending import end_session
 from sslrun.config.command import CommandConfig
-from sslrun.config.errors import RunError, SslrunError
+from sslrun.config.errors import RunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
-from sslrun.launch.slurm import requeue
 from sslrun.report.html import write_report
+from sslrun.runs import signals
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_place
-from sslrun.runs.job import read_record
 from sslrun.runs.length import Length, settle
 from sslrun.runs.newest import Checkpoint, newest
 from sslrun.runs.opening import adopt, open_run
 from sslrun.runs.rank import global_rank
 from sslrun.runs.results import main_value, read_rows
-from sslrun.runs.storage import storage_error
-from sslrun.training.checkpoints import Interrupted
 from sslrun.training.plan import Plan, with_length
-
-EXIT_INTERRUPTED = 3
-"""Exit code of a run that was asked to stop and has saved."""
 
 
 class Session:
@@ -47,6 +44,7 @@ class Session:
         config.run.dir = str(self.path)
         self._run: RunFolder | None = None
         self._length: Length | None = None
+        self._afterwards: list[Callable[[BaseException | None], None]] = []
 
     def __enter__(self) -> "Session":
         if global_rank() == 0:
@@ -59,32 +57,19 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._run is None:
-            if isinstance(error, Interrupted):
+        signals.note_only()  # a second one must not cut off what is noted of the first
+        try:
+            if self._run is not None:
+                end_session(self._run, error)
+            elif isinstance(error, signals.Interrupted):
                 sys.exit(0)  # rank 0 tells the exit code
-            return
-        if isinstance(error, Interrupted):
-            self._run.end("interrupted")
-            if requeue(str(error)):
-                again = "it is in the queue again"
-            elif read_record(self.path) is not None:  # `resume` would run it here, wherever that is
-                again = "the command that launched it continues it"
-            else:
-                again = f"continue with: sslrun resume {self.path}"
-            print(f"\nstopped ({error}) and saved; {again}", file=sys.stderr, flush=True)
-            sys.exit(EXIT_INTERRUPTED)
-        if error is not None:
-            told = None if isinstance(error, SslrunError) else storage_error(error, self.path)
-            if told is not None:
-                self._run.end("failed", last_error=str(told))
-                raise told from error
-            notes = getattr(error, "__notes__", [])  # that another rank was the cause
-            last = " ".join((notes[0] if notes else str(error)).split()) or type(error).__name__
-            self._run.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", last_error=last)
-            if not isinstance(error, SslrunError | KeyboardInterrupt):
-                (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
-        elif self._run.manifest["status"] == "running":
-            self._run.end("finished")
+        finally:
+            for function in self._afterwards:
+                function(error)
+
+    def afterwards(self, function: Callable[[BaseException | None], None]) -> None:
+        """Call it, with what ended the session, once run.json tells of it and the job is in the queue again."""
+        self._afterwards.append(function)
 
     @property
     def name(self) -> str:
@@ -148,17 +133,24 @@ class Session:
         )
         return with_length(plan, self._length)
 
-    @property
+    @cached_property
     def checkpoint(self) -> Checkpoint | None:
-        """What the run goes on from; the same on all ranks."""
+        """What the run goes on from, within the session; read from end to end once."""
         if self._run is not None:
             return self._run.checkpoint
         return newest((self.place.fork_of or self.path) / "checkpoints")
 
     @property
-    def world(self) -> int | None:
-        """Processes of the latest session that trained."""
-        return _manifest(self.path).get("world")
+    def trained_by(self) -> tuple[int | None, int | None]:
+        """Processes, and loader workers of each, of the latest session that trained."""
+        manifest = _manifest(self.path)
+        return manifest.get("world"), manifest.get("workers")
+
+    @property
+    def wandb_id(self) -> str:
+        """The run's name at wandb, kept over all sessions."""
+        known: str | None = _manifest(self.path).get("wandb_id")  # older folders have none
+        return known or hashlib.sha1(str(self.path).encode()).hexdigest()[:12]
 
     @property
     def seconds_before(self) -> float:
@@ -181,14 +173,21 @@ class Session:
             adopt(self._run, self.command, self.config)
 
     def finish(self, rows: list[Row], *, data: Data, **fields: Any) -> None:
-        """Write results.json and mark the run finished."""
+        """Write results.json and mark the run finished; from here on a signal stops nothing."""
+        signals.note_only()
         if self._run is not None:
             self._run.write_rows(rows)
             fields["warnings"] = self._run.warnings_with(fields.get("warnings", ()))
             self._run.end("finished", data=describe_data(data), **fields)
 
+    def fail(self, reason: str) -> None:
+        """Mark the run as failed, where this process is about to be ended."""
+        if self._run is not None:
+            self._run.end("failed", last_error=reason)
+
     def prune(self, reason: str) -> None:
         """Mark the run as given up by its study's pruner, which is no failure."""
+        signals.note_only()
         if self._run is not None:
             self._run.end("pruned", pruned=reason)
             print(f"pruned: {reason}", file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
+from sslrun.commands.ending import run_command
 from sslrun.config.command import CommandConfig
 from sslrun.config.compose import typed
 from sslrun.config.errors import ConfigError
@@ -38,8 +38,7 @@ def run_task(command: str, arguments: list[str], config: DictConfig) -> float | 
         # in single-run form: what Lightning's DDP launcher executes again for further ranks
         config_dirs = [f"--config-dir={d}" for d in config_dirs_of(arguments)]
         sys.argv = [sys.argv[0], command, *config_dirs, *settings.overrides.task]
-        result: float | None = importlib.import_module(f"sslrun.commands.{command}").run(checked)
-        return result
+        return run_command(command, checked)
     finally:
         remove_if_empty(folder)  # Hydra made it; it stays if something was written
 

@@ -14,6 +14,7 @@ from sslrun.training.fit import fit
 from sslrun.training.loggers import MetricsFile, build_loggers, end_at_wandb
 from sslrun.training.plan import Plan
 from sslrun.training.pruning import Pruned, pruning
+from sslrun.training.ranks import Ranks
 
 
 def train(
@@ -37,25 +38,25 @@ def train(
     Returns:
         The trained method, to measure and write; None where this process is done: on further ranks, in pruned runs.
     """
-    before = session.world
+    before = session.trained_by
     backbones = {name: plain(encoder.config) | {"pretrained": None} for name, encoder in method.encoders().items()}
-    session.start(resolved=resolved, data=data, world=plan.world, inputs=inputs, backbones=backbones)
+    session.start(
+        resolved=resolved, data=data, world=plan.world, workers=plan.workers, inputs=inputs, backbones=backbones
+    )
     print_resolved(session, resolved)
     if global_rank() == 0:
         data.save_inputs(session.path / "inputs")
-    if session.checkpoint is not None and before not in (None, plan.world) and global_rank() == 0:
-        print(
-            f"resumed with {plan.world} process{'es' if plan.world > 1 else ''}, {before} before: the data order is "
-            "the same; dropout and other random draws differ",
-            flush=True,
-        )
+    if session.checkpoint is not None and global_rank() == 0:
+        for line in changed_hands(before, plan):
+            print(line, flush=True)
     metrics = MetricsFile(
         session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
     )
     reporting, ending = pruning(config.run.trial, is_rank_zero=global_rank() == 0)
-    exit_code = 1
+    session.afterwards(end_at_wandb)
+    loggers = build_loggers(config.logger, session.path, plain(config), metrics, wandb_id=session.wandb_id)
     try:
-        trained = fit(
+        return fit(
             method,
             data,
             dataset,
@@ -63,14 +64,28 @@ def train(
             trainer_config=config.trainer,
             seed=config.seed,
             checkpoints=session.path / "checkpoints",
-            loggers=[*build_loggers(config.logger, session.path, plain(config), metrics), *reporting],
+            loggers=[*loggers, *reporting],
             callbacks=[*callbacks, *ending],
+            ranks=Ranks(session.path, session.fail),
             resume=session.checkpoint,
         )
-        exit_code = 0
     except Pruned as pruned:
         session.prune(str(pruned))
-        trained, exit_code = None, 0
-    finally:
-        end_at_wandb(exit_code=exit_code)
-    return trained
+        return None
+
+
+def changed_hands(before: tuple[int | None, int | None], plan: Plan) -> list[str]:
+    """What the user is told where other processes or workers go on; `before` is None where it is not known."""
+    world, workers = before
+    lines = []
+    if world not in (None, plan.world):
+        lines.append(
+            f"resumed with {plan.world} process{'es' if plan.world > 1 else ''}, {world} before: the data order is "
+            "the same; dropout and other random draws differ"
+        )
+    if workers not in (None, plan.workers):
+        lines.append(
+            f"resumed with {plan.workers} loader worker{'' if plan.workers == 1 else 's'} a process, {workers} before: "
+            "the data and their order are the same"
+        )
+    return lines

@@ -1,6 +1,7 @@
 """Range checks for `__post_init__`, and the nearest valid name for a wrong one."""
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,11 +17,12 @@ def check_range(
     at_most: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Raise ConfigError naming `key`, its limits and `value` unless the value lies in the interval; None passes."""
+    """Raise ConfigError naming `key`, its limits and `value` unless it is finite and in the interval; None passes."""
     if value is None:
         return
     inside = (
-        (at_least is None or value >= at_least)
+        math.isfinite(value)
+        and (at_least is None or value >= at_least)
         and (above is None or value > above)
         and (at_most is None or value <= at_most)
         and (below is None or value < below)
@@ -62,6 +64,12 @@ def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:
 def check_accelerator(key: str, value: str) -> None:
     """Raise ConfigError unless `value` names where a net can run, here or elsewhere."""
     check_one_of(key, value, ("auto", "cpu", "cuda", "gpu", "mps"))
+
+
+def near_or_all(word: str, names: Iterable[str]) -> str:
+    """`did_you_mean`, or `; it has a, b, c` where no name is near."""
+    known = list(names)
+    return did_you_mean(word, known) or (f"; it has {', '.join(known)}" if known else "")
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -56,7 +56,7 @@ class ProbeConfig(CommandConfig):
         backbone, dataset: null takes those of the run.
         baselines: rows beside the encoder's; `random` is the same architecture untrained, `raw` what learns nothing
             of the modality: pixels of images, TF-IDF of text.
-        labels: budgets of the few-label curve: whole numbers per class, fractions below 1.
+        labels: budgets of the few-label curve: whole numbers per class, fractions below 1, `all`.
         draws: subsets drawn per budget.
     """
 
@@ -67,7 +67,7 @@ class ProbeConfig(CommandConfig):
     accelerator: str = "auto"
     precision: Precision = Precision.auto
     baselines: list[str] = field(default_factory=lambda: ["random", "raw"])
-    labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1])
+    labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1, "all"])
     draws: int = 5
 
     def __post_init__(self) -> None:

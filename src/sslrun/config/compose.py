@@ -15,7 +15,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sslrun.config.checks import did_you_mean
+from sslrun.config.checks import did_you_mean, near_or_all
 from sslrun.config.command import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import conf_dir, group_files
@@ -65,11 +65,11 @@ def typed(command: str, config: DictConfig) -> CommandConfig:
 def reject_unknown_keys(config: DictConfig, schema: type) -> None:
     """Refuse keys that `+key=value` or a YAML file slipped past the schema."""
     for path, node in _typed_nodes(config, ""):
-        names = {f.name for f in dataclasses.fields(node[1])}
+        names = [f.name for f in dataclasses.fields(node[1])]
         for key in node[0]:
             if key not in names:
                 full = f"{path}.{key}" if path else str(key)
-                raise ConfigError(f"{full}: no such key in {node[1].__name__}{did_you_mean(str(key), names)}")
+                raise ConfigError(f"{full}: no such key in {node[1].__name__}{near_or_all(str(key), names)}")
 
 
 def _typed_nodes(config: Any, path: str) -> "typing.Iterator[tuple[str, tuple[Any, type]]]":
@@ -213,4 +213,4 @@ def _unknown_key(full_key: str, error: BaseException) -> str:
         cause = cause.__cause__
     leaf = full_key.rsplit(".", 1)[-1]
     where = f" in {owner}" if owner else ""
-    return f"{full_key}: no such key{where}{did_you_mean(leaf, names)}"
+    return f"{full_key}: no such key{where}{near_or_all(leaf, names)}"

@@ -39,4 +39,6 @@ class MonitorConfig:
         check_range("monitor.every_epochs", self.every_epochs, at_least=0)
         check_range("monitor.items", self.items, at_least=8)
         check_range("monitor.patience", self.patience, at_least=1)
+        check_range("monitor.collapse_std", self.collapse_std, at_least=0)
+        check_range("monitor.collapse_rank", self.collapse_rank, at_least=0)
         check_range("monitor.collapse_checks", self.collapse_checks, at_least=1)

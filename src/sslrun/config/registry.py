@@ -34,6 +34,13 @@ class Entry:
     target: str
     paper: str
     modality: str
+    reads: tuple[str, ...] = ()
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """Batch types that a dataset can give, by name; none in other groups."""
+        gives: tuple[str, ...] = getattr(self.config, "gives", ())
+        return gives
 
     def load(self) -> Any:
         """Import and return the class or function named by `target`."""
@@ -45,7 +52,7 @@ _ENTRIES: dict[tuple[str, str], Entry] = {}
 
 
 def register(
-    group: str, kind: str, *, target: str, paper: str = "", modality: str = "image"
+    group: str, kind: str, *, target: str, paper: str = "", modality: str = "image", reads: tuple[str, ...] = ()
 ) -> Callable[[type[C]], type[C]]:
     """Class decorator: make a config dataclass the schema `schema/<group>/<kind>` of Hydra.
 
@@ -55,12 +62,14 @@ def register(
         target: `module:attribute` of what the dataclass configures, imported on first use.
         paper: short reference for `sslrun list`.
         modality: image, text, audio, series, pair, or any.
+        reads: batch types of a method, its first choice first, by their names in sslrun.core.batch.
     """
 
     def add(cls: type[C]) -> type[C]:
         default = next((f.default for f in dataclasses.fields(cls) if f.name == "kind"), None)  # type: ignore[arg-type]
         assert default == kind, f"{cls.__name__}.kind must default to {kind!r}, is {default!r}"
-        entry = Entry(group, kind, cls, target, paper, modality)
+        entry = Entry(group, kind, cls, target, paper, modality, reads)
+        assert entry.gives or group != "dataset", f"{cls.__name__}.gives must name the batch types that it can give"
         known = _ENTRIES.get((group, kind))
         if known is not None and known.target != target:
             raise ConfigError(f"{group} '{kind}' is registered twice: by {known.target} and by {target}")

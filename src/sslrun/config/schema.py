@@ -1,7 +1,7 @@
 """Bases of the groups that have several kinds, and the augmentation policy, which is a list of named transforms."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
@@ -62,7 +62,10 @@ class DatasetConfig:
         test_share: share of all that is cut off for testing likewise, where there is no test split.
         split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
         limit: at most so many training items; null takes all.
+        gives: batch types that a dataset of the kind can give, by their names in sslrun.core.batch.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ()
 
     kind: str = MISSING
     name: str = MISSING
@@ -75,6 +78,11 @@ class DatasetConfig:
         check_range("dataset.validation", self.validation, above=0, below=1)
         check_range("dataset.test_share", self.test_share, above=0, below=1)
         check_range("dataset.limit", self.limit, at_least=2)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Those of `gives` that this configuration leaves, known before anything is read."""
+        return self.gives
 
 
 @dataclass(kw_only=True)

@@ -26,9 +26,9 @@ class TrainerConfig:
         devices: processes on this node, or `auto`.
         accumulate: micro-batches per optimizer step; the global batch is divided among them.
         clip: largest gradient norm; null does not clip.
-        max_time: `DD:HH:MM:SS`, after which the run saves and stops; the same command continues it.
-        compile: torch.compile of the encoder.
-        sync_batchnorm: BatchNorm statistics over all devices; GPUs only.
+        max_time: `'DD:HH:MM:SS'`, after which the run saves and stops; the same command continues it.
+        compile: torch.compile of every encoder in the method; the first steps take minutes.
+        sync_batchnorm: BatchNorm statistics over all devices, GPUs only; null: as the method's paper has it.
         checkpoint_minutes, checkpoint_steps: the shorter interval between two checkpoints wins.
         keep_checkpoints: how many of the newest stay, last.ckpt among them; a damaged one is passed over.
     """
@@ -46,7 +46,7 @@ class TrainerConfig:
     clip: float | None = None
     max_time: str | None = None
     compile: bool = False
-    sync_batchnorm: bool = False
+    sync_batchnorm: bool | None = None
     checkpoint_minutes: float | None = 10.0
     checkpoint_steps: int | None = None
     keep_checkpoints: int = 2
@@ -77,13 +77,28 @@ def parse_max_time(text: str | None) -> float | None:
     """`DD:HH:MM:SS` (or fewer parts, counted from the seconds) -> seconds.
 
     Raises:
-        ConfigError: anything else, or no time at all.
+        ConfigError: anything else, no time at all, or what YAML makes of days without quotes.
     """
     if text is None:
         return None
     parts = str(text).split(":")
     if len(parts) > 4 or not all(p.isdigit() for p in parts):
         raise ConfigError(f"trainer.max_time must be DD:HH:MM:SS, got {text}")
+    if len(parts) == 1:
+        _refuse_unquoted(int(parts[0]))
     seconds = float(sum(int(p) * f for p, f in zip(reversed(parts), (1, 60, 3600, 86400), strict=False)))
     check_range("trainer.max_time", seconds, above=0)
     return seconds
+
+
+def _refuse_unquoted(seconds: int) -> None:
+    """Refuse what may be YAML's reading of `D:HH:MM:00` without quotes, in which a day has sixty hours."""
+    if seconds < 60**3 or seconds % 60:
+        return
+    hours, minute = divmod(seconds // 60, 60)
+    as_time = f"'{hours // 60}:{hours % 60:02}:{minute:02}:00'"
+    as_seconds = f"'{hours // 24}:{hours % 24:02}:{minute:02}:00'"
+    raise ConfigError(
+        f"trainer.max_time={seconds}: YAML makes this number of {as_time} without its quotes; write {as_time} with "
+        f"them, or {as_seconds} for so many seconds"
+    )

@@ -1,6 +1,5 @@
 """Is it learning, is it collapsing: checks on a fixed, unaugmented subset, in eval mode, while a run trains."""
 
-import warnings as python_warnings
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,13 @@ from sslrun.training.loggers import log_now
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
 from sslrun.training.precision import autocast_dtype
-from sslrun.training.progress import Progress
+from sslrun.training.progress import progress_of
 
 REMEDIES = (
     "try a lower optimizer.lr, a longer schedule.warmup_epochs, stronger augmentation, or a larger loader.batch_size"
 )
+PAIRS = 1024
+"""Of items at most, for alignment and uniformity, whose cost rises with its square."""
 
 
 class Health(pl.Callback):
@@ -73,6 +74,7 @@ class Health(pl.Callback):
             return
         self._checked = step
         rose = False
+        pl_module.check_weights()
         method = pl_module.whole()
         if trainer.is_global_zero and method is not None:
             numbers = self.measure(method)
@@ -81,7 +83,9 @@ class Health(pl.Callback):
             watched = numbers["probe/linear" if self._is_labelled else "health/rankme"]
             rose = watched > self._best
             self._best = max(self._best, watched)
-            self._watch_collapse(numbers, step)
+            alarm, progress = self._watch_collapse(numbers, step), progress_of(trainer)
+            if alarm is not None and progress is not None:
+                progress.tell(alarm)
         rose = trainer.strategy.reduce_boolean_decision(rose, all=False)
         self._without_rise = 0 if rose else self._without_rise + 1
         if rose and self._is_labelled:
@@ -103,9 +107,11 @@ class Health(pl.Callback):
         if projected is not None:
             numbers["health/rankme_projector"] = float(rankme(projected))
             numbers["health/std_projector"] = float(relative_std(projected))
-        few = z[: min(len(z), 1024)]
+        every = -(-len(z) // PAIRS)  # the bank is in the order of the dataset, often class after class
+        few = z[::every]
         numbers["health/uniformity"] = float(uniformity(few))
-        view = self._view(method, self.bank[: len(few)])
+        is_whole = len(z) == len(self.bank)  # where one could not be read, pairs would be wrong
+        view = self._view(method, self.bank[::every]) if is_whole else None
         if view is not None:
             numbers["health/alignment"] = float(alignment(few, view))
         if bank.labels is not None and len(self.queries):
@@ -195,11 +201,12 @@ class Health(pl.Callback):
         method.train(was_training)
         return None if projected is None else projected.float().cpu()
 
-    def _watch_collapse(self, numbers: dict[str, float], step: int) -> None:
+    def _watch_collapse(self, numbers: dict[str, float], step: int) -> str | None:
+        """The alarm, when it is due; TrainingError where it is to stop the run."""
         low = numbers["health/std"] < self.config.collapse_std or numbers["health/rankme"] < self.config.collapse_rank
         self._below = self._below + 1 if low else 0
         if self._below != self.config.collapse_checks:
-            return
+            return None
         text = (
             f"collapse at step {step}: std {numbers['health/std']:.3f} (alarm below {self.config.collapse_std:g}), "
             f"RankMe {numbers['health/rankme']:.2f} (alarm below {self.config.collapse_rank:g}) for "
@@ -208,7 +215,7 @@ class Health(pl.Callback):
         self.warnings.append(text)
         if self.config.on_collapse is OnCollapse.stop:
             raise TrainingError(text)
-        python_warnings.warn(text, stacklevel=2)
+        return text
 
     @property
     def _is_labelled(self) -> bool:
@@ -218,9 +225,8 @@ class Health(pl.Callback):
     def _show(trainer: pl.Trainer, numbers: dict[str, float]) -> None:
         shown = {k.split("/")[1]: f"{numbers[k]:.1%}" for k in ("probe/knn20", "probe/linear") if k in numbers}
         shown["rank"] = f"{numbers['health/rankme']:.0f}"
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Progress):
-                callback.show(**shown)
+        if (progress := progress_of(trainer)) is not None:
+            progress.show(**shown)
 
 
 def first_view(batch: dict[str, Any], *, reads: str) -> dict[str, Any]:

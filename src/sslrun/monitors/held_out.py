@@ -16,7 +16,7 @@ from sslrun.training.loggers import log_now
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
 from sslrun.training.precision import autocast_dtype
-from sslrun.training.progress import Progress
+from sslrun.training.progress import progress_of
 
 
 class HeldOut(pl.Callback):
@@ -43,15 +43,15 @@ class HeldOut(pl.Callback):
         if not due or step == self._checked:
             return
         self._checked = step
+        pl_module.check_weights()
         method = pl_module.whole()
         if not trainer.is_global_zero or method is None:
             return
         if (told := self._losses(method, self.positions)) is not None:
             numbers = held_out_numbers(*told, characters=None, is_likelihood=method.is_likelihood)
             log_now(trainer, {f"held_out/{name}": value for name, value in numbers.items()})
-            for callback in trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(callback, Progress):
-                    callback.show(held_out=f"{numbers['loss']:.4g}")
+            if (progress := progress_of(trainer)) is not None:
+                progress.show(held_out=f"{numbers['loss']:.4g}")
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
         """Rows of results.json over the whole split; none where the method tells no such loss."""

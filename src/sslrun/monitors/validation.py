@@ -10,7 +10,7 @@ from sslrun.training.checkpoints import BEST, Checkpoints
 from sslrun.training.loggers import log_now
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
-from sslrun.training.progress import Progress
+from sslrun.training.progress import progress_of
 
 MIN_STEPS_BETWEEN = 20
 """With few labels an epoch is a step or two; a check after each would take longer than the training."""
@@ -48,15 +48,15 @@ class Validation(pl.Callback):
             return
         self._checked = step
         improved = False
+        pl_module.check_weights()
         method = pl_module.whole()
         if trainer.is_global_zero and isinstance(method, FineTuned):
             check = self.goal.check(method, self.budget.split, self.budget.validation, self.plan)
             improved = self._best is None or check.score > self._best
             self._best = check.score if improved else self._best
             log_now(trainer, check.logs)
-            for callback in trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(callback, Progress):
-                    callback.show(**check.shown)
+            if (progress := progress_of(trainer)) is not None:
+                progress.show(**check.shown)
         improved = trainer.strategy.reduce_boolean_decision(improved, all=False)
         self._without_rise = 0 if improved else self._without_rise + 1
         if improved:

@@ -46,6 +46,7 @@ class Contents:
 
     Attributes:
         config_text: config.yaml as it stands; `config` is the same, parsed.
+        parent_curves: of the run that made the encoder, where this one measures or fine-tunes it.
         damaged: one line for each file that is there but cannot be read.
     """
 
@@ -54,6 +55,7 @@ class Contents:
     config_text: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
+    parent_curves: dict[str, Curve] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     embedding: Embedding | None = None
     confusion: Confusion | None = None
@@ -73,12 +75,15 @@ def read_contents(path: Path) -> Contents:
             damaged.append(f"{name} cannot be read ({type(error).__name__}: {' '.join(str(error).split())})")
             return default
 
+    manifest: dict[str, Any] = part("run.json", _json_dict, {})
+    parent = manifest.get("parent") if manifest.get("command") != "pretrain" else None
     return Contents(
         path=path,
-        manifest=part("run.json", _json_dict, {}),
+        manifest=manifest,
         config_text=part("config.yaml", str, ""),
         config=part("config.yaml", _yaml_dict, {}),
         curves=part("metrics.csv", parse_curves, {}),
+        parent_curves=part(f"{parent}/metrics.csv", parse_curves, {}) if parent else {},
         rows=part("results.json", _rows, []),
         embedding=part("embedding.csv", _embedding, None),
         confusion=part("confusion.json", _confusion, None),

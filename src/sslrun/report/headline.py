@@ -11,14 +11,13 @@ RAW = {
 }
 """What baselines that learn nothing are called in a sentence."""
 BASELINES = ("random", "chance", "last value", "deviation", *RAW)
-PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "online", "zeroshot", "retrieval")
+PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "zeroshot", "retrieval")
 NAMES = {
     "zeroshot": "Zero-shot",
     "retrieval": "Retrieval",
     "finetune": "Fine-tuning",
     "linear": "Linear probe",
     "few_labels": "Few-label probe",
-    "online": "Online probe",
     "held_out": "Held-out loss",
     "forecast": "Forecast",
     "leave_one_group_out": "Leaving one group out",

@@ -44,7 +44,6 @@ def write_report(run: Path) -> Path:
 def render(run: Contents) -> str:
     """The page."""
     first, further = headline(run)
-    common, own = panels(run.curves)
     return page(
         "report.html.j2",
         title=_title(run),
@@ -54,8 +53,7 @@ def render(run: Contents) -> str:
         facts=_facts(run),
         settings=_settings(run.rows),
         bars=Markup(_bars(run.rows)),
-        curves=[Markup(svg) for svg in common],
-        own_curves=[Markup(svg) for svg in own],
+        trainings=_trainings(run),
         embedding=Markup(_embedding(run)),
         confusion=Markup(_confusion(run)),
         run=run,
@@ -86,6 +84,18 @@ def _settings(rows: list[Row]) -> list[dict[str, Any]]:
         blocks = [(b, Markup(figures.few_label_curve(f"few{i}-{j}", b))) for j, b in enumerate(few_labels(group))]
         settings.append({"name": str(setting), "rows": other_rows(group), "blocks": blocks})
     return settings
+
+
+def _trainings(run: Contents) -> list[dict[str, Any]]:
+    """Curves of the run itself, then of the one that made its encoder, as far as there are any."""
+    origin = "/".join(Path(str(run.manifest.get("parent"))).parts[-2:])
+    titled = {"Training": (run.curves, ""), f"Training of the encoder: {origin}": (run.parent_curves, "parent-")}
+    trainings = []
+    for title, (curves, prefix) in titled.items():
+        common, own = ([Markup(svg) for svg in part] for part in panels(curves, prefix=prefix))
+        if curves:
+            trainings.append({"title": title, "common": common, "own": own})
+    return trainings
 
 
 def _bars(rows: list[Row]) -> str:

@@ -20,24 +20,28 @@ PANELS: tuple[tuple[str, str], ...] = (
 """Titles and the names they take, in order of the page; the first pattern that fits takes a name."""
 
 
-def panels(curves: dict[str, Curve]) -> tuple[list[str], list[str]]:
-    """SVGs of the names that every run has, and one each of a method's own (temperatures, EMA decay, …)."""
+def panels(curves: dict[str, Curve], *, prefix: str = "") -> tuple[list[str], list[str]]:
+    """SVGs of the names that every run has, and one each of a method's own (temperatures, EMA decay, …).
+
+    Args:
+        prefix: of their ids, which are one of a kind on a page.
+    """
     groups: dict[str, dict[str, Curve]] = {title: {} for title, _ in PANELS}
     own: dict[str, Curve] = {}
     for name, values in curves.items():
         title = next((title for title, pattern in PANELS if re.fullmatch(pattern, name)), None)
         (groups[title] if title else own)[name] = values
-    common = [_panel(i, title, group) for i, (title, group) in enumerate(groups.items()) if group]
-    return common, [curve(f"own{i}", name, {name: values}) for i, (name, values) in enumerate(own.items())]
+    common = [_panel(f"{prefix}curve{i}", title, group) for i, (title, group) in enumerate(groups.items()) if group]
+    return common, [curve(f"{prefix}own{i}", name, {name: values}) for i, (name, values) in enumerate(own.items())]
 
 
-def _panel(index: int, title: str, group: dict[str, Curve]) -> str:
+def _panel(name: str, title: str, group: dict[str, Curve]) -> str:
     if not title.endswith(", %"):
-        return curve(f"curve{index}", title, _short(group))
-    shares = {name: c for name, c in group.items() if is_share(name.rsplit("/", 1)[-1]) or _within_one(c)}
+        return curve(name, title, _short(group))
+    shares = {key: c for key, c in group.items() if is_share(key.rsplit("/", 1)[-1]) or _within_one(c)}
     if shares != group:  # a percent sign would be wrong for one of them
-        return curve(f"curve{index}", title.removesuffix(", %"), _short(group))
-    return curve(f"curve{index}", title, _short(group), percent=True)
+        return curve(name, title.removesuffix(", %"), _short(group))
+    return curve(name, title, _short(group), percent=True)
 
 
 def _within_one(values: Curve) -> bool:

@@ -108,7 +108,7 @@ def few_labels(rows: list[Row]) -> list[FewLabels]:
 def other_rows(rows: list[Row]) -> list[Row]:
     """Rows that no few-label block shows for their budget, sorted so that encoders to compare are neighbours."""
     blocks = {(block.evaluation, block.metric) for block in few_labels(rows)}
-    shown = [r for r in rows if r.get("labels", "all") == "all" or (r["evaluation"], r["metric"]) not in blocks]
+    shown = [r for r in rows if (r["evaluation"], r["metric"]) not in blocks]
     orders = [_unique(r[key] for r in shown) for key in ("evaluation", "metric", "encoder")]
     return sorted(
         shown,

@@ -1,30 +1,26 @@
 """Checkpoints at optimizer-step boundaries, written whole or not at all, and what brings a run back exactly."""
 
-import random
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.distributed
 from lightning_fabric.plugins import TorchCheckpointIO
 
+from sslrun.config.errors import RunError
 from sslrun.core.atomic import replacing
 from sslrun.runs import signals
 from sslrun.runs.newest import LAST, keep_former, remove_old
 from sslrun.runs.storage import storage_error
 from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
+from sslrun.training.random_states import random_state, restore_random_state
 
 BEST = "best.ckpt"
 MAX_STEPS_APART = 50
 """Between two agreements of the ranks, however fast the steps are."""
-
-
-class Interrupted(Exception):  # noqa: N818  (asked for, no error)
-    """The run was asked to stop, has saved, and can be continued."""
 
 
 class Checkpoints(pl.Callback):
@@ -32,19 +28,23 @@ class Checkpoints(pl.Callback):
 
     Several ranks agree on signals and the clock about once a second, or at each step where steps are longer.
     In the middle of an accumulation a checkpoint would lose gradients; therefore only at optimizer-step boundaries.
-    The last in the list of callbacks, so that what others did at this step is in the checkpoint.
+    Behind all that have a state in the list of callbacks, so that what others did at this step is in the checkpoint.
+
+    Args:
+        start: optimizer step that this rank goes on from.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
+        start: int,
         every_steps: int | None,
         every_minutes: float | None,
         max_seconds: float | None,
         keep: int = 2,
     ) -> None:
-        self.folder, self.keep = folder, keep
+        self.folder, self.start, self.keep = folder, start, keep
         self.every_steps = every_steps
         self.every_seconds = None if every_minutes is None else 60 * every_minutes
         self.max_seconds = max_seconds
@@ -55,8 +55,19 @@ class Checkpoints(pl.Callback):
         self._random: list[dict[str, Any]] | None = None
         self._restore: list[dict[str, Any]] | None = None
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse ranks that would go on from different steps: each has looked for its checkpoint by itself."""
+        steps = _gather_objects(trainer, self.start)
+        if len(set(steps)) > 1:
+            told = ", ".join(f"rank {rank} from step {step}" for rank, step in enumerate(steps))
+            raise RunError(
+                f"{self.folder}: the ranks see different checkpoints ({told}); run.dir must lie on a file system that "
+                "all nodes share; where it does, give the same command again"
+            )
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """From here on Ctrl-C saves; Lightning has put its own handlers in place, under which SIGTERM loses the run."""
+        """From here on Ctrl-C saves; SIGTERM does already, unless another release of Lightning has put its own handlers
+        in place."""
         self._seen_step = self._agreed_step = trainer.global_step
         self._agreed_at = time.monotonic()
         if trainer.ckpt_path is not None and Path(trainer.ckpt_path).name == LAST:
@@ -94,7 +105,7 @@ class Checkpoints(pl.Callback):
             self.save(trainer, LAST)
         if stop:
             received = signals.received()
-            raise Interrupted("trainer.max_time is over" if received is None else received.name)
+            raise signals.Interrupted("trainer.max_time is over" if received is None else received.name)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last state, so that a finished run can be extended."""
@@ -109,12 +120,17 @@ class Checkpoints(pl.Callback):
         """Write one checkpoint atomically; all ranks call it. A state that is not finite is never saved."""
         module = trainer.lightning_module
         if isinstance(module, Training) and hasattr(module, "latest"):
-            module.check_finite()
+            module.check_weights()
         self._random = _gather_objects(trainer, random_state())
+        if trainer.is_global_zero:
+            self._write(trainer, name)
+        else:
+            trainer.save_checkpoint(self.folder / name, weights_only=False)  # takes part in the collectives only
+        if name == LAST:
+            self._saved_at = time.monotonic()
+
+    def _write(self, trainer: pl.Trainer, name: str) -> None:
         path = self.folder / name
-        if not trainer.is_global_zero:
-            trainer.save_checkpoint(path, weights_only=False)  # takes part in the collectives and writes nothing
-            return
         try:
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsFile):
@@ -130,7 +146,6 @@ class Checkpoints(pl.Callback):
             if told := storage_error(error, path):
                 raise told from error
             raise
-        self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         """Random states of all ranks."""
@@ -139,39 +154,6 @@ class Checkpoints(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Kept until the first batch."""
         self._restore = state_dict["random"]
-
-
-def random_state() -> dict[str, Any]:
-    """State of every generator of this process, in types that torch.load(weights_only=True) reads."""
-    name, keys, position, has_gauss, gauss = np.random.get_state()
-    state = {
-        "torch": torch.get_rng_state(),
-        "numpy": [str(name), np.asarray(keys).tolist(), int(position), int(has_gauss), float(gauss)],
-        "python": random.getstate(),
-    }
-    return state | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Inverse of `random_state`."""
-    torch.set_rng_state(state["torch"])
-    name, keys, position, has_gauss, gauss = state["numpy"]
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
-    random.setstate(state["python"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-
-
-def restore_random_state(states: list[dict[str, Any]], *, rank: int, world: int) -> None:
-    """The state of this rank; with another number of ranks a fresh one, drawn from that of the first."""
-    if len(states) == world:
-        set_random_state(states[rank])
-        return
-    set_random_state(states[0])
-    seed = int(torch.randint(2**31, ())) + rank
-    torch.manual_seed(seed)  # of all devices
-    np.random.seed(seed)
-    random.seed(seed)
 
 
 def steps_apart(seconds_per_step: float) -> int:
@@ -196,9 +178,10 @@ def _largest(trainer: pl.Trainer, values: list[float]) -> list[float]:
     return list(trainer.strategy.reduce(mine, reduce_op="max").tolist())
 
 
-def _gather_objects(trainer: pl.Trainer, mine: dict[str, Any]) -> list[dict[str, Any]]:
+def _gather_objects(trainer: pl.Trainer, mine: Any) -> list[Any]:
+    """Of all ranks, in their order."""
     if trainer.world_size == 1:
         return [mine]
-    states: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(states, mine)
-    return states
+    found: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(found, mine)
+    return found

@@ -10,17 +10,20 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
+from sslrun.backbones.base import Encoder
+from sslrun.config.errors import RunError
 from sslrun.config.trainer import TrainerConfig, parse_max_time
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import ItemLoader, RunSampler
 from sslrun.methods.base import Method
+from sslrun.runs import signals
 from sslrun.runs.newest import Checkpoint
 from sslrun.training.checkpoints import CheckpointFiles, Checkpoints
 from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
 from sslrun.training.precision import LIGHTNING_NAMES
-from sslrun.training.progress import Progress
+from sslrun.training.progress import Progress, Resumed
 from sslrun.training.ranks import Ranks
 from sslrun.training.sharded import Sharded
 
@@ -36,12 +39,14 @@ def fit(
     checkpoints: Path,
     loggers: list[Logger],
     callbacks: list[pl.Callback],
+    ranks: Ranks,
     resume: Checkpoint | None = None,
 ) -> Method | None:
     """Train `method` on `dataset`, from the checkpoint `resume` where there is one.
 
     Args:
         checkpoints: folder that new ones go to.
+        ranks: watches the processes that are started for further ranks.
 
     Returns:
         The trained method on rank 0, None on others.
@@ -49,10 +54,13 @@ def fit(
     Raises:
         Interrupted: a signal or the time limit asked to stop; the checkpoint is written.
         TrainingError: the loss is not finite.
+        RunError: another rank failed, or goes on from another step.
     """
     quiet()
+    progress = Progress()
     saver = Checkpoints(
         checkpoints,
+        start=0 if resume is None else resume.step,
         every_steps=trainer_config.checkpoint_steps,
         every_minutes=trainer_config.checkpoint_minutes,
         max_seconds=parse_max_time(trainer_config.max_time),
@@ -69,11 +77,11 @@ def fit(
         gradient_clip_val=trainer_config.clip,
         deterministic=trainer_config.deterministic,
         benchmark=not trainer_config.deterministic,
-        sync_batchnorm=trainer_config.sync_batchnorm,
+        sync_batchnorm=plan.sync_batchnorm or False,
         # our own preemption: Lightning's would requeue without the random states
         plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
         logger=loggers,
-        callbacks=[Progress(), Ranks(), *callbacks, saver],
+        callbacks=[progress, ranks, *callbacks, saver, Resumed(progress)],
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -96,13 +104,42 @@ def fit(
     method.to(memory_format=layout)
     module = Training(method, data.prepare(channels_last=trainer_config.channels_last), plan)
     if trainer_config.compile:
-        method.encoder.compile()
+        compile_encoders(method)
     if trainer.is_global_zero:
         for logger in loggers:
             if isinstance(logger, MetricsFile):
                 logger.rewind(resume.step if resume else -1)
-    trainer.fit(module, train_dataloaders=loader, ckpt_path=None if resume is None else resume.path, weights_only=True)
+    own_signals(trainer)
+    path = None if resume is None else resume.path
+    try:
+        with signals.noting(), ranks.observing():
+            trainer.fit(module, train_dataloaders=loader, ckpt_path=path, weights_only=True)
+    except Exception as error:
+        if ranks.cause is None:
+            raise
+        raise RunError(ranks.cause) from error
+    signals.check()
     return module.trained if trainer.is_global_zero else None
+
+
+def compile_encoders(method: Method) -> None:
+    """torch.compile of every encoder of the method: targets and towers of text too; weights keep their names."""
+    for part in method.modules():
+        if isinstance(part, Encoder):
+            part.compile()
+
+
+def own_signals(trainer: pl.Trainer) -> None:
+    """Leave SIGTERM to `Checkpoints`: Lightning's handler ends a run between two micro-batches, unsaved, with code 0.
+
+    Nor is rank 0 to broadcast before each micro-batch whether it came. Both are private; 2.5.0 and 2.6.6 know them so.
+    """
+
+    def nothing() -> None:
+        return
+
+    trainer._signal_connector.register_signal_handlers = nothing  # type: ignore[method-assign]
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = nothing  # type: ignore[method-assign]
 
 
 def _strategy(name: str, *, world: int) -> str | Strategy:

@@ -1,11 +1,12 @@
 """metrics.csv, and the loggers beside it."""
 
 import csv
-import hashlib
 import importlib.util
 import os
 import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from pytorch_lightning.utilities import rank_zero_only
 from sslrun.config.errors import ConfigError
 from sslrun.config.logger import LoggerConfig, WandbMode
 from sslrun.core.atomic import write_text
+from sslrun.runs import signals
 from sslrun.runs.storage import storage_error
 
 COLUMNS = ("step", "epoch", "seconds", "name", "value")
+SECONDS_TO_SEND = 10.0
 
 
 class MetricsFile(Logger):
@@ -73,8 +76,14 @@ class MetricsFile(Logger):
         """The run folder has config.yaml."""
 
 
-def build_loggers(config: LoggerConfig, folder: Path, settings: dict[str, Any], metrics: MetricsFile) -> list[Logger]:
+def build_loggers(
+    config: LoggerConfig, folder: Path, settings: dict[str, Any], metrics: MetricsFile, *, wandb_id: str
+) -> list[Logger]:
     """metrics.csv always; tensorboard and wandb as configured.
+
+    Args:
+        settings: the run's configuration, for wandb.
+        wandb_id: the run's there; the same after every restart.
 
     Raises:
         ConfigError: a logger that is not installed, or wandb online without a key.
@@ -85,15 +94,29 @@ def build_loggers(config: LoggerConfig, folder: Path, settings: dict[str, Any], 
             raise ConfigError("logger.tensorboard=true: not installed; pip install 'sslrun[tensorboard]'")
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
     if config.wandb is not None:
-        loggers.append(_wandb(config, folder, settings))
+        loggers.append(_wandb(config, folder, settings, identity=wandb_id))
     return loggers
 
 
-def end_at_wandb(*, exit_code: int) -> None:
-    """End this process's run at wandb, if it has one: the next run of a sweep would else go on in it."""
+def end_at_wandb(error: BaseException | None) -> None:
+    """End this process's run at wandb, if it has one: the next run of a sweep would else go on in it.
+
+    Args:
+        error: what ended the run. After a signal little time is left: what is not sent within `SECONDS_TO_SEND` stays
+            in the run folder, and the process ends.
+    """
     wandb = sys.modules.get("wandb")
-    if wandb is not None and wandb.run is not None:
-        wandb.finish(exit_code=exit_code)
+    if wandb is None or wandb.run is None:
+        return
+    limit = threading.Timer(SECONDS_TO_SEND, _end_unsent, [wandb.run.dir])
+    if isinstance(error, signals.Interrupted):
+        limit.start()
+    try:
+        wandb.finish(exit_code=0 if error is None else 1)
+    except Exception as unsent:  # the run itself has ended as run.json says
+        warnings.warn(f"wandb did not end: {unsent}", stacklevel=2)
+    finally:
+        limit.cancel()
 
 
 def log_now(trainer: pl.Trainer, metrics: dict[str, float]) -> None:
@@ -102,7 +125,13 @@ def log_now(trainer: pl.Trainer, metrics: dict[str, float]) -> None:
         logger.log_metrics(metrics, step=trainer.global_step)
 
 
-def _wandb(config: LoggerConfig, folder: Path, settings: dict[str, Any]) -> Logger:
+def _end_unsent(files: str) -> None:
+    sys.stderr.write(f"wandb did not take all within {SECONDS_TO_SEND:.0f} s: wandb sync {Path(files).parent}\n")
+    sys.stderr.flush()
+    os._exit(signals.EXIT_CODE)
+
+
+def _wandb(config: LoggerConfig, folder: Path, settings: dict[str, Any], *, identity: str) -> Logger:
     import wandb
 
     online = config.wandb is WandbMode.online
@@ -110,7 +139,6 @@ def _wandb(config: LoggerConfig, folder: Path, settings: dict[str, Any]) -> Logg
         raise ConfigError(
             "logger.wandb=online needs a key: set WANDB_API_KEY or run `wandb login`; or logger.wandb=offline"
         )
-    identity = hashlib.sha1(str(folder).encode()).hexdigest()[:12]  # the same after every restart of this folder
     return WandbLogger(
         project=config.project,
         entity=config.entity,

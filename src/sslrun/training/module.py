@@ -14,6 +14,7 @@ from sslrun.config.errors import RunError, TrainingError
 from sslrun.methods.base import Method, StepOutput
 from sslrun.runs.length import phase_at
 from sslrun.training.optimizers import (
+    are_finite,
     build_optimizer,
     gradient_norm,
     lr_factor,
@@ -134,6 +135,7 @@ class Training(pl.LightningModule):
         groups = parameter_groups(
             self.method.named_parameters(),
             weight_decay=self.plan.optimizer.weight_decay,
+            decay_all=self.plan.optimizer.decay_all,
             special=self.method.param_groups(),
         )
         optimizer = build_optimizer(self.plan.optimizer, groups, lr=self.plan.lr, fused=self.plan.fused)
@@ -159,11 +161,19 @@ class Training(pl.LightningModule):
 
     def check_finite(self) -> None:
         """Raise TrainingError with step, learning rate and gradient norm where the last loss is NaN or infinite."""
-        if torch.isfinite(self.latest.loss.detach()).all():
-            return
+        if not torch.isfinite(self.latest.loss.detach()).all():
+            raise self._diverged(f"the loss is {self.latest.loss.item()}")
+
+    def check_weights(self) -> None:
+        """The same, and where a weight is: a loss that is finite can have a gradient that is not."""
+        self.check_finite()
+        if not are_finite(self.method.parameters()):
+            raise self._diverged(f"weights are not finite behind a loss of {self.latest.loss.item():.4g}")
+
+    def _diverged(self, what: str) -> TrainingError:
         norm = gradient_norm(self.method.parameters())
-        raise TrainingError(
-            f"the loss is {self.latest.loss.item()} at step {self.global_step} (learning rate "
+        return TrainingError(
+            f"{what} at step {self.global_step} (learning rate "
             f"{self.plan.lr * self.lr_factor():.3g}, gradient norm {norm:.3g}); the last checkpoint is good; "
             "try a lower optimizer.lr, trainer.clip=1, a longer schedule.warmup_epochs, or trainer.precision=fp32"
         )

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from timm.optim import Lars
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.optim import SGD, AdamW, Optimizer
 
 from sslrun.config.optimizer import AdamWConfig, LARSConfig, LrScaling, OptimizerConfig, SGDConfig
@@ -54,6 +55,7 @@ def parameter_groups(
     parameters: Iterable[tuple[str, nn.Parameter]],
     *,
     weight_decay: float,
+    decay_all: bool = False,
     special: Sequence[dict[str, Any]] = (),
     **options: Any,
 ) -> Groups:
@@ -62,14 +64,19 @@ def parameter_groups(
     Args:
         parameters: named; frozen ones are left out.
         weight_decay: of tensors of two and more dimensions.
+        decay_all: of all others too, a method's special groups among them.
         special: groups with their own options; what they lack is taken from here.
         options: further entries for every group, e.g. lr_scale.
     """
     taken = {id(p) for group in special for p in group["params"]}
     rest = [p for _, p in parameters if p.requires_grad and id(p) not in taken]
     decayed = {"params": [p for p in rest if p.ndim > 1], "weight_decay": weight_decay, **options}
-    exempt = {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0, "exempt": True, **options}
-    groups = [decayed, exempt, *({"weight_decay": weight_decay, **options, **group} for group in special)]
+    vectors = {"params": [p for p in rest if p.ndim <= 1], "weight_decay": weight_decay, **options}
+    if decay_all:
+        special = [{k: v for k, v in group.items() if k not in ("weight_decay", "exempt")} for group in special]
+    else:
+        vectors |= {"weight_decay": 0.0, "exempt": True}
+    groups = [decayed, vectors, *({"weight_decay": weight_decay, **options, **group} for group in special)]
     return [group for group in groups if group["params"]]
 
 
@@ -114,3 +121,9 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
     """L2 norm of all gradients."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+
+
+def are_finite(parameters: Iterable[nn.Parameter]) -> bool:
+    """Whether all parameters are finite; of those cut over ranks, this rank's part."""
+    local = (p.to_local() if isinstance(p, DTensor) else p for p in parameters)
+    return bool(torch.stack([p.detach().isfinite().all() for p in local]).all())

@@ -1,7 +1,6 @@
 """What a configuration comes to on this machine with this dataset; printed, never written back into the config."""
 
 import math
-import os
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +11,7 @@ from sslrun.config.optimizer import OptimizerConfig
 from sslrun.config.schedule import ScheduleConfig
 from sslrun.config.trainer import Precision, TrainerConfig
 from sslrun.runs.length import Length, Phase
+from sslrun.runs.manifest import usable_cores
 from sslrun.training.optimizers import scaled_lr, warmup_steps
 from sslrun.training.precision import accelerator_name, resolve_precision
 
@@ -26,6 +26,7 @@ class Plan:
         micro_batch: samples per process and micro-batch.
         lr: learning rate scaled to the global batch.
         phases: which schedules a step follows; more than one after the run was extended.
+        sync_batchnorm: whether BatchNorm sees all devices' batches; None where there is none, or one device.
         fused: whether the optimizer may run fused; not with clipping under mixed precision, which Lightning refuses.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     batch_size: int
     micro_batch: int
     accumulate: int
+    sync_batchnorm: bool | None
     optimizer: OptimizerConfig
     schedule: ScheduleConfig
     lr: float
@@ -64,11 +66,13 @@ def make_plan(
     *,
     items: int,
     total_steps: int | None = None,
+    syncs_batch_norm: bool | None = None,
 ) -> Plan:
     """Resolve a training on `items` training items.
 
     Args:
         total_steps: what the run fixed when it first started; None computes it.
+        syncs_batch_norm: whether trainer.sync_batchnorm=null stands for true on several GPUs; None: nothing to sync.
 
     Raises:
         ConfigError: batch, devices and dataset do not fit together, or the accelerator is absent.
@@ -86,8 +90,6 @@ def make_plan(
         raise ConfigError(
             f"loader.batch_size={loader.batch_size} is more than the {items} training items; choose at most {items}"
         )
-    if trainer.sync_batchnorm and accelerator == "cpu":
-        raise ConfigError("trainer.sync_batchnorm=true needs GPUs: SyncBatchNorm does not exist on the CPU")
     steps_per_epoch = items // loader.batch_size
     if total_steps is None:
         assert trainer.steps is not None or trainer.epochs is not None
@@ -101,6 +103,7 @@ def make_plan(
         batch_size=loader.batch_size,
         micro_batch=loader.batch_size // parts,
         accumulate=trainer.accumulate,
+        sync_batchnorm=_sync_batchnorm(trainer, syncs_batch_norm, accelerator=accelerator, world=world),
         optimizer=optimizer,
         schedule=schedule,
         lr=scaled_lr(optimizer, batch_size=loader.batch_size),
@@ -130,9 +133,11 @@ def describe_plan(plan: Plan) -> dict[str, str]:
         how = "schedules anew" if phase.start == phase.since else "schedules stretched"
         longer = f"; {plan.phases[-2].end} before, {how} from step {phase.since} on"
     threads = f", {torch.get_num_threads()} threads" if plan.accelerator == "cpu" else ""
+    seen = f"over all {plan.world} devices" if plan.sync_batchnorm else f"over each device's {plan.micro_batch} items"
     return {
         "device": f"{plan.devices} x {plan.accelerator}{threads}, {plan.precision.value}",
         "batch": f"{batch}, {plan.workers} workers",
+        **({} if plan.sync_batchnorm is None else {"BatchNorm": seen}),
         "learning rate": f"{plan.lr:.4g} = {plan.optimizer.lr:g}{rule}, {plan.optimizer.kind}, "
         f"weight decay {plan.optimizer.weight_decay:g}",
         "steps": f"{plan.total_steps} = {plan.epochs:.4g} epochs x {plan.steps_per_epoch}, "
@@ -145,9 +150,20 @@ def loader_workers(loader: LoaderConfig, *, devices: int) -> int:
     return max(1, min(8, usable_cores() // devices)) if loader.workers == "auto" else int(loader.workers)
 
 
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _sync_batchnorm(trainer: TrainerConfig, wanted: bool | None, *, accelerator: str, world: int) -> bool | None:
+    """Lightning's strategies of sharded models leave BatchNorm as it is."""
+    sharded = trainer.strategy == "fsdp"
+    if trainer.sync_batchnorm and accelerator == "cpu":
+        raise ConfigError("trainer.sync_batchnorm=true needs GPUs: SyncBatchNorm does not exist on the CPU")
+    if trainer.sync_batchnorm and sharded:
+        raise ConfigError(
+            "trainer.sync_batchnorm=true has no effect with trainer.strategy=fsdp; choose trainer.strategy=ddp"
+        )
+    if world == 1:
+        return None
+    if trainer.sync_batchnorm is None and wanted is not None:
+        return wanted and accelerator == "cuda" and not sharded
+    return trainer.sync_batchnorm
 
 
 def _devices(trainer: TrainerConfig, accelerator: str) -> int:

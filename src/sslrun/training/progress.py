@@ -18,7 +18,8 @@ class Progress(pl.Callback):
     """Loss, images/s, the fraction of time spent waiting for data, time left, the latest probe number.
 
     Logs train/loss, train/lr, train/images_per_second, train/data_wait and the method's own numbers every
-    `plan.log_steps` steps.
+    `plan.log_steps` steps. The first in the list of callbacks, with `Resumed` as the last: what those between them do
+    at the end of a batch, monitors and checkpoints, counts neither as training nor as a wait for data.
     """
 
     def __init__(self) -> None:
@@ -27,13 +28,14 @@ class Progress(pl.Callback):
         self._step = 0
         self._window_step = 0
         self._window_start = self._batch_end = self._started = self._line_at = time.perf_counter()
-        self._waited = 0.0
+        self._waited_before = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and the bar."""
         assert isinstance(pl_module, Training)
         self._first_step = self._step = self._window_step = trainer.global_step
         self._started = self._window_start = self._batch_end = self._line_at = time.perf_counter()
+        self._waited_before = _waited(trainer)
         if trainer.is_global_zero and sys.stderr.isatty():
             self._bar = tqdm(
                 total=pl_module.plan.total_steps,
@@ -43,12 +45,6 @@ class Progress(pl.Callback):
                 mininterval=0.5,
                 bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
             )
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """What passed since the last batch ended was the wait for this one."""
-        self._waited += time.perf_counter() - self._batch_end
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -64,16 +60,29 @@ class Progress(pl.Callback):
                 self._bar.update(1)
         self._batch_end = time.perf_counter()
 
+    def resume(self) -> None:
+        """Leave out what passed since the batch ended."""
+        self._window_start += time.perf_counter() - self._batch_end
+
     def show(self, **numbers: str) -> None:
         """Keep numbers on the bar until they are replaced; monitors use it."""
         self._shown.update(numbers)
+
+    def tell(self, text: str) -> None:
+        """Write a line of its own, above the bar where there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
     def _log(self, trainer: pl.Trainer, module: Training) -> None:
         loss = float(module.latest.loss.detach())
         elapsed = time.perf_counter() - self._window_start
         rate = (self._step - self._window_step) * module.plan.batch_size / max(elapsed, 1e-9)
-        wait = self._waited / max(elapsed, 1e-9)
-        self._window_step, self._window_start, self._waited = self._step, time.perf_counter(), 0.0
+        waited = _waited(trainer)
+        wait = (waited - self._waited_before) / max(elapsed, 1e-9)
+        self._window_step, self._window_start, self._waited_before = self._step, time.perf_counter(), waited
         if not trainer.is_global_zero:
             return
         lr = trainer.optimizers[0].param_groups[0]["lr"]
@@ -97,11 +106,10 @@ class Progress(pl.Callback):
         self._line_at = now
         left = (now - self._started) / max(1, self._step - self._first_step) * (total - self._step)
         text = "  ".join(f"{k} {v}" for k, v in line.items())
-        sys.stderr.write(
+        self.tell(
             f"step {self._step}/{total}  epoch {self._step / module.plan.steps_per_epoch:.1f}  {text}  "
-            f"left {left / 60:.1f} min\n"
+            f"left {left / 60:.1f} min"
         )
-        sys.stderr.flush()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
@@ -115,3 +123,26 @@ class Progress(pl.Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class Resumed(pl.Callback):
+    """The last in the list of callbacks: `Progress`, the first, goes on counting."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """The others are done with this batch."""
+        self.progress.resume()
+
+
+def progress_of(trainer: pl.Trainer) -> Progress | None:
+    """What monitors show their numbers on; None where a trainer has none."""
+    return next((c for c in trainer.callbacks if isinstance(c, Progress)), None)  # type: ignore[attr-defined]
+
+
+def _waited(trainer: pl.Trainer) -> float:
+    loader: Any = trainer.train_dataloader  # an ItemLoader
+    return float(loader.waited_seconds)

@@ -4,9 +4,20 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.strategies.launchers import subprocess_script
+
+from sslrun.config.errors import SslrunError
+from sslrun.runs.rank_errors import first_error, forget_errors
+from sslrun.training.pruning import Pruned
+
+SECONDS_FOR_CAUSE = 5.0
+"""In which a process whose end broke a collective here is seen to have ended."""
 
 
 class Ranks(pl.Callback):
@@ -15,47 +26,83 @@ class Ranks(pl.Callback):
     Under SLURM `srun --kill-on-bad-exit` does this; here it is for the processes that Lightning itself starts.
 
     Args:
+        folder: of the run, where further ranks leave what they died of.
+        note: writes into run.json why the run failed, before this process is ended.
         grace_seconds: between the end of a process and that of this one, which may notice by itself.
+
+    Attributes:
+        cause: the other process that made this one fail, and what it died of; None where there is none.
     """
 
-    def __init__(self, *, grace_seconds: float = 15.0) -> None:
-        self.grace_seconds = grace_seconds
+    def __init__(self, folder: Path, note: Callable[[str], None], *, grace_seconds: float = 15.0) -> None:
+        self.folder, self.note, self.grace_seconds = folder, note, grace_seconds
+        self.cause: str | None = None
         self._children: list[Any] = []
         self._over = threading.Event()
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Watch from here on."""
-        self._children = list(getattr(trainer.strategy.launcher, "procs", []))
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Watch the processes that Lightning starts within, in place of its own observer.
+
+        That one kills this process within 5 seconds of another's end, in the middle of noting what happened.
+        """
+        name = "_launch_process_observer"
+        theirs = getattr(subprocess_script, name, None)
+        setattr(subprocess_script, name, self.watch)
+        try:
+            yield
+        finally:
+            setattr(subprocess_script, name, theirs)
+
+    def watch(self, children: list[Any]) -> None:
+        """Watch from here on: one may die before all have met, which the others would wait for."""
+        self._children = list(children)
         if self._children:
             threading.Thread(target=self._watch, name="ranks", daemon=True).start()
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Where another release of Lightning starts them in another way."""
+        if not self._children:
+            self.watch(getattr(trainer.strategy.launcher, "procs", []))
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """The others may leave now."""
         self._over.set()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Say that the cause lies in another process, where it does."""
+        """Find whether the cause lies in another process, and end those that would wait for this one."""
         self._over.set()
-        deadline = time.monotonic() + 2
-        while self._children and self.failed() is None and time.monotonic() < deadline:
+        if not self._children or not isinstance(exception, Exception) or isinstance(exception, Pruned):
+            return  # a stop that was asked for: all ranks leave together
+        deadline = time.monotonic() + SECONDS_FOR_CAUSE
+        while not isinstance(exception, SslrunError) and self.cause is None and time.monotonic() < deadline:
+            self.cause = self.failed()
             time.sleep(0.05)
-        if (failed := self.failed()) is not None:
-            exception.add_note(failed)
+        self._end_others()
 
     def failed(self) -> str | None:
         """Which process ended and how; None where all go on or have ended well."""
-        for rank, child in enumerate(self._children, 1):
-            if child.poll() not in (None, 0):
-                code = child.returncode
-                how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-                return f"rank {rank} {how}; its own message stands before"
-        return None
+        codes = {rank: child.poll() for rank, child in enumerate(self._children, 1)}
+        for rank, code in codes.items():
+            if code is not None and code < 0:
+                return f"rank {rank} was killed by signal {-code}; the same command goes on from the last checkpoint"
+        if (told := first_error(self.folder, range(1, len(codes) + 1))) is not None:
+            return told
+        ended = [rank for rank, code in codes.items() if code]
+        return f"rank {ended[0]} ended with code {codes[ended[0]]}; its own message stands before" if ended else None
 
     def _watch(self) -> None:
         while not self._over.wait(1.0):
             if (failed := self.failed()) is not None:
                 if not self._over.wait(self.grace_seconds):
+                    self.note(failed)
                     sys.stderr.write(f"sslrun: error: {failed}\n")
                     sys.stderr.flush()
-                    os._exit(1)
+                    self._end_others()
+                    os._exit(2)
                 return
+
+    def _end_others(self) -> None:
+        for child in self._children:
+            child.kill()
+        forget_errors(self.folder, range(1, len(self._children) + 1))

@@ -3,11 +3,17 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from sslrun.config.compose import compose
+from sslrun.config.dataset.audio import FORMS
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import entries, find, register
+from sslrun.config.schema import DatasetConfig
+from sslrun.core.batch import BATCH_NAMES
+from sslrun.data.build import build_data
 
 
 def test_an_unknown_kind_names_the_nearest() -> None:
@@ -20,6 +26,35 @@ def test_every_target_exists_and_its_paper_is_named() -> None:
         for entry in entries(group):
             assert callable(entry.load()), entry.target
             assert entry.paper or group == "optimizer", entry.kind
+
+
+def test_methods_read_what_their_entries_tell() -> None:
+    for entry in entries("method"):
+        cls = entry.load()
+        assert entry.reads == tuple(BATCH_NAMES[kind] for kind in (cls.batch_type, *cls.also_reads)), entry.kind
+
+
+def test_datasets_give_what_their_configurations_tell() -> None:
+    for entry in entries("dataset"):
+        given = entry.load().gives
+        if isinstance(given, tuple):  # that of sound follows the form
+            assert entry.gives == tuple(BATCH_NAMES[kind] for kind in given), entry.kind
+
+
+@pytest.mark.parametrize("form", ["null", *FORMS])
+def test_sound_gives_what_its_form_leaves(form: str) -> None:
+    config: Any = compose("pretrain", ["method=simclr", "dataset=tones", "dataset.items=60", f"dataset.form={form}"])
+    assert config.dataset.given == tuple(BATCH_NAMES[kind] for kind in build_data(config.dataset).gives)
+    assert set(config.dataset.given) <= set(find("dataset", "tones").gives)
+
+
+def test_a_dataset_must_tell_what_it_gives() -> None:
+    with pytest.raises(AssertionError, match=r"Mine.gives must name the batch types that it can give"):
+
+        @register("dataset", "mine", target="mine:Data")
+        @dataclass(kw_only=True)
+        class Mine(DatasetConfig):
+            kind: str = "mine"
 
 
 def test_a_kind_cannot_be_registered_twice() -> None:

@@ -1,6 +1,8 @@
 """The monitors: what they measure, and the collapse alarm."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
+from sslrun.commands import pretrain
 from sslrun.config.compose import compose
 from sslrun.config.errors import TrainingError
 from sslrun.config.loader import LoaderConfig
@@ -16,6 +19,8 @@ from sslrun.config.schema import BackboneConfig
 from sslrun.core.batch import ViewsBatch
 from sslrun.data.build import build_data
 from sslrun.methods.base import Method, StepOutput
+from sslrun.metrics.alignment import uniformity
+from sslrun.monitors import health as module
 from sslrun.monitors.health import Health
 from sslrun.training.plan import make_plan
 
@@ -72,17 +77,39 @@ def test_pixels_of_digits_are_healthy_and_can_be_probed() -> None:
     assert numbers == watch.measure(Holder(collapsed=False))
 
 
+def test_pairs_are_of_the_whole_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions are sorted, in class folders class after class: the first of them would be some of the classes."""
+    watch, asked = health(), []
+    view = watch._view
+    monkeypatch.setattr(module, "PAIRS", 100)
+    monkeypatch.setattr(watch, "_view", lambda method, positions: asked.append(positions) or view(method, positions))
+    numbers = watch.measure(Holder(collapsed=False))
+    z = watch._features(Holder(collapsed=False), "train", watch.bank).features  # (256, D)
+    assert asked == [watch.bank[::3]]
+    assert numbers["health/uniformity"] == float(uniformity(z[::3]))
+
+
 def test_collapse_warns_once_after_enough_checks() -> None:
     watch = health(collapse_checks=3)
     numbers = watch.measure(Holder(collapsed=True))
     assert numbers["health/rankme"] == pytest.approx(1, abs=1e-3) and numbers["health/std"] < 1e-3
     for step in (1, 2):
-        watch._watch_collapse(numbers, step)
+        assert watch._watch_collapse(numbers, step) is None
     assert watch.warnings == []
-    with pytest.warns(UserWarning, match=r"collapse at step 3: std 0.000 .* for 3 checks; try a lower optimizer.lr"):
-        watch._watch_collapse(numbers, 3)
-    watch._watch_collapse(numbers, 4)
-    assert len(watch.warnings) == 1
+    alarm = watch._watch_collapse(numbers, 3)
+    assert alarm is not None and alarm.startswith("collapse at step 3: std 0.000 ")
+    assert "for 3 checks; try a lower optimizer.lr" in alarm
+    assert watch._watch_collapse(numbers, 4) is None
+    assert watch.warnings == [alarm]
+
+
+def test_the_alarm_is_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["monitor.collapse_std=10", "monitor.collapse_checks=1", "monitor.every_epochs=0.1", "monitor.items=64"]
+    small = ["augmentation=digits", "backbone=small_cnn", "trainer.steps=1", "loader.workers=0"]
+    pretrain.run(compose("pretrain", [*chosen, *small, f"run.dir={tmp_path}"]))  # type: ignore[arg-type]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "collapse" in line]
+    assert line.startswith("collapse at step 1: std ")
+    assert line in json.loads((tmp_path / "run.json").read_text())["warnings"]
 
 
 def test_collapse_stops_where_asked() -> None:

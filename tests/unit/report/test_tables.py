@@ -52,7 +52,7 @@ def test_one_budget_is_no_curve(row: MakeRow) -> None:
 
 def test_each_number_is_shown_once(rows: list[Row]) -> None:
     (block,) = few_labels(rows)
-    assert block.budgets == [1, 5, 10, 50, 0.01, 0.1]
+    assert block.budgets == [1, 5, 10, 50, 0.01, 0.1, "all"]
     assert len(other_rows(rows)) + len(block.cells) == len(rows)
 
 

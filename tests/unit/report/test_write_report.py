@@ -61,6 +61,26 @@ def test_numbers_and_headline(made_run: Path) -> None:
     assert "Warnings" not in html
 
 
+@pytest.mark.parametrize("has_own", [True, False])
+def test_curves_of_the_run_that_made_the_encoder_stand_there_too(made_run: Path, tmp_path: Path, has_own: bool) -> None:
+    parent = tmp_path / "pretrain" / "byol-digits"
+    parent.mkdir(parents=True)
+    (made_run / "metrics.csv").rename(parent / "metrics.csv")
+    if has_own:
+        (made_run / "metrics.csv").write_text((parent / "metrics.csv").read_text())
+    manifest = json.loads((made_run / "run.json").read_text()) | {"parent": str(parent)}
+    (made_run / "run.json").write_text(json.dumps(manifest))
+    html = written(made_run)
+    titles = [title for title in headings(html) if title.startswith("Training")]
+    assert titles == [*(["Training"] if has_own else []), "Training of the encoder: pretrain/byol-digits"]
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    (made_run / "run.json").write_text(json.dumps(manifest | {"command": "pretrain"}))
+    assert "Training of the encoder" not in written(made_run)
+    (made_run / "run.json").write_text(json.dumps(manifest | {"parent": f"{tmp_path}/moved"}))
+    assert "Training of the encoder" not in written(made_run) and "cannot be read" not in written(made_run)
+
+
 def test_one_file_that_asks_for_nothing(made_run: Path) -> None:
     page = Page(written(made_run))
     assert not {"script", "link", "iframe", "object"} & set(page.tags)

@@ -14,11 +14,13 @@ NET = "resnet18, width 16, stem small"
 FACTS = {"architecture": NET, "budget_minutes": 6.0, "machine": "2 cores of a processor, torch 2.15"}
 SIMCLR = {
     "method": "simclr", "seed": 1, **FACTS, "linear": [55.0, 54.0, 56.0], "knn20": [50.0, 49.0, 51.0],
-    "few10": [22.0, 20.0, 24.0], "rankme": 40.2, "epochs": 4.04, "images_per_second": 551.3, "minutes": 6.21,
+    "few10": [22.0, 20.0, 24.0], "rankme": 40.2, "steps": 707, "epochs": 4.04,
+    "images_per_second": 551.3, "minutes": 6.21,
 }  # fmt: skip
 RANDOM = {
     "method": "random", "seed": 1, **FACTS,
     "linear": [34.0, 33.0, 35.0], "knn20": [33.0, 32.0, 34.0], "few10": [20.0, 19.0, 21.5],
+    "rankme": 7.6,
 }  # fmt: skip
 
 
@@ -40,8 +42,10 @@ def test_two_rows_make_the_table(script: ModuleType, page: ModuleType, tmp_path:
     assert "Machine: 2 cores of a processor, torch 2.15." in text
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert lines[1:] == [
-        "| simclr | 55.0 [54.0, 56.0] | 50.0 [49.0, 51.0] | 22.0 [20.0, 24.0] | 40 | 4.0 | 551 | 6.2 | " + NET + " |",
-        "| untrained | 34.0 [33.0, 35.0] | 33.0 [32.0, 34.0] | 20.0 [19.0, 21.5] |  |  |  |  | " + NET + " |",
+        "| simclr | 55.0 [54.0, 56.0] | 50.0 [49.0, 51.0] | 22.0 [20.0, 24.0] | 40 | 707 | 4.0 | 551 | 6.2 | "
+        + NET
+        + " |",
+        "| untrained | 34.0 [33.0, 35.0] | 33.0 [32.0, 34.0] | 20.0 [19.0, 21.5] | 8 |  |  |  |  | " + NET + " |",
     ]
     assert text.endswith("untrained:\n\n- linear: none\n- kNN 20: none\n- 10 labels per class: simclr\n")
 
@@ -51,6 +55,14 @@ def test_seeds_are_averaged_and_the_worst_counts(page: ModuleType) -> None:
     lines = page.table_lines([weak, SIMCLR, RANDOM])
     assert lines[2].startswith("| simclr | 45.0 [54.0, 56.0] [34.5, 35.5] |")
     assert page.not_above_untrained([weak, SIMCLR, RANDOM], "linear") == ["simclr"]
+
+
+def test_a_further_seed_takes_the_steps_of_the_first(script: ModuleType, page: ModuleType) -> None:
+    later = {key: value for key, value in SIMCLR.items() if key != "images_per_second"} | {"seed": 2}
+    assert script.first_seed_length("simclr", [later, SIMCLR, RANDOM]) == {"epochs": 4.04, "steps": 707}
+    assert script.first_seed_length("byol", [SIMCLR]) is None
+    assert "| 40 | 707 | 4.0 | 551 | 6.2 |" in page.table_lines([later, SIMCLR])[2]  # one number of steps, one speed
+    assert "| 40 | 707 800 | 4.0 | 551 | 6.2 |" in page.table_lines([{**later, "steps": 800}, SIMCLR])[2]
 
 
 def test_labelled_methods_come_after_the_others_and_references_last(page: ModuleType) -> None:

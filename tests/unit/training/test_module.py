@@ -21,7 +21,9 @@ from sslrun.data.build import build_data
 from sslrun.methods.base import Method, StepOutput
 from sslrun.training.fit import fit
 from sslrun.training.loggers import MetricsFile
+from sslrun.training.module import Training
 from sslrun.training.plan import make_plan
+from sslrun.training.ranks import Ranks
 
 
 class Recorder(Method):
@@ -63,7 +65,8 @@ def train(method: Method, data: Data, folder: Path, *, steps: int = 4, accumulat
     )
     metrics = MetricsFile(folder / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=0.0)
     fit(
-        method, data, dataset, plan, trainer_config=trainer, seed=0, checkpoints=folder, loggers=[metrics], callbacks=[]
+        method, data, dataset, plan, trainer_config=trainer, seed=0, checkpoints=folder, loggers=[metrics],
+        callbacks=[], ranks=Ranks(folder, print),
     )  # fmt: skip
 
 
@@ -75,6 +78,15 @@ def test_hooks_come_once_per_optimizer_step(data: Data, tmp_path: Path, accumula
     assert method.calls == [
         *step, "after_backward 0.00", "after_step 0.00", *step, "after_backward 0.50", "after_step 0.50"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("decay_all", "decays"), [(False, [0.1, 0.0]), (True, [0.1, 0.1])])
+def test_biases_and_norms_decay_where_the_optimizer_says_so(data: Data, decay_all: bool, decays: list[float]) -> None:
+    config = SGDConfig(lr=0.1, weight_decay=0.1, decay_all=decay_all)
+    trainer = TrainerConfig(steps=1, accelerator="cpu")
+    plan = make_plan(trainer, LoaderConfig(batch_size=32, workers=0), config, ScheduleConfig(), items=64)
+    optimizer = Training(Recorder(data), data.prepare(), plan).configure_optimizers()
+    assert [group["weight_decay"] for group in optimizer.param_groups] == decays
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(data: Data, tmp_path: Path) -> None:
@@ -96,6 +108,22 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(data: Data, tmp_path
 def test_a_loss_that_is_not_finite_stops_with_step_rate_and_norm(data: Data, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"the loss is nan at step 0 \(learning rate 0.0125, gradient norm nan\)"):
         train(Recorder(data, loss=float("nan")), data, tmp_path)
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+class Spoiled(Recorder):
+    """A finite loss whose gradient is not: the square root at 0, times 0."""
+
+    def forward(self, batch: Mapping[str, Any]) -> StepOutput:
+        h = self.encoder(batch["views"][0])
+        return StepOutput(1 + (0 * h).square().sum().sqrt(), embedding=h.detach())
+
+
+def test_weights_that_are_not_finite_are_never_saved(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(
+        TrainingError, match=r"^weights are not finite behind a loss of 1 at step 1 .*, gradient norm nan\)"
+    ):
+        train(Spoiled(data), data, tmp_path, steps=1)
     assert not (tmp_path / "last.ckpt").exists()
 
 

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from sslrun.config.command import PretrainConfig
+from sslrun.config.compose import compose
 from sslrun.config.optimizer import AdamWConfig, LARSConfig, LrScaling, SGDConfig
 from sslrun.config.schedule import ScheduleConfig, ScheduleShape
 from sslrun.training.optimizers import (
@@ -34,6 +36,23 @@ def test_biases_and_norms_have_no_decay_and_frozen_ones_no_group() -> None:
     assert decayed["weight_decay"] == 0.1
     assert [tuple(p.shape) for p in exempt["params"]] == [(3,), (3,), (3,)]
     assert exempt["weight_decay"] == 0.0
+
+
+def test_biases_and_norms_decay_where_all_do() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    special = [{"params": [net[0].bias], "weight_decay": 0.0, "exempt": True, "lr_scale": 0.5}]
+    groups = parameter_groups(net.named_parameters(), weight_decay=0.1, decay_all=True, special=special)
+    optimizer = build_optimizer(SGDConfig(lr=1.0, weight_decay=0.1), groups, lr=1.0, fused=False)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.1, 0.1]
+    assert all(group["decays"] for group in optimizer.param_groups)
+    assert [group["full_lr"] for group in optimizer.param_groups] == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(("method", "all_do"), [("mocov2", True), ("mocov3", True), ("swav", True), ("simclr", False)])
+def test_what_decays_is_as_in_the_authors_code(method: str, all_do: bool) -> None:
+    config = compose("pretrain", [f"method={method}"])
+    assert isinstance(config, PretrainConfig)
+    assert config.optimizer.decay_all is all_do
 
 
 def test_special_groups_are_taken_out_of_the_default_ones() -> None:
@@ -109,6 +128,15 @@ def test_clipped_lars_by_hand(lr: float, rate: float) -> None:
     update = torch.tensor([[0.6, 0.8]]) + 0.1 * torch.tensor([[3.0, 4.0]])
     torch.testing.assert_close(weight.data, torch.tensor([[3.0, 4.0]]) - rate * update)
     torch.testing.assert_close(bias.data, torch.tensor([1.0 - lr * 0.5]))
+
+
+def test_lars_adapts_biases_where_all_decay() -> None:
+    bias = nn.Parameter(torch.tensor([3.0, 4.0]))
+    groups = parameter_groups([("b", bias)], weight_decay=0.0, decay_all=True)
+    optimizer = build_optimizer(LARSConfig(lr=1.0, trust=0.02, momentum=0.0), groups, lr=1.0, fused=False)
+    bias.grad = torch.tensor([0.6, 0.8])
+    optimizer.step()
+    torch.testing.assert_close(bias.data, torch.tensor([3.0 - 0.06, 4.0 - 0.08]))
 
 
 def test_lars_adapts_weights_even_without_decay() -> None:

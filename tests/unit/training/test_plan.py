@@ -1,6 +1,7 @@
 """What a configuration comes to."""
 
 import pytest
+import yaml
 
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
@@ -11,10 +12,24 @@ from sslrun.runs.length import Length
 from sslrun.training.plan import Plan, describe_plan, make_plan, with_length
 
 
-def plan(*, items: int = 1000, batch_size: int = 100, total_steps: int | None = None, **trainer: object) -> Plan:
+def plan(
+    *,
+    items: int = 1000,
+    batch_size: int = 100,
+    total_steps: int | None = None,
+    syncs_batch_norm: bool | None = None,
+    **trainer: object,
+) -> Plan:
     settings = TrainerConfig(**({"epochs": 10, "accelerator": "cpu"} | trainer))  # type: ignore[arg-type]
-    loader = LoaderConfig(batch_size=batch_size, workers=0)
-    return make_plan(settings, loader, SGDConfig(lr=0.1), ScheduleConfig(), items=items, total_steps=total_steps)
+    return make_plan(
+        settings,
+        LoaderConfig(batch_size=batch_size, workers=0),
+        SGDConfig(lr=0.1),
+        ScheduleConfig(),
+        items=items,
+        total_steps=total_steps,
+        syncs_batch_norm=syncs_batch_norm,
+    )
 
 
 def test_steps_from_epochs_and_steps_win() -> None:
@@ -44,6 +59,47 @@ def test_what_needs_gpus_says_so() -> None:
         plan(sync_batchnorm=True)
 
 
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten GPUs, as far as a plan looks."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 10)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (8, 0))
+
+
+@pytest.mark.usefixtures("gpus")
+@pytest.mark.parametrize(
+    ("said", "method", "expected", "line"),
+    [
+        (None, True, True, "over all 10 devices"),
+        (None, False, False, "over each device's 10 items"),
+        (None, None, None, None),  # nothing to synchronise
+        (True, False, True, "over all 10 devices"),
+        (False, True, False, "over each device's 10 items"),
+    ],
+)
+def test_batch_norm_is_synchronised_as_asked_or_as_the_method_has_it(
+    said: bool | None, method: bool | None, expected: bool | None, line: str | None
+) -> None:
+    resolved = plan(sync_batchnorm=said, syncs_batch_norm=method, accelerator="gpu")
+    assert resolved.sync_batchnorm is expected
+    assert describe_plan(resolved).get("BatchNorm") == line
+
+
+@pytest.mark.usefixtures("gpus")
+def test_one_device_or_sharded_ones_synchronise_nothing() -> None:
+    assert plan(syncs_batch_norm=True, accelerator="gpu", devices=1).sync_batchnorm is None
+    assert plan(syncs_batch_norm=True, accelerator="gpu", strategy="fsdp").sync_batchnorm is False
+    with pytest.raises(ConfigError, match=r"sync_batchnorm=true has no effect with trainer.strategy=fsdp; choose"):
+        plan(sync_batchnorm=True, accelerator="gpu", strategy="fsdp")
+
+
+def test_ranks_on_the_cpu_have_their_own_batch_norm_and_say_so() -> None:
+    resolved = plan(syncs_batch_norm=True, devices=2)
+    assert describe_plan(resolved)["BatchNorm"] == "over each device's 50 items"
+    assert "BatchNorm" not in describe_plan(plan(syncs_batch_norm=True))
+
+
 def test_fused_is_off_where_lightning_refuses_it() -> None:
     assert plan(clip=1.0, precision=Precision.fp32).fused
     assert not plan(clip=1.0, precision=Precision.bf16).fused
@@ -69,3 +125,11 @@ def test_max_time() -> None:
         TrainerConfig(steps=1, max_time="2h")
     with pytest.raises(ConfigError, match=r"trainer.max_time must be in \(0, inf\), got 0"):
         TrainerConfig(steps=1, max_time="00:00")
+
+
+def test_days_that_yaml_took_for_sixty_hours_are_refused() -> None:
+    given = yaml.safe_load("max_time: 2:12:30:00")["max_time"]
+    message = f"trainer.max_time={given}: YAML makes this number of '2:12:30:00' without its quotes; write .* "
+    with pytest.raises(ConfigError, match=message + "or '5:12:30:00' for so many seconds"):
+        TrainerConfig(steps=1, max_time=str(given))
+    assert parse_max_time(str(yaml.safe_load("59:00:00"))) == 59 * 3600  # no days: YAML's number is right
