@@ -17,10 +17,11 @@ help: ## list the targets
 setup: $(VENV)/.installed ## make .venv and install the locked versions into it
 
 $(VENV)/.installed: pyproject.toml requirements.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
+	  { test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV); } && \
 	  uv pip install --python $(BIN)/python -r requirements.lock && uv pip install --python $(BIN)/python --no-deps -e . ; \
 	else \
+	  { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
 	  $(BIN)/uv pip install --python $(BIN)/python -r requirements.lock && \
 	  $(BIN)/uv pip install --python $(BIN)/python --no-deps -e . ; \

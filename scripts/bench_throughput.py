@@ -1,7 +1,7 @@
 """How near a run comes to the bare limit: items/s of the run, of the bare step, their ratio, and peak memory.
 
-The bare step is the same method's step (all views, heads, target, loss, optimizer) on one batch that is already in
-memory, in the same precision and layout, without Lightning or loader.
+The bare step is the same method's step (all views, heads, target, loss, clipping, optimizer, at the run's own progress)
+on one batch that is already in memory, in the same precision and layout, without Lightning or loader.
 
     python scripts/bench_throughput.py dataset=parquet dataset.train=train.parquet [--steps 100] [--fp32] [key=value …]
     python scripts/bench_throughput.py --methods simclr,mae loader.batch_size=128 dataset.train=train.parquet
@@ -102,7 +102,10 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
     elif "image" in batch:
         batch["image"] = batch["image"].contiguous(memory_format=layout)
     groups = parameter_groups(
-        method.named_parameters(), weight_decay=config.optimizer.weight_decay, special=method.param_groups()
+        method.named_parameters(),
+        weight_decay=config.optimizer.weight_decay,
+        decay_all=config.optimizer.decay_all,
+        special=method.param_groups(),
     )
     optimizer = build_optimizer(config.optimizer, groups, lr=plan.lr, fused=plan.fused)
     dtype = autocast_dtype(plan.precision)
@@ -110,14 +113,17 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
         if step == WARMUP_STEPS:
             _wait(device)
             start = time.perf_counter()
-        method.before_step(0.0)
+        progress = step / (WARMUP_STEPS + steps)
+        method.before_step(progress)
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             loss = method(batch).loss
         optimizer.zero_grad()
         loss.backward()
-        method.after_backward(0.0)
+        method.after_backward(progress)
+        if config.trainer.clip is not None:
+            torch.nn.utils.clip_grad_norm_(method.parameters(), config.trainer.clip)
         optimizer.step()
-        method.after_step(0.0)
+        method.after_step(progress)
     _wait(device)
     return steps * plan.batch_size / (time.perf_counter() - start)
 

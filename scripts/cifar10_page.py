@@ -25,8 +25,9 @@ def page(rows: list[Row]) -> str:
         f"Every method trains for {minutes} minutes with `conf/experiment/cifar10-small/NAME.yaml`, which says what",
         "differs from the paper: such runs rank recipes for this budget, not methods. Test top-1 in per cent: the",
         "mean over seeds, then each seed's 95 % interval. RankMe is of the encoder's output on 2,048 training images.",
-        "Images/s were measured over a few steps before, and set the number of steps. Minutes are those of the whole",
-        "run with its two checks, at times beside other work. SupCon and supervised read labels.",
+        "Images/s were measured over a few steps before, and set the number of steps; a further seed took the steps of",
+        "the first, or, where its column names two, those of a speed measured anew. Minutes are those of the whole run",
+        "with its two checks, at times beside other work. SupCon and supervised read labels.",
         "",
         *(f"Machine: {name}." for name in sorted({row["machine"] for row in trained})),
         "",
@@ -41,7 +42,7 @@ def page(rows: list[Row]) -> str:
 
 def table_lines(rows: list[Row]) -> list[str]:
     """Head and one line for each method and architecture: self-supervised by linear top-1, labelled, references."""
-    columns = ["method", *MEASURES.values(), "RankMe", "epochs", "images/s", "minutes", "net"]
+    columns = ["method", *MEASURES.values(), "RankMe", "steps", "epochs", "images/s", "minutes", "net"]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["seed"]):
         groups.setdefault((row["method"], row["architecture"]), []).append(row)
@@ -55,7 +56,8 @@ def table_lines(rows: list[Row]) -> list[str]:
     for group in sorted(groups.values(), key=place):
         method = {"random": "untrained"}.get(group[0]["method"], group[0]["method"])
         cells = [method, *(_interval_cell([row[key] for row in group]) for key in MEASURES)]
-        cells += [_mean_cell(group, key, f) for key, f in (("rankme", ".0f"), ("epochs", ".1f"))]
+        steps = dict.fromkeys(str(row["steps"]) for row in group if "steps" in row)
+        cells += [_mean_cell(group, "rankme", ".0f"), " ".join(steps), _mean_cell(group, "epochs", ".1f")]
         cells += [_mean_cell(group, key, f) for key, f in (("images_per_second", ".0f"), ("minutes", ".1f"))]
         lines.append("| " + " | ".join([*cells, group[0]["architecture"]]) + " |")
     return lines
@@ -67,7 +69,8 @@ def _interval_cell(values: list[list[float]]) -> str:
 
 
 def _mean_cell(group: list[Row], key: str, form: str) -> str:
-    return format(statistics.mean(row[key] for row in group), form) if key in group[0] else ""
+    values = [row[key] for row in group if key in row]
+    return format(statistics.mean(values), form) if values else ""
 
 
 def not_above_untrained(rows: list[Row], measure: str) -> list[str]:

@@ -4,8 +4,9 @@
 
 Each method trains with conf/experiment/cifar10-small/NAME.yaml for as many steps as its speed makes of the budget; then
 it is probed. The speeds of all methods are measured first, over a few steps each: the machine must do nothing else
-meanwhile (afterwards other work only makes the minutes more, not the steps fewer). The same command goes on where it
-stopped: a row that is there is not made again, and a run that is unfinished is continued.
+meanwhile (afterwards other work only makes the minutes more, not the steps fewer). A further seed takes the steps of
+the method's first one, so that seeds are all that differs, on whatever machine it trains. The same command goes on
+where it stopped: a row that is there is not made again, and a run that is unfinished is continued.
 `scripts/method_pages.py` then brings the methods' pages up to date.
 """
 
@@ -18,12 +19,19 @@ import sys
 from enum import Enum
 from pathlib import Path
 
+import torch
+
 from cifar10_page import REFERENCES, RESULTS, page
+from sslrun.backbones.folder import build_encoder
 from sslrun.config.command import PretrainConfig
-from sslrun.config.compose import load, plain
+from sslrun.config.compose import compose, plain
 from sslrun.config.folders import conf_dir
 from sslrun.config.registry import entries
 from sslrun.config.schema import BackboneConfig
+from sslrun.data.build import build_data
+from sslrun.methods.base import build_method
+from sslrun.monitors.health import Health
+from sslrun.training.plan import make_plan
 from table_runs import INTERRUPTED, ROOT, Row, append, finished, machine, read_json, read_rows, sslrun, sslrun_anew
 
 CALIBRATION_STEPS = 30
@@ -62,7 +70,8 @@ def make_rows(options: argparse.Namespace) -> list[str]:
     seeds, methods = [int(s) for s in options.seeds.split(",")], options.methods.split(",")
     missing = [(method, seed) for seed in seeds for method in methods if (method, seed) not in there]
     for method in dict.fromkeys(method for method, _ in missing):
-        calibrate(method, options)
+        if method not in {name for name, _ in there}:
+            calibrate(method, options)
     for method, seed in missing:
         try:
             append(options.out, measure(method, seed, read_rows(options.out), options))
@@ -90,16 +99,16 @@ def calibrate(method: str, options: argparse.Namespace) -> Path:
 
 def measure(method: str, seed: int, known: list[Row], options: argparse.Namespace) -> list[Row]:
     """Train and probe one method: its row, and those of the baselines that are not known yet for this seed."""
-    calibration = calibrate(method, options)
-    config = load("pretrain", calibration / "config.yaml")
+    config = compose("pretrain", recipe(method, options)[1:])
     assert isinstance(config, PretrainConfig)
     batch = config.loader.batch_size
-    rate = first_to_last_rate(calibration, batch=batch)
-    steps = max(2, round(rate * 60 * options.minutes / batch))
-    steps_per_epoch = read_json(calibration / "run.json")["data"]["train"] // batch
+    length = first_seed_length(method, known) or calibrated_length(method, batch, options)
+    steps = length["steps"]
 
     run = options.work / f"{method}-{options.minutes:g}min-seed{seed}"
-    halves = f"monitor.every_epochs={math.ceil(steps / 2) / steps_per_epoch}"  # checked half-way and at the end
+    halves = (
+        f"monitor.every_epochs={math.ceil(steps / 2) * length['epochs'] / steps}"  # checked half-way and at the end
+    )
     sslrun(
         *recipe(method, options),
         f"trainer.steps={steps}",
@@ -121,19 +130,48 @@ def measure(method: str, seed: int, known: list[Row], options: argparse.Namespac
     manifest = read_json(run / "run.json")
     facts = {"seed": seed, "budget_minutes": options.minutes, "machine": machine(manifest)}
     rows = [
-        {"method": name, "architecture": "" if name == "pixels" else architecture, **numbers(found, name), **facts}
+        {
+            "method": name,
+            "architecture": "" if name == "pixels" else architecture,
+            **numbers(found, name),
+            **({"rankme": untrained_rankme(config, seed)} if name == "random" else {}),
+            **facts,
+        }
         for name in dict.fromkeys(row["encoder"] for row in found)
         if name != own
     ]
     trained = {
-        "epochs": steps / steps_per_epoch,
-        "steps": steps,
+        **length,
         "batch": batch,
         "minutes": manifest["seconds"] / 60,
-        "images_per_second": rate,
         "rankme": list(logged(run, "health/rankme").values())[-1],
     }
     return [{"method": method, "architecture": architecture, **numbers(found, own), **trained, **facts}, *rows]
+
+
+def first_seed_length(method: str, known: list[Row]) -> Row | None:
+    """Steps and epochs of the method's row with the lowest seed."""
+    first = min((row for row in known if row["method"] == method), key=lambda row: row["seed"], default=None)
+    return None if first is None else {"epochs": first["epochs"], "steps": first["steps"]}
+
+
+def calibrated_length(method: str, batch: int, options: argparse.Namespace) -> Row:
+    """What the measured speed makes of the budget."""
+    calibration = calibrate(method, options)
+    rate = first_to_last_rate(calibration, batch=batch)
+    steps = max(2, round(rate * 60 * options.minutes / batch))
+    steps_per_epoch = read_json(calibration / "run.json")["data"]["train"] // batch
+    return {"epochs": steps / steps_per_epoch, "steps": steps, "images_per_second": rate}
+
+
+def untrained_rankme(config: PretrainConfig, seed: int) -> float:
+    """RankMe of the untrained encoder on the training images that the monitors watch."""
+    torch.manual_seed(seed)
+    data = build_data(config.dataset)
+    method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))
+    dataset = data.evaluation("train")
+    plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=len(dataset))
+    return Health(config.monitor, data, dataset, plan, seed=seed).measure(method)["health/rankme"]
 
 
 def numbers(found: list[Row], encoder: str) -> Row:
