@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO := runs/demo
 SLURM := ../shared/tools
+unexport PYTHONDONTWRITEBYTECODE # with it, each of the suite's many processes compiles torch and all the rest anew
 XDIST := -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
@@ -19,11 +20,11 @@ setup: $(VENV)/.installed ## make .venv and install the locked versions into it
 $(VENV)/.installed: pyproject.toml requirements.lock
 	@if command -v uv >/dev/null 2>&1; then \
 	  { test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV); } && \
-	  uv pip install --python $(BIN)/python -r requirements.lock && uv pip install --python $(BIN)/python --no-deps -e . ; \
+	  uv pip install --compile-bytecode --python $(BIN)/python -r requirements.lock && uv pip install --python $(BIN)/python --no-deps -e . ; \
 	else \
 	  { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
-	  $(BIN)/uv pip install --python $(BIN)/python -r requirements.lock && \
+	  $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -r requirements.lock && \
 	  $(BIN)/uv pip install --python $(BIN)/python --no-deps -e . ; \
 	fi
 	@touch $@
