@@ -85,10 +85,8 @@ def measure(options: argparse.Namespace, overrides: list[str]) -> tuple[float, f
 def bare_rate(config: PretrainConfig, steps: int) -> float:
     """Items/s of the step alone."""
     torch.manual_seed(config.seed)
+    batch_type = check_fit(config.method, config.augmentation, config.dataset)
     data = build_data(config.dataset)
-    batch_type = check_fit(
-        config.method, config.augmentation, gives=data.gives, dataset=data.name, labelled=data.classes is not None
-    )
     dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)  # sound takes its form here
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs())).train()
     plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=len(dataset))

@@ -156,7 +156,7 @@ def brings(entry: Entry, path: Path) -> list[str]:
 
 
 def reads(entry: Entry) -> str:
-    """`views of images (2 at least) and labels`."""
+    """`views (2 at least) and labels`."""
     cls = entry.load()
     views = f" ({cls.views} at least)" if cls.batch_type is ViewsBatch else ""
     kinds = " or ".join(BATCH_NAMES[kind] for kind in (cls.batch_type, *cls.also_reads))
