@@ -138,7 +138,9 @@ def test_f1_and_auroc_stand_beside_accuracy(digits):
         expected["macro_f1"] += f1_score(test_y, model.predict(queries), average="macro") / 2
         expected["auroc"] += roc_auc_score(test_y, model.predict_proba(queries), multi_class="ovr") / 2
     values = {row.metric: row.value for row in found}
-    assert {metric: values[metric] for metric in expected} == pytest.approx(expected, abs=1e-6)
+    assert values["macro_f1"] == pytest.approx(expected["macro_f1"], abs=1e-6)
+    pair = 1 / (50 * 490 * 10 * 2)  # processors round differently which of two nearly equal scores is the larger
+    assert values["auroc"] == pytest.approx(expected["auroc"], abs=2 * pair)
     assert all(row.low < row.value < row.high for row in found)
 
 
