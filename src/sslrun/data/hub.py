@@ -1,6 +1,6 @@
 """What the library `datasets` loads, whose Arrow files it maps: rows are read at any place and nothing is held."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,10 @@ import numpy as np
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, DataError
-from sslrun.data.labels import Coded, code_labels
+from sslrun.data.labels import Coded, check_filled, code_labels
+
+KEYS = {"train": "train", "test": "test", "validation": "val"}
+"""The configuration's name of each split, the first to choose first."""
 
 
 def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[str, Any], train: str) -> dict[str, Any]:
@@ -39,19 +42,32 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
     return tables
 
 
-def validation_name(val: str | None, test: str | None, *, is_default: bool) -> str | None:
-    """The split that is validation; None, so that it is cut off train, where a default has the name that is test's.
+def split_names(config: Any) -> dict[str, str | None]:
+    """The dataset's own name of train, validation and test, as `distinct` leaves them."""
+    names = {split: getattr(config, key) for split, key in KEYS.items()}
+    return distinct(names, told=[split for split, key in KEYS.items() if names[split] != getattr(type(config), key)])
+
+
+def distinct(names: Mapping[str, str | None], *, told: Sequence[str]) -> dict[str, str | None]:
+    """The dataset's own name of each split; None for one that was not told and whose name an earlier one has.
+
+    Args:
+        told: splits that the user named.
 
     Raises:
-        ConfigError: `dataset.val` says the split that is test.
+        ConfigError: one that was told has the name of an earlier one.
     """
-    if val is None or val != test:
-        return val
-    if is_default:
-        return None
-    raise ConfigError(
-        f"dataset.val={val} is the split that dataset.test has; name another one, or leave dataset.val out"
-    )
+    chosen: dict[str, str | None] = {}
+    for split in KEYS:
+        name = names[split]
+        other = next((o for o, taken in chosen.items() if name is not None and taken == name), None)
+        if other is not None and split in told:
+            raise ConfigError(
+                f"dataset.{KEYS[split]}={name} is the split that dataset.{KEYS[other]} has; name another one, or leave "
+                f"dataset.{KEYS[split]} out"
+            )
+        chosen[split] = name if other is None else None
+    return chosen
 
 
 def check_columns(table: Any, wanted: Mapping[str, str | None], *, path: str) -> None:
@@ -66,9 +82,16 @@ def check_columns(table: Any, wanted: Mapping[str, str | None], *, path: str) ->
 
 
 def table_labels(tables: Mapping[str, Any], column: str | None) -> Coded:
-    """Classes, and labels of each split."""
+    """Classes, and labels of each split.
+
+    Raises:
+        DataError: a row without a label.
+    """
     if column is None:
         return None, dict.fromkeys(tables)
-    values = {split: np.asarray(table.with_format(None)[column][:]) for split, table in tables.items()}
+    cells = {split: table.with_format(None)[column][:] for split, table in tables.items()}
+    for split, of_split in cells.items():
+        check_filled(of_split, column=column, where=split)
+    values = {split: np.asarray(of_split) for split, of_split in cells.items()}
     names = getattr(tables["train"].features[column], "names", None)
     return code_labels(values, names=tuple(names) if names else None)

@@ -1,6 +1,7 @@
 """Labels as positions among the classes, and digests of content: what datasets of every modality need."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -57,13 +58,20 @@ def is_hidden(values: np.ndarray) -> bool:
     return len(values) > 0 and bool((values == -1).all())
 
 
-def check_labels(cells: Sequence[Any], *, column: str, where: str, rows: Iterable[int] | None = None) -> None:
-    """DataError naming the first of `rows` (None: of all) without a label, which would else pass for a class."""
-    row = next((i for i in (range(len(cells)) if rows is None else rows) if cells[i] in (None, "")), None)
+def check_filled(
+    cells: Sequence[Any], *, column: str, where: str, key: str = "label", rows: Iterable[int] | None = None
+) -> None:
+    """DataError naming the first of `rows` (None: of all) whose cell is empty, which would else pass for a class."""
+    row = next((i for i in (range(len(cells)) if rows is None else rows) if is_empty(cells[i])), None)
     if row is not None:
         raise DataError(
-            f"dataset.label={column}: row {row} of {where} has no label; fill it in, or dataset.label=null for none"
+            f"dataset.{key}={column}: row {row} of {where} has no {key}; fill it in, or dataset.{key}=null for none"
         )
+
+
+def is_empty(cell: Any) -> bool:
+    """Whether a cell of a table holds nothing: null, no text, or not a number."""
+    return cell is None or (isinstance(cell, str) and not cell) or (isinstance(cell, float) and math.isnan(cell))
 
 
 def encode_labels(values: np.ndarray, *, classes: tuple[str, ...], where: str) -> np.ndarray:

@@ -1,10 +1,9 @@
 """A job of SLURM's that asks, from inside, to come back."""
 
-import os
-
 from sslrun.config.errors import RunError
 from sslrun.launch.controller import call
 from sslrun.launch.job import say
+from sslrun.runs.job import slurm_job
 
 
 def requeue(signal_name: str) -> bool:
@@ -16,10 +15,9 @@ def requeue(signal_name: str) -> bool:
     Returns:
         Whether it was put into the queue.
     """
-    array, job = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_JOB_ID")
-    if job is None or signal_name not in ("SIGUSR1", "SIGTERM"):
+    name = slurm_job()
+    if name is None or signal_name not in ("SIGUSR1", "SIGTERM"):
         return False
-    name = job if array is None else f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     facts = _facts(name)
     if facts.get("BatchFlag") != "1" or facts.get("Requeue") != "1" or facts.get("JobState") != "RUNNING":
         return False

@@ -1,4 +1,4 @@
-"""What a launcher leaves in a run folder: `job.json`, who runs it, and `log.txt`, what it printed."""
+"""The job that a run is: `job.json`, who runs it, and `log.txt`, what it printed, as a launcher leaves them."""
 
 import json
 import os
@@ -22,6 +22,12 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except (OSError, json.JSONDecodeError):
         return None
     return record
+
+
+def slurm_job() -> str | None:
+    """The SLURM job that this process is of, as squeue names it: `12`, or `12_3` for a task of an array."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    return os.environ.get("SLURM_JOB_ID") if array is None else f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
 
 
 def last_error(log: Path) -> str:

@@ -13,6 +13,7 @@ from sslrun.core.atomic import write_text
 from sslrun.runs.changes import all_changes, changed_length, refuse_changes
 from sslrun.runs.folder import RunFolder, hold
 from sslrun.runs.forks import copy_state
+from sslrun.runs.job import slurm_job
 from sslrun.runs.manifest import new_manifest, now, read_manifest
 from sslrun.runs.newest import Checkpoint, newest, remove_temporaries, set_aside
 
@@ -115,16 +116,20 @@ def _session(checkpoint: Checkpoint | None) -> dict[str, Any]:
         "stopped": None,
         "status": "running",
         "pid": os.getpid(),
+        "job": slurm_job(),
         "from_step": 0 if checkpoint is None else checkpoint.step,
     }
 
 
 def _give_up(run: RunFolder) -> None:
-    """A job that crashes at each start would else be started for ever; a stop that was asked for is no crash."""
+    """A job that crashes at each start would else be started for ever; a stop that was asked for is no crash.
+
+    What failed in an earlier job does not count: who submitted the run again has mended something.
+    """
     if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
         return
-    sessions = reversed(run.manifest["sessions"])
-    stuck = itertools.takewhile(lambda s: s.get("to_step", 0) <= s.get("from_step", -1), sessions)
+    own = itertools.takewhile(lambda s: s.get("job") == slurm_job(), reversed(run.manifest["sessions"]))
+    stuck = itertools.takewhile(lambda s: s.get("to_step", 0) <= s.get("from_step", -1), own)
     failed = [s for s in stuck if s["status"] not in ("interrupted", "finished")]
     if len(failed) < GIVE_UP_AFTER:
         return

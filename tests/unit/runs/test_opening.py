@@ -53,6 +53,21 @@ def test_a_job_that_gets_nowhere_gives_up(tmp_path: Path, monkeypatch: pytest.Mo
     open_run("pretrain", config(tmp_path)).end("interrupted")  # by hand it is tried again
 
 
+def test_failures_of_an_earlier_job_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    for _ in range(3):
+        open_run("pretrain", config(tmp_path)).end("failed", last_error="the disk of the data is gone")
+    monkeypatch.setenv("SLURM_JOB_ID", "9")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "8")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    for _ in range(3):
+        open_run("pretrain", config(tmp_path)).end("failed", last_error="a node died")
+    with pytest.raises(RunError, match="gave up: 3 sessions in a row"):
+        open_run("pretrain", config(tmp_path))
+    assert [s["job"] for s in read_manifest(tmp_path)["sessions"]] == ["7"] * 3 + ["8_0"] * 3
+
+
 def test_stops_that_were_asked_for_are_no_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_RESTART_COUNT", "4")
     for status in ("failed", "interrupted", "failed", "interrupted", "interrupted"):  # a probe saves nothing

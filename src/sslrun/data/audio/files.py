@@ -17,7 +17,7 @@ from sslrun.data.audio.read import ENDINGS, read_wave
 from sslrun.data.audio.store import keep
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder
-from sslrun.data.labels import check_labels, digest
+from sslrun.data.labels import check_filled, digest
 
 NAMES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
 """Names of a split's folder below `dataset.path`."""
@@ -149,9 +149,10 @@ def _by_table(root: Path, files: list[str], config: AudioConfig) -> list[Told]:
         table = pyarrow.csv.read_csv(path, parse_options=options)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise DataError(f"dataset.table={path}: cannot be read: {error}") from error
-    for key in ("file", "label"):
+    for key in ("file", "label", "group"):
         column = getattr(config, key)
-        if column is not None and column not in table.column_names:
+        is_default = key == "group" and column == AudioConfig.group
+        if column is not None and column not in table.column_names and not is_default:
             raise DataError(
                 f"dataset.{key}={column}: {path} has no such column; it has {', '.join(table.column_names)}"
             )
@@ -160,7 +161,9 @@ def _by_table(root: Path, files: list[str], config: AudioConfig) -> list[Told]:
     row = {name: i for i, name in enumerate(columns[config.file])}
     if missing := next((f for f in files if f not in row), None):
         raise DataError(f"dataset.table={path}: has no row of {missing}")
-    if config.label is not None:  # rows of other splits may have none
-        check_labels(cells[config.label], column=config.label, where=path.name, rows=(row[f] for f in files))
+    for key in ("label", "group"):
+        column = getattr(config, key)
+        if column in cells:  # rows of other splits may be empty
+            check_filled(cells[column], column=column, where=path.name, key=key, rows=(row[f] for f in files))
     label, group = (columns.get(name or "") for name in (config.label, config.group))
     return [(label[row[f]] if label else None, group[row[f]] if group else None) for f in files]

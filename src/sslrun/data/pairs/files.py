@@ -6,7 +6,7 @@ import numpy as np
 
 from sslrun.config.dataset.pairs import PairsConfig
 from sslrun.config.errors import DataError
-from sslrun.data.labels import code_labels
+from sslrun.data.labels import check_filled, code_labels
 from sslrun.data.pairs.pairs import PairData
 from sslrun.data.pairs.source import Captioned
 from sslrun.data.pairs.tables import ENDINGS, Table, read_table
@@ -26,9 +26,10 @@ class Pairs(PairData):
         places = cut(tables, config)
         classes, labels = None, dict.fromkeys(places)
         if config.label is not None:
+            for name, (table, positions) in places.items():
+                check_filled(table.columns[config.label], column=config.label, where=name, rows=positions)
             cells = {name: np.asarray(table.columns[config.label]) for name, (table, _) in places.items()}
-            values = {name: cells[name][positions] for name, (_, positions) in places.items()}
-            classes, coded = code_labels(values)
+            classes, coded = code_labels({name: cells[name][place[1]] for name, place in places.items()})
             labels = {name: _scattered(coded[name], place) for name, place in places.items()}
         sources = {
             name: Captioned(table.images, table.captions, labels[name], positions=positions)

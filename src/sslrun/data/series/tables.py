@@ -11,7 +11,7 @@ import pyarrow.parquet
 from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
-from sslrun.data.labels import check_labels
+from sslrun.data.labels import check_filled
 from sslrun.data.series.source import Recordings
 
 MOST_MISSING = 20
@@ -142,7 +142,7 @@ def _numbers(column: Any) -> np.ndarray:
 def _labels(table: Any, column: str, *, where: str) -> np.ndarray:
     """(T,) strings."""
     cells = table[column].to_pylist()
-    check_labels(cells, column=column, where=where)
+    check_filled(cells, column=column, where=where)
     return np.array([str(v) for v in cells])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
-from sslrun.data.hub import validation_name
+from sslrun.data.hub import distinct
 from sslrun.data.labels import is_hidden
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
@@ -76,7 +76,7 @@ def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | Non
         raise DataError(
             f"dataset.train={wanted['train'][0]}: {config.path} has no such split; it has {', '.join(tables)}"
         )
-    found["validation"] = validation_name(found["validation"], found["test"], is_default=named["validation"] is None)
+    found = distinct(found, told=[split for split, name in named.items() if name])
     return {
         split: _documents(tables[name], config, where=f"{config.path}:{name}")
         for split, name in found.items()

@@ -4,7 +4,7 @@ from typing import Any
 
 from sslrun.config.dataset.text import HuggingFaceTextConfig
 from sslrun.config.errors import DataError
-from sslrun.data.hub import check_columns, load_tables, table_labels, validation_name
+from sslrun.data.hub import check_columns, load_tables, split_names, table_labels
 from sslrun.data.labels import digest
 from sslrun.data.text.outside import Column, TextsOutside
 
@@ -15,8 +15,7 @@ class HubTexts(TextsOutside):
     def __init__(self, config: HuggingFaceTextConfig) -> None:
         path = str(config.path)
         loaded = load_tables("hf_text", path, subset=config.subset, options=config.options, train=config.train)
-        val = validation_name(config.val, config.test, is_default=config.val == HuggingFaceTextConfig.val)
-        wanted = {"train": config.train, "validation": val, "test": config.test}
+        wanted = split_names(config)
         tables = {split: loaded[name] for split, name in wanted.items() if name in loaded}
         for table in tables.values():
             check_columns(table, {"text": config.text, "label": config.label}, path=path)

@@ -11,7 +11,7 @@ import numpy as np
 from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.text import TextConfig, Unit
 from sslrun.config.errors import DataError
-from sslrun.data.labels import check_labels
+from sslrun.data.labels import check_filled
 from sslrun.data.text.documents import Documents, together
 
 Columns = dict[str, list[Any]]
@@ -62,7 +62,7 @@ def columns_of(table: Columns, *, config: TextConfig, where: str) -> Documents:
     values = None
     if config.label is not None:
         cells = table[config.label]
-        check_labels(cells, column=config.label, where=where)
+        check_filled(cells, column=config.label, where=where)
         values = np.asarray(cells)
     return Documents(texts, [f"{where}[{i}]" for i in range(len(texts))], values)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sslrun.config.dataset.vision import HuggingFaceConfig
 from sslrun.config.errors import DataError
-from sslrun.data.hub import check_columns, load_tables, table_labels, validation_name
+from sslrun.data.hub import check_columns, load_tables, split_names, table_labels
 from sslrun.data.labels import digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
@@ -19,8 +19,7 @@ class HuggingFace(ImageData):
     def __init__(self, config: HuggingFaceConfig) -> None:
         path = str(config.path)
         loaded = load_tables("hf", path, subset=config.subset, options=config.options, train=config.train)
-        val = validation_name(config.val, config.test, is_default=config.val == HuggingFaceConfig.val)
-        wanted = {"train": config.train, "validation": val, "test": config.test}
+        wanted = split_names(config)
         tables = {split: loaded[name] for split, name in wanted.items() if name in loaded}
         for table in tables.values():
             check_columns(table, {"image": config.image, "label": config.label}, path=path)

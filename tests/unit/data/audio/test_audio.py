@@ -101,7 +101,7 @@ def test_labels_by_folder_and_by_table(tmp_path: Path) -> None:
     assert of_folder(tmp_path / "flat").classes is None
 
 
-def test_a_file_without_label_is_named_by_its_row(tmp_path: Path) -> None:
+def test_a_file_without_label_or_group_is_named_by_its_row(tmp_path: Path) -> None:
     for split, i in (("train", 0), ("train", 1), ("train", 2), ("test", 3)):
         write(tmp_path / split / f"{i}.wav", sine(300, 0.2))
     table = tmp_path / "labels.csv"
@@ -109,6 +109,16 @@ def test_a_file_without_label_is_named_by_its_row(tmp_path: Path) -> None:
     table.write_text("file,label\n" + "".join(f"{i}.wav,{label}\n" for i, label in enumerate(("1", "", "2", "1"))))
     with pytest.raises(DataError, match=r"^dataset.label=label: row 1 of labels.csv has no label; fill it in, or"):
         built("dataset=audio", *named, f"dataset.sample_rate={RATE}", f"dataset.table={table}")
+    table.write_text(
+        "file,label,group\n" + "".join(f"{i}.wav,{i % 2},{who}\n" for i, who in enumerate(("a", "b", "", "a")))
+    )
+    with pytest.raises(
+        DataError, match=r"^dataset.group=group: row 2 of labels.csv has no group; .*dataset.group=null"
+    ):
+        built("dataset=audio", *named, f"dataset.sample_rate={RATE}", f"dataset.table={table}")
+    with pytest.raises(DataError, match=r"^dataset.group=voice: .*labels.csv has no such column; it has file, label"):
+        built("dataset=audio", *named, f"dataset.table={table}", "dataset.group=voice")
+    table.write_text("file,label\n" + "".join(f"{i}.wav,{label}\n" for i, label in enumerate(("1", "", "2", "1"))))
     (tmp_path / "train" / "1.wav").unlink()  # a row of no file that is read
     assert built("dataset=audio", *named, f"dataset.sample_rate={RATE}", f"dataset.table={table}").classes == ("1", "2")
 

@@ -48,6 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "shop": [row["shop"] for row in rows],
     }
     pq.write_table(pa.table(table), folder / "rows.parquet")
+    nulls = table | {"kind": [None if i == 3 else row["kind"] for i, row in enumerate(rows)]}
+    pq.write_table(pa.table(nulls), folder / "nulls.parquet")
     return folder
 
 
@@ -146,9 +148,10 @@ def test_an_image_without_a_caption_is_left_out(folder: Path, tmp_path: Path) ->
         (["dataset.path={}/rows.parquet", "dataset.caption=shop"], "caption=shop: .* holds int there, not text"),
         (["dataset.path={}/rows.parquet", "dataset.image=pic"], "dataset.image=pic: no such column"),
         (["dataset.path={}/captions.csv", "dataset.label=colour"], "dataset.label=colour: no such column"),
+        (["dataset.path={}/nulls.parquet", "dataset.label=kind"], r"label=kind: row 3 of \w+ has no label; fill it in"),
         (["dataset.path={}/captions.csv", "dataset.images=/nowhere"], r"captions.csv\[0\]: no image /nowhere/0.png"),
         (["dataset.path={}/none.csv"], "none.csv: no such file"),
-        (["dataset.path={}"], "expected train.csv, test.csv or one table .*; found captions.csv, coco.json, rows.json"),
+        (["dataset.path={}"], "expected train.csv, test.csv or one table .*; found captions.csv, coco.json, nulls.p"),
         (
             ["dataset.path={}/rows.parquet", "dataset.test_column=shop", "dataset.test_values=[7]"],
             r"dataset.test_values=\[7\] takes 0 of 24 images by column shop; some must be left",

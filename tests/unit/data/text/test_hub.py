@@ -70,6 +70,10 @@ def test_validation_is_never_test(tmp_path: Path, kind: Any) -> None:
     options = {"path": str(tmp_path / "saved"), "validation": 0.2, **OPTIONS}
     data = build_data(kind(**options, test="validation"))
     assert [data.size(s) for s in ("train", "validation", "test")] == [32, 8, 10]
+    data = build_data(kind(**options, train="validation"))
+    assert [data.size(s) for s in ("train", "validation", "test")] == [6, 2, 2]
+    with pytest.raises(ConfigError, match=r"dataset.test=train is the split that dataset.train has; name another one"):
+        build_data(kind(**options, test="train"))
     with pytest.raises(ConfigError, match=r"dataset.val=dev is the split that dataset.test has; name another one, or"):
         tables["dev"] = tables.pop("validation")
         datasets.DatasetDict(tables).save_to_disk(tmp_path / "other")
@@ -87,6 +91,10 @@ def test_hidden_labels_of_a_test_are_none(tmp_path: Path, kind: Any) -> None:
     datasets.DatasetDict(tables).save_to_disk(tmp_path / "saved")
     data = build_data(kind(path=str(tmp_path / "saved"), **OPTIONS))
     assert data.classes == ("a", "b") and data.size("test") == 40 and data.labels("test") is None
+    tables["train"] = datasets.Dataset.from_dict({"text": texts, "label": [0, None] * 20}, features=features)
+    datasets.DatasetDict(tables).save_to_disk(tmp_path / "null")
+    with pytest.raises(DataError, match=r"dataset.label=label: row 1 of .*train has no label; fill it in"):
+        build_data(kind(path=str(tmp_path / "null"), **OPTIONS))
     tables["train"] = datasets.Dataset.from_dict({"text": texts, "label": [0, -1] * 20}, features=features)
     datasets.DatasetDict(tables).save_to_disk(tmp_path / "some")
     with pytest.raises(DataError, match=r"train has labels from -1 to 0|row 1 of .*some:train has no label"):
