@@ -66,8 +66,16 @@ def test_kind_is_found_through_a_parent(capsys: pytest.CaptureFixture[str]) -> N
     assert "arXiv:1708.03888" in listed(capsys, "optimizers")["byol"]["paper"]  # byol.yaml builds on lars.yaml
 
 
-def test_augmentations_are_described_by_their_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "arXiv:2002.05709" in listed(capsys, "augmentation")["simclr"]["description"]
+def test_augmentations_with_paper_and_modality_out_of_their_file(capsys: pytest.CaptureFixture[str]) -> None:
+    found = listed(capsys, "augmentation")
+    assert "arXiv:2002.05709" in found["simclr"]["description"]
+    told = {name: (found[name]["paper"], found[name]["modalities"]) for name in ("simclr", "audio_weak", "none")}
+    assert told == {
+        "simclr": ("arXiv:2002.05709", ["image"]),
+        "audio_weak": ("arXiv:1904.08779", ["audio"]),
+        "none": ("", []),
+    }
+    assert {name for name, choice in found.items() if not choice["modalities"]} == {"none"}
 
 
 def test_experiments_with_their_methods_paper_and_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from sslrun.core.atomic import replacing
 from sslrun.data.build import build_data
 from sslrun.data.subset import Subset
 from sslrun.evaluation.goals import goal_of
+from sslrun.methods.base import check_policy
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.monitors.validation import Validation
 from sslrun.report.html import write_report
@@ -42,6 +43,8 @@ def run(config: FinetuneConfig) -> float | None:
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     if subject.ref.source is Source.pixels:
         raise ConfigError("encoder=pixels has no weights to fine-tune; `sslrun probe encoder=pixels` measures it")
+    if config.augmentation is not None:
+        check_policy(config.augmentation, subject.dataset)
     data = build_data(subject.dataset)
     goal = goal_of(data)
     if config.head is HeadStart.regression and not goal.has_regression:

@@ -1,10 +1,6 @@
 """`sslrun list [GROUP] [--json]`: what can be chosen, from the packaged conf, plugins, and the user's own folders."""
 
 import argparse
-import ast
-import importlib.util
-import inspect
-import itertools
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -13,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from sslrun.commands.descriptions import described, first_comment, first_paper, values
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import group_files
@@ -36,7 +33,8 @@ class Choice:
 
     Attributes:
         reads, gives: batch types of a method, and of a dataset, as error messages name them.
-        modalities: of a method, those with datasets that give what it reads; of an experiment, its dataset's.
+        modalities: of a method, those with datasets that give what it reads; of an experiment, its dataset's; of an
+            augmentation, the one that it is for, none where it is for any.
     """
 
     name: str
@@ -91,15 +89,18 @@ def _choice(group: str, name: str, path: Path) -> Choice:
     return Choice(
         name=name,
         description=_description(name, text, entry),
-        paper=entry.paper if entry else "",
+        paper=entry.paper if entry else first_paper(text) if group == "augmentation" else "",
         reads=entry.reads if entry and group == "method" else (),
         gives=entry.gives if entry else (),
-        modalities=_modalities(group, path, entry) if entry else (),
+        modalities=_modalities(group, path, entry),
         path=str(path),
     )
 
 
-def _modalities(group: str, path: Path, entry: Entry) -> tuple[str, ...]:
+def _modalities(group: str, path: Path, entry: Entry | None) -> tuple[str, ...]:
+    if entry is None:
+        modality = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("modality")
+        return (modality,) if group == "augmentation" and modality else ()
     if group == "method" and entry.reads:
         found = {dataset.modality for dataset in entries("dataset") if set(dataset.gives) & set(entry.reads)}
         return tuple(sorted(found, key=lambda modality: (modality != entry.modality, modality)))  # the paper's first
@@ -111,7 +112,7 @@ def _description(name: str, text: str, entry: Entry | None) -> str:
     """A method's own file is described by its paper's idea; the comments of such files are notes on numbers."""
     if entry is not None and entry.group == "method" and entry.kind == name:
         return described(entry)
-    return first_comment(text) or (described(entry) if entry else _values(text))
+    return first_comment(text) or (described(entry) if entry else values(text))
 
 
 def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
@@ -142,46 +143,6 @@ def _chosen(path: Path, group: str) -> Entry | None:
 def _defaults(path: Path) -> list[Any]:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     return (config.get("defaults") if isinstance(config, dict) else None) or []
-
-
-def first_comment(text: str) -> str:
-    """The comment at the head of a YAML file, up to the first line that ends a sentence; `# @package` is Hydra's."""
-    head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-    lines = [line.removeprefix("#") for line in head if not line.startswith("# @")]
-    said: list[str] = []
-    for line in lines:
-        if said and (said[-1].endswith((".", ":")) or not line.strip() or line.startswith("  ")):
-            break
-        said.append(line.strip())
-    return " ".join(said)
-
-
-def described(entry: Entry) -> str:
-    """What follows the paper in the first line of a method's module; else the first line of the config's docstring."""
-    of_module = _module_docstring(entry).partition("\n")[0]
-    if after_paper := re.match(r"[^:(]*\([^)]*\): (.*)", of_module):  # SimCLR (Chen et al. 2020, arXiv:…): …
-        return after_paper[1]
-    own = (inspect.getdoc(entry.config) or "").partition("\n")[0]
-    lists_attributes = re.match(r"\w+(, \w+)*: ", own)
-    return re.split(r"; \w+: ", own)[0] if own and not lists_attributes else of_module or own
-
-
-def _module_docstring(entry: Entry) -> str:
-    """Read without importing the module, which would import torch."""
-    try:
-        spec = importlib.util.find_spec(entry.target.partition(":")[0])
-    except ModuleNotFoundError:
-        return ""
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return ""
-    return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
-
-
-def _values(text: str) -> str:
-    """`shape=cosine warmup_epochs=10`, for a file that says nothing of itself."""
-    values: Any = yaml.safe_load(text) or {}
-    plain = {k: v for k, v in values.items() if isinstance(v, int | float | str)} if isinstance(values, dict) else {}
-    return " ".join(f"{key}={value}" for key, value in plain.items())
 
 
 def _lines(found: list[Choice]) -> list[str]:

@@ -108,9 +108,14 @@ class ViewConfig:
 
 @dataclass(kw_only=True)
 class AugmentationConfig:
-    """A policy: the kinds of views in order, largest first."""
+    """A policy: the kinds of views in order, largest first.
+
+    Attributes:
+        modality: what its transforms are for: image, text, audio or series; null for any.
+    """
 
     name: str = MISSING
+    modality: str | None = None
     views: list[ViewConfig] = MISSING
 
     def __post_init__(self) -> None:

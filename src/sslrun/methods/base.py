@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.errors import ConfigError
-from sslrun.config.registry import target_of
+from sslrun.config.registry import find, target_of
 from sslrun.config.schema import AugmentationConfig, DatasetConfig, MethodConfig
 from sslrun.core.batch import BATCH_NAMES
 
@@ -113,7 +113,8 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
     """The batch type that method and dataset share; nothing of the dataset is read.
 
     Raises:
-        ConfigError: the dataset does not give what the method reads, or the policy too few views.
+        ConfigError: the dataset does not give what the method reads, or the policy too few views; or it is for another
+            modality.
     """
     cls: type[Method] = target_of("method", config)
     batch_type = next((kind for kind in (cls.batch_type, *cls.also_reads) if BATCH_NAMES[kind] in dataset.given), None)
@@ -122,6 +123,7 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
         raise ConfigError(
             f"method={config.kind} reads {BATCH_NAMES[cls.batch_type]}; dataset={dataset.name} gives {given}"
         )
+    check_policy(augmentation, dataset)
     views = sum(view.count for view in augmentation.views)
     if views < cls.views:
         raise ConfigError(
@@ -130,6 +132,17 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
             "away for the method's own"
         )
     return batch_type
+
+
+def check_policy(augmentation: AugmentationConfig, dataset: DatasetConfig) -> None:
+    """Raise ConfigError where the policy's transforms are for another modality than the dataset's."""
+    modality = find("dataset", dataset.kind).modality
+    changed = "image" if modality == "pair" else modality  # of a pair, the image
+    if augmentation.modality not in (None, changed):
+        raise ConfigError(
+            f"augmentation={augmentation.name} is for {augmentation.modality}; dataset={dataset.name} holds "
+            f"{modality}; choose one for {changed} out of `sslrun list augmentations`"
+        )
 
 
 def check_labels(config: MethodConfig, *, dataset: str, labelled: bool) -> None:

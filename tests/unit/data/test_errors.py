@@ -37,7 +37,12 @@ def test_a_policy_of_one_view_for_a_method_of_two() -> None:
         (["method=bert", "dataset=pairs"], "reads tokens; dataset=pairs gives image-text pairs or views or images"),
         (["method=simclr", "dataset=text"], "reads views; dataset=text gives tokens or blocks of tokens"),
         (["method=mae", "dataset=audio", "dataset.form=wave"], "reads images; dataset=audio gives waves"),
-        (["method=simclr", "dataset=audio", "augmentation=weak"], "reads 2 views; augmentation=weak gives 1"),
+        (["method=simclr", "dataset=audio", "augmentation=audio_weak"], "reads 2 views; augmentation=audio_weak gives"),
+        (
+            ["method=simclr", "dataset=audio"],
+            "augmentation=simclr is for image; dataset=audio holds audio;",
+        ),
+        (["method=clip", "dataset=pairs", "augmentation=bert"], "=bert is for text; dataset=pairs .* for image out of"),
     ],
 )
 def test_nothing_of_it_is_read_or_cached(options: list[str], message: str, tmp_path: Path) -> None:

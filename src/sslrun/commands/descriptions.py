@@ -1,0 +1,60 @@
+"""What `sslrun list` says of a choice: out of its YAML file, its docstrings, and nothing that imports torch."""
+
+import ast
+import importlib.util
+import inspect
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sslrun.config.registry import Entry
+
+
+def first_comment(text: str) -> str:
+    """The comment at the head of a YAML file, up to the first line that ends a sentence; `# @package` is Hydra's."""
+    head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    lines = [line.removeprefix("#") for line in head if not line.startswith("# @")]
+    said: list[str] = []
+    for line in lines:
+        if said and (said[-1].endswith((".", ":")) or not line.strip() or line.startswith("  ")):
+            break
+        said.append(line.strip())
+    return " ".join(said)
+
+
+def first_paper(text: str) -> str:
+    """The first arXiv number in the comment at the head of a YAML file, empty where there is none."""
+    head = "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+    found = re.search(r"arXiv:\d{4}\.\d{4,5}", head)
+    return found[0] if found else ""
+
+
+def described(entry: Entry) -> str:
+    """What follows the paper in the first line of a method's module; else the first line of the config's docstring."""
+    of_module = _module_docstring(entry).partition("\n")[0]
+    if after_paper := re.match(r"[^:(]*\([^)]*\): (.*)", of_module):  # SimCLR (Chen et al. 2020, arXiv:…): …
+        return after_paper[1]
+    own = (inspect.getdoc(entry.config) or "").partition("\n")[0]
+    lists_attributes = re.match(r"\w+(, \w+)*: ", own)
+    return re.split(r"; \w+: ", own)[0] if own and not lists_attributes else of_module or own
+
+
+def _module_docstring(entry: Entry) -> str:
+    """Read without importing the module, which would import torch."""
+    try:
+        spec = importlib.util.find_spec(entry.target.partition(":")[0])
+    except ModuleNotFoundError:
+        return ""
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return ""
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+
+
+def values(text: str) -> str:
+    """`shape=cosine warmup_epochs=10`, for a file that says nothing of itself."""
+    values: Any = yaml.safe_load(text) or {}
+    plain = {k: v for k, v in values.items() if isinstance(v, int | float | str)} if isinstance(values, dict) else {}
+    return " ".join(f"{key}={value}" for key, value in plain.items())
