@@ -85,10 +85,13 @@ class Wav2Vec2Encoder(Encoder):
         padding."""
         lengths = torch.full_like(x[:, 0], x.shape[1]).long() if lengths is None else lengths
         x = F.pad(x, (0, max(0, self.reach - x.shape[1])))
-        moments = self.network.feature_extractor(x).transpose(1, 2)  # (B, N, Z)
-        projected, z = self.network.feature_projection(moments)  # (B, N, D), (B, N, Z)
-        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+        hidden = x[:, None]
+        for layer, kernel, stride in zip(
+            self.network.feature_extractor.conv_layers, self.kernels, self.strides, strict=True
+        ):
             lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
+            hidden = _convolved(layer, hidden, lengths)
+        projected, z = self.network.feature_projection(hidden.transpose(1, 2))  # (B, N, D), (B, N, Z)
         return z, projected, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
 
     def context(
@@ -124,6 +127,25 @@ class Wav2Vec2Encoder(Encoder):
         seen = {id(p) for block in blocks for p in block}
         rest = [p for p in self.network.parameters() if id(p) not in seen]
         return [rest, *blocks]
+
+
+def _convolved(layer: Any, x: Tensor, lengths: Tensor) -> Tensor:
+    """One of transformers' layers; a norm over the whole clip, as the paper's base has, does not count the padding.
+
+    Args:
+        x: (B, C, T).
+        lengths: (B,) of what comes out.
+    """
+    norm = getattr(layer, "layer_norm", None)
+    if not isinstance(norm, nn.GroupNorm):
+        return layer(x)
+    x = layer.conv(x).float()
+    inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None, None]
+    count = lengths[:, None, None]
+    mean = x.where(inside, 0).sum(dim=2, keepdim=True) / count
+    variance = (x - mean).where(inside, 0).square().sum(dim=2, keepdim=True) / count
+    x = (x - mean) / (variance + norm.eps).sqrt() * norm.weight[:, None] + norm.bias[:, None]
+    return layer.activation(x)
 
 
 def _architecture(config: Wav2Vec2EncoderConfig) -> Any:

@@ -64,6 +64,16 @@ def test_a_checkpoint_of_transformers_brings_its_sizes_its_codes_and_its_mask(tm
     assert torch.equal(state["mask_token"], theirs.wav2vec2.masked_spec_embed)
 
 
+def test_features_with_the_bases_norm_over_the_clip_are_those_of_transformers(tmp_path: Path) -> None:
+    encoder = small(conv_norm="group")
+    encoder.save(tmp_path)
+    theirs = AutoModel.from_pretrained(tmp_path).eval()
+    assert theirs.config.feat_extract_norm == "group"
+    wave = torch.randn(3, SAMPLES)
+    with torch.no_grad():
+        assert torch.allclose(encoder(wave), theirs(wave).last_hidden_state.mean(dim=1), atol=1e-5)
+
+
 def test_files_of_older_versions_are_read() -> None:
     encoder, other = small(), small()
     with torch.no_grad():
@@ -81,8 +91,9 @@ def test_files_of_older_versions_are_read() -> None:
     assert torch.equal(encoder(wave), other(wave)) and list(other.heads) == ["lm_head.weight"]
 
 
-def test_a_wave_has_one_vector_whatever_it_is_batched_with() -> None:
-    encoder, wave = small(), torch.randn(1, 150)
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_a_wave_has_one_vector_whatever_it_is_batched_with(norm: str) -> None:
+    encoder, wave = small(conv_norm=norm), torch.randn(1, 150)
     padded = torch.cat([wave, torch.zeros(1, 90)], dim=1)
     assert torch.allclose(encoder(wave), encoder(padded, lengths=torch.tensor([150])), atol=1e-5)
 
