@@ -1,10 +1,11 @@
-"""The one collective that losses rely on."""
+"""The collectives that losses and run folders rely on."""
 
 from typing import Any
 
 import torch
 
 from sslrun.core import dist
+from sslrun.training.unreadable import Unreadable
 
 
 def gather_and_weigh() -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,3 +51,14 @@ def gather_images() -> torch.Tensor:
 def test_images_keep_their_pixels_in_place(pool: Any) -> None:
     for together in pool.run(__file__, "gather_images"):
         assert torch.equal(together, torch.arange(48.0).reshape(4, 3, 2, 2))
+
+
+def unreadable(mine: list[list[str]]) -> list[str]:
+    corrupt = mine[dist.rank()]
+    Unreadable(corrupt).on_save_checkpoint(None, None, {})  # type: ignore[arg-type]
+    return corrupt
+
+
+def test_what_one_rank_could_not_read_is_known_to_all(pool: Any) -> None:
+    first, second = pool.run(__file__, "unreadable", mine=[["a", "b"], ["b", "c"]])
+    assert first == ["a", "b", "c"] and second == ["b", "c", "a"]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import replacing
+from sslrun.core.dist import gather_objects
 from sslrun.runs import signals
 from sslrun.runs.newest import LAST, keep_former, remove_old
 from sslrun.runs.storage import storage_error
@@ -57,7 +57,7 @@ class Checkpoints(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Refuse ranks that would go on from different steps: each has looked for its checkpoint by itself."""
-        steps = _gather_objects(trainer, self.start)
+        steps = gather_objects(self.start)
         if len(set(steps)) > 1:
             told = ", ".join(f"rank {rank} from step {step}" for rank, step in enumerate(steps))
             raise RunError(
@@ -121,7 +121,7 @@ class Checkpoints(pl.Callback):
         module = trainer.lightning_module
         if isinstance(module, Training) and hasattr(module, "latest"):
             module.check_weights()
-        self._random = _gather_objects(trainer, random_state())
+        self._random = gather_objects(random_state())
         if trainer.is_global_zero:
             self._write(trainer, name)
         else:
@@ -176,12 +176,3 @@ def _largest(trainer: pl.Trainer, values: list[float]) -> list[float]:
         return values
     mine = torch.tensor([float(v) for v in values], device=trainer.strategy.root_device)
     return list(trainer.strategy.reduce(mine, reduce_op="max").tolist())
-
-
-def _gather_objects(trainer: pl.Trainer, mine: Any) -> list[Any]:
-    """Of all ranks, in their order."""
-    if trainer.world_size == 1:
-        return [mine]
-    found: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(found, mine)
-    return found

@@ -53,7 +53,7 @@ def test_the_clock_is_that_of_the_last_checkpoint_on_every_rank(
         return [False, False, 0.0]  # what is due is looked at, and not done
 
     monkeypatch.setattr(checkpoints, "_largest", largest)
-    monkeypatch.setattr(checkpoints, "_gather_objects", lambda trainer, mine: [mine] * trainer.world_size)
+    monkeypatch.setattr(checkpoints, "gather_objects", lambda mine: [mine] * 2)
     saver, trainer = (
         Checkpoints(tmp_path, start=0, every_steps=None, every_minutes=1, max_seconds=None),
         trainer_of(rank, 2),
@@ -68,7 +68,7 @@ def test_the_clock_is_that_of_the_last_checkpoint_on_every_rank(
 
 
 def test_ranks_that_would_go_on_from_other_steps_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "_gather_objects", lambda trainer, mine: [mine, 8])
+    monkeypatch.setattr(checkpoints, "gather_objects", lambda mine: [mine, 8])
     for start, refused in ((8, False), (6, True)):
         saver = Checkpoints(tmp_path, start=start, every_steps=None, every_minutes=None, max_seconds=None)
         if not refused:
