@@ -87,6 +87,14 @@ def test_what_a_user_gets_wrong_is_one_line(override: str, message: str) -> None
     assert str(caught.value).startswith(message)
 
 
+def test_a_mapping_of_any_keys_says_how_one_is_added() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^backbone.options.depth: no such key so far; to add it, say \+backbone.opt"
+    ):
+        pretrain("backbone=vit_tiny", "backbone.options.depth=4")
+    assert pretrain("backbone=vit_tiny", "+backbone.options.depth=4").backbone.options == {"depth": 4}
+
+
 def test_a_group_that_is_null_is_refused_and_a_key_is_not() -> None:
     refuse_null(["run.dir=null", "dataset.label=null", "backbone=resnet18"])
     with pytest.raises(ConfigError, match="experiment=null: a group takes a name; leave it away"):
