@@ -34,7 +34,7 @@ class Choice:
     Attributes:
         reads, gives: batch types of a method, and of a dataset, as error messages name them.
         modalities: of a method, those with datasets that give what it reads; of an experiment, its dataset's; of an
-            augmentation, the one that it is for, none where it is for any.
+            augmentation, those that it is for, none where it is for any.
     """
 
     name: str
@@ -99,8 +99,8 @@ def _choice(group: str, name: str, path: Path) -> Choice:
 
 def _modalities(group: str, path: Path, entry: Entry | None) -> tuple[str, ...]:
     if entry is None:
-        modality = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("modality")
-        return (modality,) if group == "augmentation" and modality else ()
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) if group == "augmentation" else None
+        return tuple((said or {}).get("modalities", ()))
     if group == "method" and entry.reads:
         found = {dataset.modality for dataset in entries("dataset") if set(dataset.gives) & set(entry.reads)}
         return tuple(sorted(found, key=lambda modality: (modality != entry.modality, modality)))  # the paper's first

@@ -111,11 +111,11 @@ class AugmentationConfig:
     """A policy: the kinds of views in order, largest first.
 
     Attributes:
-        modality: what its transforms are for: image, text, audio or series; null for any.
+        modalities: what its transforms are for, of image, text, audio and series; none for any.
     """
 
     name: str = MISSING
-    modality: str | None = None
+    modalities: list[str] = field(default_factory=list)
     views: list[ViewConfig] = MISSING
 
     def __post_init__(self) -> None:

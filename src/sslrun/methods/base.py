@@ -138,10 +138,11 @@ def check_policy(augmentation: AugmentationConfig, dataset: DatasetConfig) -> No
     """Raise ConfigError where the policy's transforms are for another modality than the dataset's."""
     modality = find("dataset", dataset.kind).modality
     changed = "image" if modality == "pair" else modality  # of a pair, the image
-    if augmentation.modality not in (None, changed):
+    if augmentation.modalities and changed not in augmentation.modalities:
+        told = ", ".join(augmentation.modalities)
         raise ConfigError(
-            f"augmentation={augmentation.name} is for {augmentation.modality}; dataset={dataset.name} holds "
-            f"{modality}; choose one for {changed} out of `sslrun list augmentations`"
+            f"augmentation={augmentation.name} is for {told}; dataset={dataset.name} holds {modality}; choose one for "
+            f"{changed} out of `sslrun list augmentations`"
         )
 
 

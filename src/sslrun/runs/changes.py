@@ -12,7 +12,7 @@ from sslrun.runs.manifest import read_manifest
 
 MAY_DIFFER = (
     "run", "logger", "loader.workers", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.max_time",
-    "trainer.checkpoint_minutes", "trainer.checkpoint_steps", "trainer.keep_checkpoints", "augmentation.modality",
+    "trainer.checkpoint_minutes", "trainer.checkpoint_steps", "trainer.keep_checkpoints", "augmentation.modalities",
 )  # fmt: skip
 """Keys that may change between two sessions of one run: the data order of the global batch stays."""
 NOT_CARRIED = ("method.kind", "optimizer.kind", "trainer.accumulate")
