@@ -28,6 +28,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretraining draws no report, which takes as long as a few small steps and has tests of its own."""
+    monkeypatch.setattr("sslrun.commands.pretrain.write_report", lambda path: path / "report.html")
+
+
+@pytest.fixture
 def real_data() -> Path:
     """Folder of the real data; the test is skipped where it is absent."""
     if not SHARED.is_dir():

@@ -88,8 +88,12 @@ def main() -> None:
             importlib.import_module(f"sslrun.commands.{command}").main(rest)
         else:
             _run_hydra(command, rest)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # of `| head`; what is still to be written at exit goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)
     except Exception as error:
         _report(error)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from children import Runner
+
 
 def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -38,12 +40,21 @@ def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Comple
         (["resume", "nowhere"], "is not a run folder: it has no run.json"),
     ],
 )
-def test_errors_are_one_line_and_leave_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = sslrun(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("sslrun: error: ") and message in done.stderr
+def test_errors_are_one_line_and_leave_nothing(
+    arguments: list[str], message: str, tmp_path: Path, runner: Runner
+) -> None:
+    (tmp_path / "here").mkdir()
+    told = runner.run(*arguments, code=2, before=lambda: os.chdir(tmp_path / "here"))
+    assert told.startswith("sslrun: error: ") and message in told
+    assert told.count("\n") == 1
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_an_error_of_a_process_of_its_own_is_one_line(tmp_path: Path) -> None:
+    done = sslrun("pretrain", "trainer.epoch=1", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("sslrun: error: trainer.epoch: no such key in TrainerConfig; did you mean 'epochs'?")
     assert done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
@@ -78,18 +89,26 @@ def test_cfg_job_and_help_work_behind_a_command(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sslrun", "pretrain", "--cfg", "job"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (141, "")
+
+
 def test_a_users_own_conf_comes_first(tmp_path: Path) -> None:
     (tmp_path / "conf" / "optimizer").mkdir(parents=True)
     (tmp_path / "conf" / "optimizer" / "mine.yaml").write_text("defaults: [sgd, _self_]\nlr: 0.123\n")
     assert "lr: 0.123" in sslrun("pretrain", "optimizer=mine", "--cfg", "job", cwd=tmp_path).stdout
 
 
-def test_a_sweep_gives_a_folder_each(tmp_path: Path) -> None:
-    done = sslrun(
+def test_a_sweep_gives_a_folder_each(tmp_path: Path, runner: Runner) -> None:
+    runner.run(
         "pretrain", "-m", "method=byol,simclr", "run.dir=sweep", "trainer.steps=2", "loader.workers=0",
-        "monitor.every_epochs=0", "augmentation=digits", cwd=tmp_path,
+        "monitor.every_epochs=0", "augmentation=digits", before=lambda: os.chdir(tmp_path),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     for job, method in enumerate(("byol", "simclr")):
         assert f"kind: {method}" in (tmp_path / "sweep" / str(job) / "config.yaml").read_text()
         assert (tmp_path / "sweep" / str(job) / "encoder" / "model.safetensors").is_file()

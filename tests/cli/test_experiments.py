@@ -1,6 +1,7 @@
 """Every recipe composes; those whose data is here take steps."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,20 @@ def there(name: str) -> list[str]:
     return DATA.get(defaults_of(name)["override /dataset"], [])
 
 
+@functools.cache
+def composed(name: str) -> PretrainConfig:
+    """The experiment, on data that nobody reads."""
+    config = compose("pretrain", [f"experiment={name}", *there(name)])
+    assert isinstance(config, PretrainConfig)
+    return config
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
     path = conf_dir() / "experiment" / f"{name}.yaml"
     text = path.read_text()
     defaults = defaults_of(name)
-    config = compose("pretrain", [f"experiment={name}", *there(name)])
-    assert isinstance(config, PretrainConfig)
+    config = composed(name)
     assert config.method.kind == defaults["override /method"]
     stated = yaml.safe_load(text)
     for key, value in stated.get("loader", {}).items():
@@ -58,8 +66,7 @@ def test_it_composes_and_its_header_says_what_to_expect(name: str) -> None:
 
 def small_data(experiment: str, folder: Path) -> list[str]:
     """Choices of data that are there, of the experiment's modality."""
-    config = compose("pretrain", [f"experiment={experiment}", *there(experiment)])
-    assert isinstance(config, PretrainConfig)
+    config = composed(experiment)
     if defaults_of(experiment)["override /dataset"] == "audio":
         return [f"dataset.path={write_recordings(folder / 'recordings')}"]
     if modality(config.method.kind) == "pair":
@@ -74,13 +81,14 @@ def small_data(experiment: str, folder: Path) -> list[str]:
     return ["dataset=digits"]
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_takes_a_step_on_small_data(name: str, tmp_path: Path) -> None:
     """Its method, optimizer, schedule and augmentation, on data that is always there; heads and backbone small."""
     overrides = [
         f"experiment={name}", *small_data(name, tmp_path), "loader.batch_size=32", "loader.workers=0",
         "trainer.steps=2", "trainer.devices=1",
-        "monitor.every_epochs=0", f"run.dir={tmp_path}/run",
+        "monitor.every_epochs=0", "monitor.items=64", f"run.dir={tmp_path}/run",
     ]  # fmt: skip
     config = compose("pretrain", overrides)
     assert isinstance(config, PretrainConfig)

@@ -54,7 +54,7 @@ def test_a_masked_loss_is_told_of_validation_without_a_perplexity(tmp_path: Path
 def test_what_does_not_fit_is_said_before_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="method=bert reads tokens; dataset=waves gives series or views"):
         pretrain.run(composed(tmp_path, "method=bert", "dataset=waves", "backbone=ts2vec"))
-    with pytest.raises(ConfigError, match=r"choose e.g. augmentation=series_views"):
+    with pytest.raises(ConfigError, match=r"augmentation=simclr is for image; dataset=waves holds series; choose one"):
         pretrain.run(composed(tmp_path, "method=simclr", "dataset=waves"))
     path = tmp_path / "x.csv"
     path.write_text("x\n" + "\n".join(map(str, range(100))) + "\n")

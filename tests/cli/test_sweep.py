@@ -38,7 +38,7 @@ def study_of(folder: Path) -> optuna.Study:
 
 
 @pytest.mark.slow
-def test_a_search_prunes_inside_the_job_ends_with_a_page_and_continues(tmp_path: Path) -> None:
+def test_a_search_prunes_inside_the_job_ends_with_a_page_and_continues(tmp_path: Path, runner: Runner) -> None:
     """SimCLR's loss at the one temperature is far from that at the other: the pruner cannot but see it."""
     folder = tmp_path / "sweep"
     command = [
@@ -47,8 +47,8 @@ def test_a_search_prunes_inside_the_job_ends_with_a_page_and_continues(tmp_path:
         "hydra.sweeper.pruner=median", "hydra.sweeper.pruner_options={n_startup_trials:1}",
         "hydra.sweeper.metric=train/loss", "hydra.sweeper.direction=minimize", f"run.dir={folder}",
     ]  # fmt: skip
-    sslrun(*command, "hydra.sweeper.n_trials=1")
-    output = sslrun(*command, "hydra.sweeper.n_trials=4")
+    runner.run(*command, "hydra.sweeper.n_trials=1")
+    output = runner.run(*command, "hydra.sweeper.n_trials=4")
     study = study_of(folder)
     trials = study.get_trials()
     assert [t.number for t in trials] == list(range(4)) and all(t.state.is_finished() for t in trials)
@@ -61,7 +61,7 @@ def test_a_search_prunes_inside_the_job_ends_with_a_page_and_continues(tmp_path:
     best = yaml.safe_load((folder / "best.yaml").read_text())["best"][0]
     assert best["command"] in output and best["values"] == study.best_trial.values
     assert "<h2>History</h2>" in (folder / "report.html").read_text()
-    again = sslrun(*command, "hydra.sweeper.n_trials=4")
+    again = runner.run(*command, "hydra.sweeper.n_trials=4")
     assert f"study sweep: 4 of 4 trials, {folder}" in again and "\npretrain " not in again
 
 
@@ -148,16 +148,18 @@ def test_a_job_that_is_killed_is_started_again_and_goes_on(tmp_path: Path) -> No
         (["seed=1,2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must be in"),
     ],
 )
-def test_a_search_that_cannot_be_is_refused_in_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
-    output = sslrun("pretrain", "-m", "hydra/sweeper=optuna", *arguments, f"run.dir={tmp_path / 's'}", code=2)
+def test_a_search_that_cannot_be_is_refused_in_one_line(
+    arguments: list[str], message: str, tmp_path: Path, runner: Runner
+) -> None:
+    output = runner.run("pretrain", "-m", "hydra/sweeper=optuna", *arguments, f"run.dir={tmp_path / 's'}", code=2)
     assert message in output and output.count("\n") == 1
     assert not (tmp_path / "s").exists()
 
 
 @pytest.mark.slow
-def test_each_run_of_a_sweep_in_one_process_is_a_run_of_its_own_at_wandb(tmp_path: Path) -> None:
+def test_each_run_of_a_sweep_in_one_process_is_a_run_of_its_own_at_wandb(tmp_path: Path, runner: Runner) -> None:
     quick = ["trainer.steps=1", "monitor.every_epochs=0", "logger=wandb", f"run.dir={tmp_path}"]
-    sslrun("pretrain", "-m", "seed=1,2", *TINY, *quick)
+    runner.run("pretrain", "-m", "seed=1,2", *TINY, *quick)
     ids = [p.name.rsplit("-", 1)[1] for n in "01" for p in (tmp_path / n / "wandb").glob("offline-run-*")]
     assert len(ids) == len(set(ids)) == 2
 
@@ -169,8 +171,9 @@ def test_the_other_runs_of_a_sweep_go_on_where_one_fails(tmp_path: Path, runner:
     assert told.splitlines()[-1].startswith("sslrun: error: loader.batch_size=5000")
 
 
-def test_a_sweep_file_for_wandb_runs_nothing(tmp_path: Path) -> None:
-    output = sslrun(
-        "pretrain", "-m", "hydra/sweeper=wandb", "optimizer.lr=tag(log,interval(1e-3,1))", f"run.dir={tmp_path}"
+def test_a_sweep_file_for_wandb_runs_nothing(tmp_path: Path, runner: Runner) -> None:
+    folder = tmp_path / "sweep"
+    output = runner.run(
+        "pretrain", "-m", "hydra/sweeper=wandb", "optimizer.lr=tag(log,interval(1e-3,1))", f"run.dir={folder}"
     )
-    assert [p.name for p in tmp_path.iterdir()] == ["wandb-sweep.yaml"] and "wandb agent" in output
+    assert [p.name for p in folder.iterdir()] == ["wandb-sweep.yaml"] and "wandb agent" in output

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 
 from sslrun.core import dist
-from sslrun.training.unreadable import Unreadable
 
 
 def gather_and_weigh() -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,12 +52,12 @@ def test_images_keep_their_pixels_in_place(pool: Any) -> None:
         assert torch.equal(together, torch.arange(48.0).reshape(4, 3, 2, 2))
 
 
-def unreadable(mine: list[list[str]]) -> list[str]:
-    corrupt = mine[dist.rank()]
-    Unreadable(corrupt).on_save_checkpoint(None, None, {})  # type: ignore[arg-type]
-    return corrupt
+def share(mine: list[list[str]]) -> list[str]:
+    names = mine[dist.rank()]
+    dist.share_names(names)
+    return names
 
 
-def test_what_one_rank_could_not_read_is_known_to_all(pool: Any) -> None:
-    first, second = pool.run(__file__, "unreadable", mine=[["a", "b"], ["b", "c"]])
+def test_names_that_one_rank_has_are_known_to_all(pool: Any) -> None:
+    first, second = pool.run(__file__, "share", mine=[["a", "b"], ["b", "c"]])
     assert first == ["a", "b", "c"] and second == ["b", "c", "a"]

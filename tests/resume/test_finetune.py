@@ -14,7 +14,7 @@ from sessions import EXIT_INTERRUPTED, assert_equal_runs
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.backbone import SmallCNNConfig
 
-STEPS = 240
+STEPS = 100
 INPUTS = {"channels": 1, "image_size": 8, "mean": [0.3], "std": [0.37], "classes": 10}
 
 

@@ -33,7 +33,8 @@ def config_for(name: str, folder: Path) -> PretrainConfig:
         write_texts(texts)
     overrides = [
         *own[kind], "loader.batch_size=32", "loader.workers=0", f"trainer.steps={STEPS}",
-        "trainer.accumulate=2", "trainer.precision=fp32", "monitor.every_epochs=0", f"run.dir={folder}",
+        "trainer.accumulate=2", "trainer.precision=fp32", "monitor.every_epochs=0", "monitor.items=64",
+        f"run.dir={folder}",
     ]  # fmt: skip
     config = small_config(name, overrides, mask_patch_size=4)
     if kind == "text":
@@ -59,6 +60,7 @@ def flatten(value: Any, path: str = "optimizer") -> dict[str, Any]:
     return {path: value}
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("name", method_names())
 def test_stopped_and_continued_it_is_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"

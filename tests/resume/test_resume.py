@@ -64,7 +64,7 @@ def test_a_time_limit_saves_and_the_same_command_goes_on_to_the_end(tmp_path: Pa
     assert_equal_runs(whole, folder, step=steps)
 
 
-def test_two_ranks_train_like_one_process_and_say_it_once(tmp_path: Path) -> None:
+def test_two_ranks_train_like_one_process_and_say_it_once(tmp_path: Path, runner: Runner) -> None:
     """Weights differ only by the order of sums; BatchNorm would be per rank, and the nets here have none."""
     command = [
         *COMMON, "method=mocov2", "backbone=vit_tiny", "backbone.patch_size=4", "method.hidden_dim=64",
@@ -72,7 +72,7 @@ def test_two_ranks_train_like_one_process_and_say_it_once(tmp_path: Path) -> Non
         "monitor.every_epochs=0", "trainer.checkpoint_steps=1",
     ]  # fmt: skip
     one, two = tmp_path / "one", tmp_path / "two"
-    finish(start(*command, f"run.dir={one}", "trainer.devices=1"))
+    runner.run(*command, f"run.dir={one}", "trainer.devices=1")
     output = finish(start(*command, f"run.dir={two}", "trainer.devices=2", "trainer.strategy=ddp"))
     assert output.count("learning rate") == 1 and "error" not in output
     first, second = weights(one, step=3), weights(two, step=3)

@@ -45,6 +45,13 @@ def gather(x: Tensor) -> Tensor:
     return x if world_size() == 1 else _Gather.apply(x)
 
 
+def share_names(names: list[str]) -> None:
+    """Add what other ranks have in their lists."""
+    known = set(names)
+    of_all = dict.fromkeys(name for names_of_one in gather_objects(names) for name in names_of_one)
+    names += [name for name in of_all if name not in known]
+
+
 def gather_objects(mine: Any) -> list[Any]:
     """What every rank hands in, in rank order; it is pickled."""
     if world_size() == 1:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from sslrun.core.dist import gather_objects
+from sslrun.core.dist import share_names
 
 
 class Unreadable(pl.Callback):
@@ -21,6 +21,4 @@ class Unreadable(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """All ranks call it."""
-        known = set(self.corrupt)
-        met = dict.fromkeys(name for names in gather_objects(self.corrupt) for name in names)
-        self.corrupt += [name for name in met if name not in known]
+        share_names(self.corrupt)

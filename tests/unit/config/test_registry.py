@@ -1,11 +1,14 @@
 """Registered kinds."""
 
+import copy
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 from sslrun.config.compose import compose
 from sslrun.config.dataset.audio import FORMS
@@ -73,3 +76,11 @@ def test_composing_imports_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_hydra_loads_is_a_copy_though_the_store_itself_is_none() -> None:
+    store = ConfigStore.instance()
+    assert copy.deepcopy(store) is store
+    loaded = store.load("schema/method/simclr.yaml").node
+    loaded.temperature = 7.0
+    assert OmegaConf.is_missing(store.load("schema/method/simclr.yaml").node, "temperature")
