@@ -1,5 +1,7 @@
 """Small forms of every registered method, for the tiers that run over all of them."""
 
+import copy
+import functools
 import io
 import json
 from enum import Enum
@@ -170,9 +172,16 @@ def needs_tokens(name: str) -> bool:
 
 def small_config(name: str, overrides: list[str] | None = None, **sizes: Any) -> PretrainConfig:
     """The method as `method=NAME` composes it, with small heads, queues and decoders."""
-    config = compose("pretrain", [f"method={name}", *(overrides or [])])
-    assert isinstance(config, PretrainConfig)
+    config = copy.deepcopy(_composed(f"method={name}", *(overrides or [])))
     shrink(config.method, **sizes)
+    return config
+
+
+@functools.lru_cache(maxsize=64)
+def _composed(*overrides: str) -> PretrainConfig:
+    """Composing takes longer than most small methods' steps."""
+    config = compose("pretrain", overrides)
+    assert isinstance(config, PretrainConfig)
     return config
 
 

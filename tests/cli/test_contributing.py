@@ -57,6 +57,7 @@ def test_it_is_listed_with_its_idea(folder: Path) -> None:
     assert "Wang and Isola 2020" in line and "pairs lie close" in line
 
 
+@pytest.mark.slow
 def test_it_trains(folder: Path) -> None:
     run(
         folder, "pretrain", "method=align_uniform", "augmentation=digits", "loader.workers=0", "trainer.steps=2",

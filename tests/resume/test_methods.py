@@ -3,6 +3,7 @@
 Queues, centres, prototypes, momentum copies, masks and the micro-batches of an accumulation are in it.
 """
 
+import copy
 import dataclasses
 import itertools
 import signal
@@ -64,13 +65,15 @@ def flatten(value: Any, path: str = "optimizer") -> dict[str, Any]:
 @pytest.mark.parametrize("name", method_names())
 def test_stopped_and_continued_it_is_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    run(config_for(name, whole))
+    config = config_for(name, whole)
+    run(copy.deepcopy(config))
+    config.run.dir = str(stopped)
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         asked = itertools.count(1)  # once a step
         patch.setattr(signals, "received", lambda: signal.SIGTERM if next(asked) >= STOPPED_AT else None)
-        run(config_for(name, stopped))
+        run(copy.deepcopy(config))
     assert torch.load(stopped / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STOPPED_AT
-    run(config_for(name, stopped))
+    run(config)
     first, second = state(whole), state(stopped)
     assert first.keys() == second.keys()
     different = [

@@ -17,7 +17,7 @@ COMMON = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["simclr", "byol"])
+@pytest.mark.parametrize("method", [pytest.param("simclr", marks=pytest.mark.recovery), "byol"])
 def test_kill_9_in_mid_epoch_then_the_same_command(tmp_path: Path, runner: Runner, method: str) -> None:
     command = [*COMMON, f"method={method}", "trainer.checkpoint_steps=5", "method.hidden_dim=64"]
     whole, folder = tmp_path / "whole", tmp_path / "killed"
@@ -64,6 +64,7 @@ def test_a_time_limit_saves_and_the_same_command_goes_on_to_the_end(tmp_path: Pa
     assert_equal_runs(whole, folder, step=steps)
 
 
+@pytest.mark.slow
 def test_two_ranks_train_like_one_process_and_say_it_once(tmp_path: Path, runner: Runner) -> None:
     """Weights differ only by the order of sums; BatchNorm would be per rank, and the nets here have none."""
     command = [

@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 CONFIG = '''
 from dataclasses import dataclass
@@ -40,7 +43,9 @@ method:
 """
 
 
-def test_an_installed_plugin_is_listed_composed_and_trained(tmp_path: Path) -> None:
+@pytest.fixture
+def sslrun(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """The command line where the plugin is installed."""
     site = tmp_path / "site"
     info = site / "theirs-1.0.dist-info"
     (site / "conf" / "method").mkdir(parents=True)
@@ -52,14 +57,27 @@ def test_an_installed_plugin_is_listed_composed_and_trained(tmp_path: Path) -> N
     (info / "entry_points.txt").write_text("[sslrun.plugins]\ntheirs = their_config\n")
     environment = os.environ | {"PYTHONPATH": str(site)}
 
-    def sslrun(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "sslrun", *arguments],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
 
+    return run
+
+
+def test_an_installed_plugin_is_listed_and_composed(
+    sslrun: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
     listed = sslrun("list", "methods").stdout
     assert "theirs" in listed and "Someone 2026" in listed
+    assert "strength: 0.5" in sslrun("pretrain", "method=theirs", "--cfg", "job").stdout
+
+
+@pytest.mark.slow
+def test_an_installed_plugin_is_trained(
+    sslrun: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
     done = sslrun(
         "pretrain", "method=theirs", "trainer.steps=2", "loader.workers=0", "monitor.every_epochs=0",
         "augmentation=digits", "optimizer=sgd", "run.dir=run",
