@@ -7,6 +7,7 @@ DEMO := runs/demo
 SLURM := ../shared/tools
 unexport PYTHONDONTWRITEBYTECODE # with it, each of the suite's many processes compiles torch and all the rest anew
 XDIST := -n 2 --dist loadgroup
+TIER := slow or real or recovery or services
 
 .DEFAULT_GOAL := help
 
@@ -44,8 +45,8 @@ test-all: setup ## all tiers: also real data and recovery
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST)
 
 .PHONY: test-slow
-test-slow: setup ## only the tiers that `make test` leaves out
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST) -m "slow or real or recovery or services"
+test-slow: setup ## only the tiers that `make test` leaves out; TIER="recovery" for one of them
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest $(XDIST) -m "$(TIER)"
 
 .PHONY: test-slurm
 test-slurm: setup ## the tests against a real SLURM, started on this machine for them; needs root

@@ -13,6 +13,8 @@ from sslrun.commands import finetune, pretrain, probe
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
 
+pytestmark = pytest.mark.xdist_group("audio")  # one worker, which trains what they share once
+
 PATTERN = r"dataset.pattern='(?P<label>\d)_(?P<group>\w)_(?P<take>\d+)'"
 
 

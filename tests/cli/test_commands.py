@@ -16,6 +16,8 @@ import sslrun
 from children import Runner, signal_at
 from sessions import EXIT_INTERRUPTED, logged
 
+pytestmark = pytest.mark.xdist_group("commands")  # one worker, which trains what they share once
+
 STEPS = 6
 VIT = [
     "augmentation=digits", "loader.batch_size=64", "loader.workers=0", "backbone=vit_tiny", "backbone.patch_size=4",
@@ -91,8 +93,8 @@ def test_layers_far_from_the_head_are_tuned_less(interrupted: tuple[Path, str], 
 
 def test_from_scratch_is_the_same_command(runner: Runner, tmp_path: Path) -> None:
     runner.run("finetune", "encoder=random", "backbone=small_cnn", "dataset=digits", "labels=20",
-                      "trainer.steps=120", *TUNED, f"run.dir={tmp_path / 'run'}")  # fmt: skip
+                      "trainer.steps=60", *TUNED, f"run.dir={tmp_path / 'run'}")  # fmt: skip
     found = {row["metric"]: row for row in rows(tmp_path / "run")}
     assert {row["encoder"] for row in found.values()} == {"random"} and found["top1"]["labels"] == 20
-    assert found["top1"]["low"] > 0.6  # chance is .1
+    assert found["top1"]["low"] > 0.4  # chance is .1
     assert {"top5", "macro_f1", "balanced_accuracy", "auroc", "ece"} <= found.keys()

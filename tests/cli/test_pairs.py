@@ -20,6 +20,8 @@ from sslrun.commands import export, finetune, pretrain, probe, search, zeroshot
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.xdist_group("pairs")  # one worker, which trains what they share once
+
 SMALL = ["method.text.width=32", "method.text.depth=1", "method.text.heads=2", "method.text.mlp=64"]
 VIT = ["backbone=vit_micro", "backbone.patch_size=4", "backbone.options.depth=1"]
 

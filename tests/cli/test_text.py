@@ -13,6 +13,8 @@ from sslrun.commands import export, finetune, pretrain, probe, sample
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
 
+pytestmark = pytest.mark.xdist_group("text")  # one worker, which trains what they share once
+
 SMALL = ["backbone.width=32", "backbone.depth=2", "backbone.heads=2", "backbone.mlp=64", "loader.workers=0"]
 
 

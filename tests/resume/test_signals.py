@@ -11,6 +11,8 @@ from runfolders import FakeSlurm
 from sessions import EXIT_INTERRUPTED, assert_equal_runs
 from sslrun.runs.newest import last_step
 
+pytestmark = pytest.mark.xdist_group("signals")  # one worker, which trains what they share once
+
 STEPS = 3
 SMALL = ["augmentation=digits", "loader.batch_size=64", "loader.workers=0", "backbone=small_cnn", "backbone.width=4"]
 PRETRAIN = [
