@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import select
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -34,6 +35,7 @@ PLAIN_COMMANDS = {
 COMMANDS = HYDRA_COMMANDS | PLAIN_COMMANDS
 CONTINUED = (*HYDRA_COMMANDS, "resume")
 """Commands that can be continued where they are asked to stop, and say so; a signal ends the others at once."""
+STDOUT = 1
 
 
 def usage() -> str:
@@ -91,11 +93,20 @@ def main() -> None:
         sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # of `| head`; what is still to be written at exit goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + 13)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            sys.exit(128 + 13)
         _report(error)
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads what is printed, as behind `| head`; what is still to be written then goes nowhere."""
+    output = select.poll()
+    output.register(STDOUT, 0)
+    if not any(event & select.POLLERR for _, event in output.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+    return True
 
 
 def _report(error: Exception) -> NoReturn:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from children import Runner
+from sslrun import cli
 
 
 def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -96,6 +97,17 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         told = process.stderr.read()
     assert (process.returncode, told) == (141, "")
+
+
+def test_a_broken_pipe_elsewhere_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(command: str, rest: list[str]) -> None:
+        raise BrokenPipeError("a logger's socket")
+
+    monkeypatch.setattr(cli, "_run_hydra", broken)
+    monkeypatch.setattr("sys.argv", ["sslrun", "pretrain"])
+    monkeypatch.setattr(cli.signals, "install", lambda: None)
+    with pytest.raises(BrokenPipeError, match="a logger's socket"):
+        cli.main()
 
 
 def test_a_users_own_conf_comes_first(tmp_path: Path) -> None:

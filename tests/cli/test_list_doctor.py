@@ -103,6 +103,8 @@ def test_the_users_own_files(
     mine.mkdir(parents=True)
     (mine / "mine.yaml").write_text("# @package _global_\n# BYOL with\n# a small head\ndefaults: [byol, _self_]\n")
     (mine / "broken.yaml").write_text("a: [")
+    (mine.parent / "augmentation").mkdir()
+    (mine.parent / "augmentation" / "items.yaml").write_text("- no mapping\n")
     (mine / "stranger.yaml").write_text("defaults: [/schema/method/nosuch@method]\n")
     (path / "method").mkdir(parents=True)
     (path / "method" / "byol.yaml").write_text("# another byol\n")
@@ -112,6 +114,7 @@ def test_the_users_own_files(
     assert found["byol"]["description"] == "another byol"
     assert found["broken"]["description"].startswith("(cannot be read")
     assert "nosuch" in found["stranger"]["description"]
+    assert listed(capsys, "augmentations")["items"]["modalities"] == []
 
 
 def test_unknown_group_names_the_nearest() -> None:

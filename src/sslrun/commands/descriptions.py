@@ -15,8 +15,7 @@ from sslrun.config.registry import Entry
 
 def first_comment(text: str) -> str:
     """The comment at the head of a YAML file, up to the first line that ends a sentence; `# @package` is Hydra's."""
-    head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-    lines = [line.removeprefix("#") for line in head if not line.startswith("# @")]
+    lines = [line.removeprefix("#") for line in _head(text) if not line.startswith("# @")]
     said: list[str] = []
     for line in lines:
         if said and (said[-1].endswith((".", ":")) or not line.strip() or line.startswith("  ")):
@@ -27,9 +26,12 @@ def first_comment(text: str) -> str:
 
 def first_paper(text: str) -> str:
     """The first arXiv number in the comment at the head of a YAML file, empty where there is none."""
-    head = "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
-    found = re.search(r"arXiv:\d{4}\.\d{4,5}", head)
+    found = re.search(r"arXiv:\d{4}\.\d{4,5}", " ".join(_head(text)))
     return found[0] if found else ""
+
+
+def _head(text: str) -> list[str]:
+    return list(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines()))
 
 
 def described(entry: Entry) -> str:
@@ -53,7 +55,7 @@ def _module_docstring(entry: Entry) -> str:
     return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
 
 
-def values(text: str) -> str:
+def settings(text: str) -> str:
     """`shape=cosine warmup_epochs=10`, for a file that says nothing of itself."""
     values: Any = yaml.safe_load(text) or {}
     plain = {k: v for k, v in values.items() if isinstance(v, int | float | str)} if isinstance(values, dict) else {}

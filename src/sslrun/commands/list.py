@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sslrun.commands.descriptions import described, first_comment, first_paper, values
+from sslrun.commands.descriptions import described, first_comment, first_paper, settings
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import group_files
@@ -99,8 +99,8 @@ def _choice(group: str, name: str, path: Path) -> Choice:
 
 def _modalities(group: str, path: Path, entry: Entry | None) -> tuple[str, ...]:
     if entry is None:
-        said = yaml.safe_load(path.read_text(encoding="utf-8")) if group == "augmentation" else None
-        return tuple((said or {}).get("modalities", ()))
+        said = _loaded(path).get("modalities") if group == "augmentation" else None
+        return tuple(said) if isinstance(said, list) else ()
     if group == "method" and entry.reads:
         found = {dataset.modality for dataset in entries("dataset") if set(dataset.gives) & set(entry.reads)}
         return tuple(sorted(found, key=lambda modality: (modality != entry.modality, modality)))  # the paper's first
@@ -112,7 +112,7 @@ def _description(name: str, text: str, entry: Entry | None) -> str:
     """A method's own file is described by its paper's idea; the comments of such files are notes on numbers."""
     if entry is not None and entry.group == "method" and entry.kind == name:
         return described(entry)
-    return first_comment(text) or (described(entry) if entry else values(text))
+    return first_comment(text) or (described(entry) if entry else settings(text))
 
 
 def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
@@ -141,8 +141,12 @@ def _chosen(path: Path, group: str) -> Entry | None:
 
 
 def _defaults(path: Path) -> list[Any]:
+    return _loaded(path).get("defaults") or []
+
+
+def _loaded(path: Path) -> dict[str, Any]:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return (config.get("defaults") if isinstance(config, dict) else None) or []
+    return config if isinstance(config, dict) else {}
 
 
 def _lines(found: list[Choice]) -> list[str]:

@@ -208,11 +208,11 @@ def _unknown_key(full_key: str, error: BaseException) -> str:
     owner = ""
     while cause is not None:
         kind = getattr(cause, "object_type", None)
+        if kind is dict:  # a mapping that takes any key
+            return f"{full_key}: no such key so far; to add it, say +{full_key}=…"
         if dataclasses.is_dataclass(kind):
             names, owner = [f.name for f in dataclasses.fields(kind)], getattr(kind, "__name__", "")
         cause = cause.__cause__
-    if not names:  # of a mapping that takes any
-        return f"{full_key}: no such key so far; to add it, say +{full_key}=…"
     leaf = full_key.rsplit(".", 1)[-1]
     where = f" in {owner}" if owner else ""
     return f"{full_key}: no such key{where}{near_or_all(leaf, names)}"

@@ -137,12 +137,12 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
 def check_policy(augmentation: AugmentationConfig, dataset: DatasetConfig) -> None:
     """Raise ConfigError where the policy's transforms are for another modality than the dataset's."""
     modality = find("dataset", dataset.kind).modality
-    changed = "image" if modality == "pair" else modality  # of a pair, the image
-    if augmentation.modalities and changed not in augmentation.modalities:
+    augmented = "image" if modality == "pair" else modality
+    if augmentation.modalities and augmented not in augmentation.modalities:
         told = ", ".join(augmentation.modalities)
         raise ConfigError(
             f"augmentation={augmentation.name} is for {told}; dataset={dataset.name} holds {modality}; choose one for "
-            f"{changed} out of `sslrun list augmentations`"
+            f"{augmented} out of `sslrun list augmentations`"
         )
 
 

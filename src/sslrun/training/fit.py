@@ -26,7 +26,7 @@ from sslrun.training.precision import LIGHTNING_NAMES
 from sslrun.training.progress import Progress, Resumed
 from sslrun.training.ranks import Ranks
 from sslrun.training.sharded import Sharded
-from sslrun.training.unreadable import Unreadable
+from sslrun.training.unreadable import SharedUnreadable
 
 
 def fit(
@@ -82,7 +82,7 @@ def fit(
         # our own preemption: Lightning's would requeue without the random states
         plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
         logger=loggers,
-        callbacks=[progress, ranks, *callbacks, Unreadable(data.corrupt), saver, Resumed(progress)],
+        callbacks=[progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, Resumed(progress)],
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from sslrun.core.dist import share_names
 
 
-class Unreadable(pl.Callback):
+class SharedUnreadable(pl.Callback):
     """With each checkpoint the names met so far go round: the first rank writes run.json, the limit is for all.
 
     Args:

@@ -1,6 +1,8 @@
 """Composing, saving and loading; what each group may override."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,16 @@ def test_a_mapping_of_any_keys_says_how_one_is_added() -> None:
     ):
         pretrain("backbone=vit_tiny", "backbone.options.depth=4")
     assert pretrain("backbone=vit_tiny", "+backbone.options.depth=4").backbone.options == {"depth": 4}
+
+
+def test_a_wrong_key_in_a_users_file_is_not_advised_to_be_added(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "augmentation").mkdir(parents=True)
+    (tmp_path / "conf" / "augmentation" / "mine.yaml").write_text("name: mine\nviews: []\nwrong: 3\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sslrun", "pretrain", "augmentation=mine", "--cfg", "job"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2 and "augmentation.wrong: no such key" in done.stderr and "+" not in done.stderr
 
 
 def test_a_group_that_is_null_is_refused_and_a_key_is_not() -> None:
