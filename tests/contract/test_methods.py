@@ -7,15 +7,32 @@ import sys
 import pytest
 import torch
 
-from small import SIZES, backbones_of, encoder_batch, method_names, needs_tokens, random_batch, small_method
+from small import (
+    BACKBONES,
+    INPUTS,
+    SIZES,
+    backbones_of,
+    encoder_batch,
+    method_names,
+    needs_tokens,
+    random_batch,
+    random_series,
+    small_config,
+    small_method,
+)
 from sslrun.backbones.base import encode
+from sslrun.backbones.folder import build_encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
-from sslrun.methods.base import Method
+from sslrun.core.batch import SeriesBatch, ViewsBatch
+from sslrun.methods.base import Method, build_method
 from sslrun.nn.center import Center
 from sslrun.nn.queue import Queue
 
 CASES = [(name, backbone) for name in method_names() for backbone in backbones_of(name)]
+
+BY_SERIES = (SeriesBatch, ViewsBatch)
+"""What backbones of series can be given."""
 
 every_case = pytest.mark.parametrize(("name", "backbone"), CASES)
 
@@ -136,3 +153,18 @@ def test_none_imports_lightning() -> None:
 def test_a_backbone_without_tokens_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"method={name} needs a ViT backbone; small_cnn has no patch tokens"):
         small_method(name, "cnn")
+
+
+@pytest.mark.parametrize("backbone", ["ts2vec", "cpc", "patchtst"])
+@pytest.mark.parametrize("name", [n for n in method_names() if find("method", n).load().batch_type in BY_SERIES])
+def test_on_any_backbone_of_series_it_trains_or_says_why_not(name: str, backbone: str) -> None:
+    encoder = build_encoder(BACKBONES[backbone], INPUTS["series"])
+    try:
+        method = build_method(small_config(name).method, encoder)
+    except ConfigError as error:
+        assert f"method={name} needs" in str(error) and f"{backbone} " in str(error)
+        return
+    series = random_series(8, generator=torch.Generator().manual_seed(1))
+    batch = {**series, "views": [series["series"] for _ in range(max(2, method.views))]}
+    method.before_step(0.5)
+    assert math.isfinite(method(batch).loss.item())

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ from torch import Tensor, nn
 
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
+
+
+class Tokens(Enum):
+    """What the tokens of a backbone stand for."""
+
+    patches = "patches of an image, on a grid"
+    words = "pieces of a text"
+    moments = "times of a series or a recording"
 
 
 class Encoder(nn.Module, ABC):
@@ -22,8 +31,9 @@ class Encoder(nn.Module, ABC):
         is_causal: whether a token's vector depends on the tokens before it alone.
         config: the configuration that builds it again.
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
-        has_tokens: whether `tokens` and `pooled_and_tokens` work.
+        tokens_are: what `tokens` and `pooled_and_tokens` give a vector for; None where the backbone has no tokens.
         has_moments: whether `moments` works.
+        heads: weights of a checkpoint that are not the backbone's but of heads over it, by their library's names.
         called: functions that methods call beside `forward`; `compile` compiles them too.
         patch_size: items of the series from one token to the next, where tokens are moments.
         patch: height and width of a token's patch in pixels, where tokens stand on a grid.
@@ -36,12 +46,16 @@ class Encoder(nn.Module, ABC):
     is_causal: bool = False
     config: BackboneConfig
     inputs: dict[str, Any]
-    has_tokens: bool = False
+    tokens_are: Tokens | None = None
     has_moments: bool = False
     called: tuple[str, ...] = ("tokens", "pooled_and_tokens", "moments")
     patch_size: int
     patch: tuple[int, int]
     grid: tuple[int, int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: dict[str, Tensor] = {}
 
     @abstractmethod
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
@@ -77,6 +91,10 @@ class Encoder(nn.Module, ABC):
     def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         """(B, …) -> (B, N, D), one vector a moment in the order of time, and (B, N) bool, which are no padding."""
         raise NotImplementedError
+
+    def level_and_scale(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """(B, C) mean and (B, C) standard deviation taken out of each channel of (B, T, C); None where none are."""
+        return None
 
     def token_embedding(self) -> Tensor:
         """(V, D) table of the tokens it reads, with which methods of text tie their outputs.

@@ -45,5 +45,4 @@ def load_clip(folder: Path, *, encoder: str) -> Joint:
 
 def clip_heads(encoder: Encoder) -> dict[str, Tensor]:
     """Weights beside a CLIP's encoders, which came with one of them; empty where it is of no CLIP."""
-    heads: dict[str, Tensor] = getattr(encoder, "heads", {})
-    return heads if all(name in heads for name in CLIP_HEADS) else {}
+    return encoder.heads if all(name in encoder.heads for name in CLIP_HEADS) else {}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder, Tokens, load_state
 from sslrun.backbones.ts2vec import is_inside
 from sslrun.config.audio_backbone import RecurrentConfig
 
@@ -18,7 +18,7 @@ class CPCEncoder(Encoder):
     """
 
     reads = "series"
-    has_tokens = True
+    tokens_are = Tokens.moments
     is_causal = True
     has_moments = True
     called = (*Encoder.called, "local_and_context")

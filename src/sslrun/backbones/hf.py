@@ -9,7 +9,7 @@ from transformers import AutoModel
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.utils import logging
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.backbones.checkpoint import CLIP_HEADS, architecture_of, described, plain_architecture, without_prefix
 from sslrun.backbones.timm import sides_of
 from sslrun.config.errors import ConfigError
@@ -30,7 +30,7 @@ class HFEncoder(Encoder):
         heads: weights of a CLIP beside its encoders, by transformers' names; for the method.
     """
 
-    has_tokens = True
+    tokens_are = Tokens.patches
 
     def __init__(self, config: HFConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -56,7 +56,6 @@ class HFEncoder(Encoder):
         side = int(architecture.patch_size)
         height, width = sides_of(inputs)
         self.patch, self.grid = (side, side), (height // side, width // side)
-        self.heads: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, C, H, W) -> (B, D)."""

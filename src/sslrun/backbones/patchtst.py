@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder, Tokens, load_state
 from sslrun.config.series_backbone import PatchTSTEncoderConfig
 
 SMALLEST_STD = 1e-5
@@ -37,7 +37,7 @@ class PatchTSTEncoder(Encoder):
     """
 
     reads = "series"
-    has_tokens = True
+    tokens_are = Tokens.moments
     called = (*Encoder.called, "encode")
 
     def __init__(self, config: PatchTSTEncoderConfig, inputs: dict[str, Any]) -> None:
@@ -97,8 +97,8 @@ class PatchTSTEncoder(Encoder):
         std = torch.where(count > 1, (variance + SMALLEST_STD).sqrt(), 1.0)
         return Patches(torch.where(is_known, (cut - mean) / std, 0.0), is_known, mean, std)
 
-    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C) mean and (B, C) standard deviation that are taken out of each channel of (B, T, C)."""
+    def level_and_scale(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each channel's known values."""
         patches = self.patches(x)
         return patches.mean[..., 0, 0], patches.std[..., 0, 0]
 

@@ -7,7 +7,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder, Tokens, load_state
 from sslrun.config.backbone import Positions, TimmConfig
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
@@ -39,8 +39,8 @@ class TimmEncoder(Encoder):
                 f"pretrained weights of timm's {config.name} are not here and cannot be fetched ({error})"
             ) from error
         self.num_features = int(self.network.num_features)
-        self.has_tokens = isinstance(self.network, VisionTransformer)
-        if self.has_tokens:
+        if isinstance(self.network, VisionTransformer):
+            self.tokens_are = Tokens.patches
             self.patch = tuple(self.network.patch_embed.patch_size)
             self.grid = tuple(self.network.patch_embed.grid_size)
             sides = sides_of(inputs)
@@ -54,7 +54,7 @@ class TimmEncoder(Encoder):
 
     def _fix_positions(self, name: str) -> None:
         """Sines and cosines instead of learned positions; none for the class token, as in MAE's code."""
-        positions = getattr(self.network, "pos_embed", None) if self.has_tokens else None
+        positions = getattr(self.network, "pos_embed", None) if self.tokens_are else None
         if positions is None:
             raise ConfigError(
                 f"backbone.positions=sincos: {name} adds no positions to patches; leave backbone.positions away"
@@ -99,7 +99,7 @@ class TimmEncoder(Encoder):
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) -> (B, D) and (B, N, D), normalised; N = K where `keep` is given."""
-        if not self.has_tokens:
+        if self.tokens_are is None:
             return super().pooled_and_tokens(x, keep)
         net = self.network
         patches = net.patch_embed(x)  # (B, H, W, D), or (B, N, D) without dynamic_img_size

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, BertConfig, GPT2Config, LlamaConfig
 from transformers.utils import logging
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder, Tokens, load_state
 from sslrun.backbones.checkpoint import CLIP_HEADS, architecture_of, described, plain_architecture, without_prefix
 from sslrun.config.errors import ConfigError
 from sslrun.config.text_backbone import TransformersConfig
@@ -35,7 +35,7 @@ class TransformersEncoder(Encoder):
 
     reads = "input_ids"
     beside = ("attention_mask",)
-    has_tokens = True
+    tokens_are = Tokens.words
 
     def __init__(self, config: TransformersConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -51,7 +51,6 @@ class TransformersEncoder(Encoder):
         self.network = AutoModel.from_config(architecture, attn_implementation="sdpa", **options)
         self.num_features = int(architecture.hidden_size)
         self.is_causal = config.name in CAUSAL
-        self.heads: dict[str, Tensor] = {}
 
     def token_embedding(self) -> Tensor:
         """(V, D)."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder, Tokens, load_state
 from sslrun.config.series_backbone import TS2VecEncoderConfig
 
 
@@ -20,7 +20,7 @@ class TS2VecEncoder(Encoder):
     """
 
     reads = "series"
-    has_tokens = True
+    tokens_are = Tokens.moments
     has_moments = True
     patch_size = 1
 

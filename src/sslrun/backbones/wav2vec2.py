@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModel, Wav2Vec2Config
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder, Tokens, load_state
 from sslrun.backbones.checkpoint import architecture_of, described, plain_architecture, without_prefix
 from sslrun.backbones.cpc import pooled
 from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
@@ -33,7 +33,7 @@ class Wav2Vec2Encoder(Encoder):
 
     reads = "wave"
     beside = ("lengths",)
-    has_tokens = True
+    tokens_are = Tokens.moments
     has_moments = True
     called = (*Encoder.called, "local", "context")
 
@@ -53,7 +53,6 @@ class Wav2Vec2Encoder(Encoder):
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
             self.reach += (kernel - 1) * self.patch_size
             self.patch_size *= stride
-        self.heads: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, T) -> (B, D)."""

@@ -3,7 +3,6 @@
 import csv
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,7 @@ def restore(config: AnomaliesConfig) -> Trained:
             f"encoder={config.encoder} is no pretraining with a checkpoint; name a run of method=patchtst"
         )
     method, _ = restore_method(known, manifest, checkpoint)
-    if not hasattr(method, "anomaly_scores"):
+    if not method.scores_anomalies:
         raise ConfigError(
             f"encoder={config.encoder}: method={known.method.kind} rebuilds no series, so it gives no scores; "
             "name a run of method=patchtst"
@@ -122,11 +121,11 @@ def scorers(config: AnomaliesConfig, trained: Trained, *, device: str) -> dict[s
 
 
 def _rebuilding(method: Method, *, device: str) -> Score:
-    scores: Callable[[Tensor], Tensor] = method.to(device).anomaly_scores  # type: ignore[assignment]
+    method.to(device)
 
     def score(series: Tensor) -> Tensor:
         with evaluating(method), torch.inference_mode():
-            return scores(series.to(device))
+            return method.anomaly_scores(series.to(device))
 
     return score
 

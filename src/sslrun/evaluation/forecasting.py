@@ -85,14 +85,12 @@ def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int
 
     def represent(context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         vectors, levels, scales = [], [], []
-        statistics = getattr(encoder, "statistics", None)
         with torch.inference_mode(), evaluating(encoder):
             for chunk in torch.split(context, batch_size):
                 x = chunk.to(device)
                 vectors.append(_last_token(encoder, x).float().cpu())
-                level, scale = (x.new_zeros(len(x), x.shape[2]), x.new_ones(len(x), x.shape[2]))
-                if statistics is not None:
-                    level, scale = statistics(x)
+                taken = encoder.level_and_scale(x)
+                level, scale = taken or (x.new_zeros(len(x), x.shape[2]), x.new_ones(len(x), x.shape[2]))
                 levels.append(level.cpu())
                 scales.append(scale.cpu())
         return torch.cat(vectors), torch.cat(levels), torch.cat(scales)

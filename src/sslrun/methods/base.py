@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find, target_of
 from sslrun.config.schema import AugmentationConfig, DatasetConfig, MethodConfig
@@ -42,10 +42,12 @@ class Method(nn.Module):
     views: int = 1
     """Views it reads at least, where batch_type is ViewsBatch."""
     needs_labels: bool = False
-    needs_tokens: bool = False
-    """Whether the backbone must give patch tokens (Encoder.has_tokens)."""
+    needs_tokens: Tokens | None = None
+    """What the backbone must give a vector for, beside the one for the whole input."""
     needs_causal: bool | None = None
     """Whether each token may see the ones before it alone, must see all, or either."""
+    scores_anomalies: bool = False
+    """Whether `anomaly_scores` works."""
     is_likelihood: bool = False
     """Whether `row_losses` are negative log-likelihoods, of which a perplexity can be told."""
     syncs_batch_norm: bool = True
@@ -86,6 +88,10 @@ class Method(nn.Module):
         """
         return None
 
+    def anomaly_scores(self, series: Tensor) -> Tensor:
+        """(B, T, C) with NaN where values are missing -> (B, T), how badly each timestamp fits."""
+        raise NotImplementedError
+
     def project(self, features: Tensor) -> Tensor | None:
         """(B, D) encoder outputs -> (B, P) what the loss compares; None where there is no projector."""
         return None
@@ -95,13 +101,18 @@ def build_method(config: MethodConfig, encoder: Encoder) -> Method:
     """Build the method that `config` configures around an encoder.
 
     Raises:
-        ConfigError: the method needs patch tokens and the backbone has none, or tokens that see otherwise.
+        ConfigError: the method needs tokens and the backbone has none of their kind, or tokens that see otherwise.
     """
     cls: type[Method] = target_of("method", config)
-    if cls.needs_tokens and not encoder.has_tokens:
+    if cls.needs_tokens is Tokens.patches and encoder.tokens_are is not Tokens.patches:
         raise ConfigError(
             f"method={config.kind} needs a ViT backbone; {encoder.config.name} has no patch tokens; "
             "choose e.g. backbone=vit_tiny"
+        )
+    if cls.needs_tokens not in (None, encoder.tokens_are):
+        raise ConfigError(
+            f"method={config.kind} needs vectors for {cls.needs_tokens.value}; backbone={encoder.config.name} gives "
+            "none; leave backbone away for the method's own"
         )
     if cls.needs_causal is not None and cls.needs_causal != encoder.is_causal:
         wanted = "a causal backbone, e.g. gpt2_tiny" if cls.needs_causal else "one that reads both ways, e.g. bert_tiny"

@@ -18,7 +18,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, further
+from sslrun.backbones.base import Encoder, Tokens, further
 from sslrun.config.method.bert import BERTConfig
 from sslrun.core.batch import NO_TARGET, TokensBatch
 from sslrun.core.dist import gather
@@ -30,7 +30,7 @@ class BERT(Method):
     """Section 3.1, task 1; only hidden tokens go through the head."""
 
     batch_type = TokensBatch
-    needs_tokens = True
+    needs_tokens = Tokens.words
     needs_causal = False
     is_likelihood = True
 

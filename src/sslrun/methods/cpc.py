@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, further
+from sslrun.backbones.base import Encoder, Tokens, further
 from sslrun.backbones.cpc import CPCEncoder, pooled
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.cpc import CPCConfig, Negatives
@@ -37,7 +37,7 @@ class CPC(Method):
 
     batch_type = SeriesBatch
     also_reads = (WaveBatch,)
-    needs_tokens = True
+    needs_tokens = Tokens.moments
 
     def __init__(self, config: CPCConfig, encoder: Encoder) -> None:
         super().__init__()

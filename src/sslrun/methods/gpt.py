@@ -18,7 +18,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from sslrun.backbones.base import Encoder, further
+from sslrun.backbones.base import Encoder, Tokens, further
 from sslrun.config.method.gpt import GPTConfig
 from sslrun.core.batch import NO_TARGET, BlocksBatch
 from sslrun.losses.token_prediction import mean_token_loss, target_count, token_losses
@@ -29,7 +29,7 @@ class GPT(Method):
     """Section 3.1; also of a Llama, whose output the paper does not tie."""
 
     batch_type = BlocksBatch
-    needs_tokens = True
+    needs_tokens = Tokens.words
     needs_causal = True
     is_likelihood = True
 

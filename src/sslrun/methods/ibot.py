@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.method.ibot import Centering, IBOTConfig
 from sslrun.core import dist
 from sslrun.losses.koleo import koleo
@@ -36,7 +36,7 @@ from sslrun.nn.views import encode_views, large_views
 class IBOT(DINO):
     """Algorithm 1; the teacher sees the large views whole, the student sees them masked."""
 
-    needs_tokens = True
+    needs_tokens = Tokens.patches
     config: IBOTConfig
 
     def __init__(self, config: IBOTConfig, encoder: Encoder) -> None:

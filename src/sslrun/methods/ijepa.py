@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.method.ijepa import IJEPAConfig
 from sslrun.core.batch import ImageBatch
 from sslrun.core.schedules import linear
@@ -33,7 +33,7 @@ class IJEPA(Method):
     """Section 3. The encoder's own positions stay as its backbone has them (authors' code: fixed sine-cosine)."""
 
     batch_type = ImageBatch
-    needs_tokens = True
+    needs_tokens = Tokens.patches
 
     def __init__(self, config: IJEPAConfig, encoder: Encoder) -> None:
         super().__init__()

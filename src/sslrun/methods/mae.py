@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.method.mae import MAEConfig
 from sslrun.core.batch import ImageBatch
 from sslrun.losses.pixels import normalized_patch_errors, normalized_patch_mse, patch_mean_and_std
@@ -36,7 +36,7 @@ class MAE(Method):
     """
 
     batch_type = ImageBatch
-    needs_tokens = True
+    needs_tokens = Tokens.patches
 
     def __init__(self, config: MAEConfig, encoder: Encoder) -> None:
         super().__init__()

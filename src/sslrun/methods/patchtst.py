@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.backbones.patchtst import Patches, PatchTSTEncoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.patchtst import PatchTSTConfig
@@ -33,7 +33,8 @@ class PatchTST(Method):
     """Section 3.2."""
 
     batch_type = SeriesBatch
-    needs_tokens = True
+    needs_tokens = Tokens.moments
+    scores_anomalies = True
     encoder: PatchTSTEncoder
 
     def __init__(self, config: PatchTSTConfig, encoder: Encoder) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.simmim import SimMIMConfig
 from sslrun.core.batch import ImageBatch
@@ -33,7 +33,7 @@ class SimMIM(Method):
     """Section 3."""
 
     batch_type = ImageBatch
-    needs_tokens = True
+    needs_tokens = Tokens.patches
 
     def __init__(self, config: SimMIMConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sslrun.backbones.base import Encoder
-from sslrun.backbones.ts2vec import is_inside
+from sslrun.backbones.base import Encoder, Tokens
+from sslrun.backbones.ts2vec import TS2VecEncoder, is_inside
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.ts2vec import TS2VecConfig
 from sslrun.core import dist
@@ -55,11 +55,11 @@ class TS2Vec(Method):
     """Section 3. Beside the weights their average over all steps is kept, which the authors' code evaluates."""
 
     batch_type = SeriesBatch
-    needs_tokens = True
+    needs_tokens = Tokens.moments
 
     def __init__(self, config: TS2VecConfig, encoder: Encoder) -> None:
         super().__init__()
-        if getattr(encoder, "patch_size", None) != 1:
+        if not isinstance(encoder, TS2VecEncoder):
             raise ConfigError(
                 f"method=ts2vec needs a vector for each timestamp; backbone={encoder.config.name} gives none; "
                 "choose backbone=ts2vec"

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, further
+from sslrun.backbones.base import Encoder, Tokens, further
 from sslrun.backbones.cpc import pooled
 from sslrun.backbones.wav2vec2 import Wav2Vec2Encoder
 from sslrun.config.errors import ConfigError
@@ -60,7 +60,7 @@ class Wav2Vec2(Method):
     """Sections 2 and 3. Differs from the paper: no penalty on the latents' size, as in transformers' model."""
 
     batch_type = WaveBatch
-    needs_tokens = True
+    needs_tokens = Tokens.moments
 
     def __init__(self, config: Wav2Vec2Config, encoder: Encoder) -> None:
         super().__init__()

@@ -58,6 +58,7 @@ def bars(name: str, rows: Sequence[Row]) -> str:
     metric = rows[0]["metric"]
     scale = 100 if is_share(metric) else 1
     thickness = 0.8 / len(encoders)
+    budgets = dict.fromkeys(f"labels: {budget_text(row['labels'])}" for row in rows if "labels" in row)
 
     def paint(axes: list[Axes]) -> None:
         (ax,) = axes
@@ -77,7 +78,7 @@ def bars(name: str, rows: Sequence[Row]) -> str:
         ax.margins(x=0.1, y=0.02)
         ax.set_xlim(left=0)
         ax.grid(axis="x")
-        ax.set_xlabel(f"{metric}, %" if scale == 100 else metric)
+        ax.set_xlabel(", ".join([metric, *(["%"] if scale == 100 else []), *budgets]))
         for which, encoder in enumerate(encoders):
             ax.bar(0, 0, color=series(which)[0], alpha=0.85, label=encoder)
         ax.figure.legend(loc="outside upper left", ncols=2 if len(encoders) > 3 else 3)

@@ -12,6 +12,7 @@ from torch import nn
 from torchvision.models import resnet18, resnet50
 
 import sslrun
+from sslrun.backbones.base import Tokens
 from sslrun.backbones.folder import build_encoder, read_weights
 from sslrun.config.backbone import Positions, ResNetConfig, SmallCNNConfig, Stem, TimmConfig
 from sslrun.config.errors import ConfigError
@@ -190,7 +191,7 @@ VIT = TimmConfig(name="vit_tiny_patch16_224", patch_size=8, pool="avg", options=
 
 def test_tokens_stand_row_by_row_on_the_grid() -> None:
     encoder = build_encoder(VIT, INPUTS).eval()
-    assert (encoder.has_tokens, encoder.patch, encoder.grid) == (True, (8, 8), (4, 4))
+    assert (encoder.tokens_are, encoder.patch, encoder.grid) == (Tokens.patches, (8, 8), (4, 4))
     x = torch.randn(2, 3, 32, 32)
     pooled, tokens = encoder.pooled_and_tokens(x)
     assert tokens.shape == (2, 16, 192)
