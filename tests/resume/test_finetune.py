@@ -62,7 +62,7 @@ def test_sigterm_in_mid_run_then_the_same_command(tmp_path: Path, runner: Runner
 @pytest.mark.recovery
 def test_killed_after_an_early_stop_it_trains_no_further(tmp_path: Path, runner: Runner, command: list[str]) -> None:
     """The window between the last checkpoint and the results."""
-    command = [*command, "patience_epochs=1", "optimizer.lr=0.3"]  # soon no better
+    command = [*command, "patience=1", "optimizer.lr=0.3"]  # soon no better
     whole, folder = tmp_path / "whole", tmp_path / "killed"
     runner.run(*command, f"run.dir={whole}")
     stopped = torch.load(whole / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
             f"backbone={config.name} reads {READS.get(cls.reads, cls.reads)}; the dataset gives "
             f"{READS.get(given, given)}; choose another backbone"
         )
-    encoder = cls(config, inputs)
+    build: Callable[..., Encoder] = cls
+    encoder = build(config, inputs)
     encoder.config, encoder.inputs = getattr(encoder, "config", config), dict(inputs)
     if isinstance(config.pretrained, str):
         weights = read_weights(local_path(config.pretrained, key="backbone.pretrained"))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sslrun.commands.encoders import Subject, find_subject
+from sslrun.commands.restore import restore_method
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command import AnomaliesConfig, PretrainConfig
 from sslrun.config.compose import load
@@ -23,7 +24,6 @@ from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
 from sslrun.evaluation.features import evaluating
 from sslrun.methods.base import Method, build_method
-from sslrun.methods.restore import restore_method
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.runs.manifest import read_manifest

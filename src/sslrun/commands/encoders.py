@@ -10,6 +10,7 @@ import torch
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder, load_encoder, read_config
 from sslrun.backbones.opened import open_checkpoint
+from sslrun.commands.restore import as_built, restore_encoders
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import group_from_plain, load
@@ -17,7 +18,6 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.core.hub import local_path
-from sslrun.methods.restore import as_built, restore_encoders
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
 from sslrun.runs.manifest import read_manifest
 

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
         present = sorted(p.name for p in checkpoint.parent.glob("*.ckpt")) or ["none"]
         raise ConfigError(f"--checkpoint={options.checkpoint}: not in {checkpoint.parent}; there: {', '.join(present)}")
 
-    from sslrun.methods.restore import restore_method  # after the checks: torch takes seconds to import
+    from sslrun.commands.restore import restore_method  # after the checks: torch takes seconds to import
 
     method, step = restore_method(config, manifest, checkpoint)
     for name, encoder in method.encoders().items():

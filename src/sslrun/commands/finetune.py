@@ -64,7 +64,7 @@ def run(config: FinetuneConfig) -> float | None:
         **describe_plan(plan),
     }
     with session:
-        watch = Validation(goal, budget, plan, patience_epochs=config.patience_epochs)
+        watch = Validation(goal, budget, plan, patience=config.patience)
         if config.head is HeadStart.regression and session.checkpoint is None:
             goal.start_head(method, budget, plan)
         callbacks: list[pl.Callback] = [watch] if budget.validation else []

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sslrun.backbones.clip import load_clip
 from sslrun.backbones.joint import Joint, load_joint
+from sslrun.commands.restore import restore_method
 from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError
 from sslrun.config.trainer import Precision
@@ -17,7 +18,6 @@ from sslrun.data.pairs.items import token_items
 from sslrun.data.text.items import collate
 from sslrun.data.text.tokenizer import Tokenizer, read_tokenizer
 from sslrun.evaluation.features import extract
-from sslrun.methods.restore import restore_method
 from sslrun.methods.two_towers import TwoTowers
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
 from sslrun.runs.manifest import read_manifest

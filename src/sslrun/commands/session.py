@@ -1,7 +1,6 @@
 """What every command does around its work: open the folder, note how it ended, print what was resolved."""
 
 import hashlib
-import json
 import sys
 from collections.abc import Callable
 from functools import cached_property
@@ -20,6 +19,7 @@ from sslrun.runs.changes import changed_length, length_of, refuse_changes, refus
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_place
 from sslrun.runs.length import Length, settle
+from sslrun.runs.manifest import find_manifest
 from sslrun.runs.newest import Checkpoint, newest
 from sslrun.runs.opening import adopt, open_run
 from sslrun.runs.rank import global_rank
@@ -82,7 +82,7 @@ class Session:
         Raises:
             RunError: the folder holds another configuration, or another command's run.
         """
-        manifest = _manifest(self.path)
+        manifest = find_manifest(self.path)
         pruned = manifest.get("status") == "pruned" and self.config.run.trial.study is not None
         if manifest.get("status") != "finished" and not pruned:
             return False
@@ -117,7 +117,7 @@ class Session:
             RunError: fewer steps are asked for than the run has done, or more without `run.extend`.
         """
         known = self.place.fork_of or self.path
-        manifest = _manifest(known)
+        manifest = find_manifest(known)
         changed, step = False, 0
         if manifest:
             refuse_length(self.command, self.config, known)
@@ -143,19 +143,19 @@ class Session:
     @property
     def trained_by(self) -> tuple[int | None, int | None]:
         """Processes, and loader workers of each, of the latest session that trained."""
-        manifest = _manifest(self.path)
+        manifest = find_manifest(self.path)
         return manifest.get("world"), manifest.get("workers")
 
     @property
     def wandb_id(self) -> str:
         """The run's name at wandb, kept over all sessions."""
-        known: str | None = _manifest(self.path).get("wandb_id")  # older folders have none
+        known: str | None = find_manifest(self.path).get("wandb_id")  # older folders have none
         return known or hashlib.sha1(str(self.path).encode()).hexdigest()[:12]
 
     @property
     def seconds_before(self) -> float:
         """Seconds of earlier sessions."""
-        return float(_manifest(self.path).get("seconds", 0.0))
+        return float(find_manifest(self.path).get("seconds", 0.0))
 
     def start(self, *, resolved: dict[str, str], data: Data, **fields: Any) -> None:
         """Note what was resolved; an encoder's `inputs` among it."""
@@ -222,11 +222,3 @@ def print_resolved(session: Session, resolved: dict[str, str]) -> None:
     width = max(len(k) for k in resolved) + 2
     lines = [f"{head} {session.path}", *(f"  {key:<{width}}{value}" for key, value in resolved.items())]
     print("\n".join(lines), flush=True)
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
-    except FileNotFoundError:
-        return {}
-    return manifest

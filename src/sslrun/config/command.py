@@ -93,15 +93,16 @@ class FinetuneConfig(CommandConfig):
 
     Attributes:
         encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
-        augmentation: null takes the modality's own: `weak` for images, `none` for text.
+        augmentation: null takes the modality's own: `weak` for images, `audio_weak` or `audio_wave` for sound, `none`
+            for the rest.
         labels: `all`, a whole number per class (of transcripts, in all), or a fraction below 1.
         min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
         output_ms: of transcripts, milliseconds for one output: the encoder's moments in them are averaged.
         head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
-        patience_epochs: stop when validation top-1 (of transcripts, the character error rate) is no better for so many
-            epochs; null never stops early.
+        patience: stop after so many checks without a better validation top-1 (of transcripts, character error rate);
+            a check comes every epoch, or every 20 steps where an epoch is shorter. Null never stops early.
     """
 
     encoder: str = MISSING
@@ -119,7 +120,7 @@ class FinetuneConfig(CommandConfig):
     label_smoothing: float = 0.0
     output_ms: float = 40.0
     head: HeadStart = HeadStart.random
-    patience_epochs: int | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,7 +129,7 @@ class FinetuneConfig(CommandConfig):
         check_range("layer_decay", self.layer_decay, above=0, at_most=1)
         check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
         check_range("output_ms", self.output_ms, above=0)
-        check_range("patience_epochs", self.patience_epochs, at_least=1)
+        check_range("patience", self.patience, at_least=1)
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,7 @@ from sslrun.evaluation.classification import classification_rows, confusion_matr
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.few_labels import BUDGETS, Budget, few_label_rows
 from sslrun.evaluation.knn import knn_rows
-from sslrun.evaluation.linear import LEARNING_RATES, WEIGHT_DECAYS, LinearProbe, fit_linear
+from sslrun.evaluation.linear import LinearProbe, fit_linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,6 @@ def probe_rows(
     dataset: str,
     num_classes: int,
     seed: int,
-    ks: Sequence[int] = (1, 20),
-    temperature: float = 0.07,
-    learning_rates: Sequence[float] = LEARNING_RATES,
-    weight_decays: Sequence[float] = WEIGHT_DECAYS,
     budgets: Sequence[Budget] = BUDGETS,
     draws: int = 5,
     condition: str = "",
@@ -74,8 +70,6 @@ def probe_rows(
         dataset=dataset,
         seed=seed,
         condition=condition,
-        ks=ks,
-        temperature=temperature,
     )
     probe = fit_linear(
         train.features,
@@ -84,8 +78,6 @@ def probe_rows(
         validation_labels,
         num_classes=num_classes,
         seed=seed,
-        learning_rates=learning_rates,
-        weight_decays=weight_decays,
     )
     scores = probe.scores(test.features)
     linear = classification_rows(

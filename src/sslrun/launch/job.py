@@ -1,6 +1,5 @@
 """A job: a command line in a run folder, and how it ended."""
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from sslrun.config.overrides import quoted
 from sslrun.core.atomic import write_json, write_text
 from sslrun.runs.job import LOG, RECORD, last_error
-from sslrun.runs.manifest import now
+from sslrun.runs.manifest import now, readable_manifest
 from sslrun.runs.results import main_value
 
 SCRIPT = "job.sh"
@@ -99,11 +98,8 @@ def write_record(job: Job, *, launcher: str, identity: str, task: int | None, sc
 
 def outcome(job: Job) -> Outcome:
     """How a job that does not run any more has ended, told from its folder."""
-    try:
-        manifest = json.loads((job.folder / "run.json").read_text())
-    except (OSError, json.JSONDecodeError):
-        return Outcome(job=job, status="failed", error=f"{last_error(job.log)}; see {job.log}")
-    status = manifest["status"]
+    manifest = readable_manifest(job.folder)
+    status = manifest.get("status")
     if status == "finished":
         return Outcome(job=job, status=status, value=main_value(job.folder, manifest["command"]))
     if status == "pruned":

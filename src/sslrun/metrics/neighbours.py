@@ -39,27 +39,3 @@ def vote(similarities: Tensor, labels: Tensor, *, num_classes: int, temperature:
     weights = torch.softmax(similarities.float() / temperature, dim=1)  # (N, K)
     shares = weights.new_zeros(len(weights), num_classes)
     return shares.scatter_add_(1, labels, weights)  # (N, C)
-
-
-def knn_scores(
-    train_features: Tensor,
-    train_labels: Tensor,
-    test_features: Tensor,
-    *,
-    k: int,
-    num_classes: int,
-    temperature: float = 0.07,
-    max_similarities: int = 2**25,
-) -> Tensor:
-    """Class scores of the k nearest neighbours; k = 1 is the plain nearest neighbour.
-
-    Args:
-        train_features: (M, D).
-        train_labels: (M,) int64 in [0, num_classes).
-        test_features: (N, D).
-
-    Returns:
-        (N, C) shares of the vote, rows sum to 1.
-    """
-    similarities, index = nearest(train_features, test_features, k=k, max_similarities=max_similarities)
-    return vote(similarities, train_labels[index], num_classes=num_classes, temperature=temperature)

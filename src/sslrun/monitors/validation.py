@@ -17,16 +17,16 @@ MIN_STEPS_BETWEEN = 20
 
 
 class Validation(pl.Callback):
-    """The goal's check on held-out labelled items once an epoch; `probe/…` in the logs.
+    """The goal's check on held-out labelled items, every epoch or every 20 steps where an epoch is shorter: `probe/…`.
 
     Args:
         budget: whose held-out items are looked at.
-        patience_epochs: checks without a rise before the run stops; None never stops.
+        patience: checks without a rise before the run stops; None never stops.
     """
 
-    def __init__(self, goal: Goal, budget: Budget, plan: Plan, *, patience_epochs: int | None) -> None:
+    def __init__(self, goal: Goal, budget: Budget, plan: Plan, *, patience: int | None) -> None:
         self.goal, self.budget, self.plan = goal, budget, plan
-        self.patience = patience_epochs
+        self.patience = patience
         self.every_steps = max(plan.steps_per_epoch, MIN_STEPS_BETWEEN)
         self._best: tuple[float, ...] | None = None
         self._without_rise, self._checked = 0, -1

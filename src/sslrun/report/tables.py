@@ -6,21 +6,8 @@ from dataclasses import dataclass
 
 from sslrun.report.contents import Row
 
-SHARES = (
-    "top",
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "auroc",
-    "ece",
-    "recall",
-    "precision",
-    "map",
-    "f1",
-    "wer",
-    "cer",
-)
-"""Metrics (or what they start with) that are fractions, shown in %."""
+SHARES = ("macro_f1", "balanced_accuracy", "auroc", "average_precision", "ece", "wer", "cer")
+"""Metrics that are fractions, shown in %, beside top1, top5, recall@10 and their like."""
 BOLD, DIM, RESET = "\033[1m", "\033[2m", "\033[0m"
 
 
@@ -59,7 +46,7 @@ class FewLabels:
 
 def is_share(metric: str) -> bool:
     """Whether a metric is a fraction, shown in %."""
-    return metric.startswith(SHARES)
+    return metric in SHARES or metric.startswith(("top", "recall@"))
 
 
 def number(metric: str, value: float | None) -> str:

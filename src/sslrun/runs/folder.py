@@ -53,16 +53,6 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
-    def encoder(self) -> Path:
-        """Folder of the exported encoder."""
-        return self.path / "encoder"
-
-    @property
-    def name(self) -> str:
-        """`<command>/<name>/<time>`, or as much of it as the path has: what tables call this run."""
-        return "/".join(self.path.parts[-2:])
-
-    @property
     def finished(self) -> bool:
         """Whether the run has ended as it should."""
         return bool(self.manifest["status"] == "finished")

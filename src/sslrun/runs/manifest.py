@@ -53,9 +53,22 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
     except FileNotFoundError as error:
         raise RunError(f"{path} is not a run folder: it has no run.json") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise RunError(f"{path / 'run.json'} is damaged: {error}") from error
     return manifest
+
+
+def find_manifest(path: Path) -> dict[str, Any]:
+    """`read_manifest`, empty where there is no run.json."""
+    return read_manifest(path) if (path / "run.json").is_file() else {}
+
+
+def readable_manifest(path: Path) -> dict[str, Any]:
+    """`find_manifest`, empty also where it cannot be read: for what looks on and must not stop."""
+    try:
+        return find_manifest(path)
+    except (OSError, RunError):
+        return {}
 
 
 def versions() -> dict[str, str]:

@@ -1,17 +1,15 @@
 """What a trial's run folder says of its job: whether one is at work, how it ended, what went wrong."""
 
-import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from sslrun.config.errors import SslrunError
 from sslrun.runs.evidence import may_run
 from sslrun.runs.folder import is_held
 from sslrun.runs.job import read_record as read_job
+from sslrun.runs.manifest import readable_manifest
 from sslrun.runs.state import read_run
 
 POLL_SECONDS = 0.2
@@ -51,20 +49,16 @@ def _starting(folder: Path) -> bool:
 
 
 def status(folder: Path) -> str | None:
-    """`status` of run.json; None where there is none."""
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    except (OSError, json.JSONDecodeError):
-        return None
-    return manifest.get("status")
+    """`status` of run.json; None where there is none, or it cannot be read."""
+    found: str | None = readable_manifest(folder).get("status")
+    return found
 
 
 def last_error(error: BaseException | None, folder: Path) -> str:
     """One line: the job's own last error, else what the launcher says."""
-    with suppress(OSError, json.JSONDecodeError):
-        manifest = json.loads((folder / "run.json").read_text())
-        if manifest.get("status") == "failed" and manifest.get("last_error"):
-            return str(manifest["last_error"])
+    manifest = readable_manifest(folder)
+    if manifest.get("status") == "failed" and manifest.get("last_error"):
+        return str(manifest["last_error"])
     cause = error.__context__ if isinstance(error, SystemExit) else error  # the command line turned it into an exit
     if cause is None:
         return "it ended without a word"

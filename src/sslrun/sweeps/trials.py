@@ -1,6 +1,5 @@
 """A sweep as its folder holds it, of Optuna or of a plain `-m`: every trial with parameters, numbers and state."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sslrun.config.errors import RunError
+from sslrun.runs.manifest import readable_manifest
 from sslrun.runs.results import MAIN, main_value
 from sslrun.sweeps.record import CONFIG_DIR, SweepRecord, read_record
 from sslrun.sweeps.space import text
@@ -24,7 +24,6 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
-DONE = ("finished", "pruned")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,7 @@ def _of_study(folder: Path, record: SweepRecord) -> Sweep:
 def _row(trial: FrozenTrial) -> TrialRow:
     sweep = trial.user_attrs.get(SWEEP)
     folder = None if sweep is None else Path(sweep) / str(trial.number)
-    manifest = _manifest(folder)
+    manifest = {} if folder is None else readable_manifest(folder)
     seconds = trial.duration.total_seconds() if trial.duration is not None else None
     return TrialRow(
         number=trial.number,
@@ -133,7 +132,7 @@ def _row(trial: FrozenTrial) -> TrialRow:
 
 def _grid(folder: Path) -> Sweep:
     runs = sorted((p.parent for p in folder.glob("*/run.json")), key=lambda p: (len(p.name), p.name))
-    manifests = {run: manifest for run in runs if (manifest := _manifest(run))}
+    manifests = {run: manifest for run in runs if (manifest := readable_manifest(run))}
     if not manifests:
         raise RunError(f"{folder} holds no sweep: neither sweep.json nor run folders")
     overrides = {run: _overrides(manifest["argv"]) for run, manifest in manifests.items()}
@@ -168,13 +167,3 @@ def _overrides(argv: Sequence[str]) -> list[str]:
     """What a job's numbers come from: `argv` is program, command, flags, overrides; of the flags --config-dir."""
     given = [a for a in argv[2:] if "=" in a and (a.startswith(CONFIG_DIR) or not a.startswith("-"))]
     return [o for o in given if not o.lstrip("+~").startswith(("run.", "hydra"))]
-
-
-def _manifest(folder: Path | None) -> dict[str, Any]:
-    if folder is None:
-        return {}
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return manifest

@@ -10,6 +10,8 @@ MakeRow = Callable[..., Row]
 
 def test_shares_are_percent_and_other_metrics_are_not(row: MakeRow) -> None:
     assert number("top1", 0.934) == "93.4"
+    assert number("average_precision", 0.934) == "93.4"
+    assert number("recall@10", 0.934) == "93.4"
     assert number("loss", 0.934) == "0.934"
     assert number("top1", None) == "–"
     assert interval(row("byol", "linear", 0.934, low=0.92, high=0.9466)) == "[92.0, 94.7]"

@@ -4,7 +4,6 @@ Masks are those of SpecAugment (Park et al. 2019, arXiv:1904.08779, section 2); 
 (Niizumi et al. 2021, arXiv:2103.06695, section 3.2).
 """
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from sslrun.config.checks import check_interval, check_range, did_you_mean
+from sslrun.config.checks import check_interval, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
+from sslrun.data.policy import build_transform, name_and_arguments
 from sslrun.data.randomness import Randomness
 
 
@@ -238,21 +238,13 @@ def resized(x: np.ndarray, bands: int, frames: int) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(x), (frames, bands), interpolation=cv2.INTER_LINEAR).reshape(bands, frames)
 
 
-def _build(item: Any, facts: Facts, *, policy: str) -> Transform:
-    name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-    if name not in TRANSFORMS:
-        raise ConfigError(
-            f"augmentation={policy}: {name} is no transform of sound{did_you_mean(name, TRANSFORMS)}; there are "
-            f"{', '.join(TRANSFORMS)}; choose e.g. augmentation=audio_views, audio_crop, or none"
-        )
-    if facts.of_waves and name not in OF_WAVES:
+def _build(entry: Any, facts: Facts, *, policy: str) -> Transform:
+    name, _ = name_and_arguments(entry, key=f"augmentation={policy}")
+    if facts.of_waves and name in TRANSFORMS and name not in OF_WAVES:
         raise ConfigError(
             f"augmentation={policy}: {name} is none of waves, which take {', '.join(OF_WAVES)}; choose e.g. "
             "augmentation=audio_crop, audio_wave, or none"
         )
-    known = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
-    for key in arguments or {}:
-        if key not in known:
-            raise ConfigError(f"augmentation={policy}: {name} takes no {key}{did_you_mean(key, known)}")
-    built: Transform = TRANSFORMS[name](facts, **(arguments or {}))
+    remedy = "; choose e.g. augmentation=audio_views, audio_crop, or none"
+    built: Transform = build_transform(entry, TRANSFORMS, facts, policy=policy, of="sound", remedy=remedy)
     return built

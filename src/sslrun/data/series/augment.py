@@ -3,14 +3,13 @@
 Jitter, Scaling and Permutation are those of Um et al. 2017, arXiv:1706.00527, section 3.2.
 """
 
-import inspect
 from typing import Any, Protocol
 
 import numpy as np
 
-from sslrun.config.checks import check_range, did_you_mean
-from sslrun.config.errors import ConfigError
+from sslrun.config.checks import check_range
 from sslrun.config.schema import AugmentationConfig
+from sslrun.data.policy import build_transform
 from sslrun.data.randomness import Randomness
 
 
@@ -103,16 +102,7 @@ class Policy:
         return series[:room]
 
 
-def _build(item: Any, *, policy: str) -> Transform:
-    name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-    if name not in TRANSFORMS:
-        raise ConfigError(
-            f"augmentation={policy}: {name} is no transform of series{did_you_mean(name, TRANSFORMS)}; there are "
-            f"{', '.join(TRANSFORMS)}; choose e.g. augmentation=series_views, or none"
-        )
-    known = list(inspect.signature(TRANSFORMS[name]).parameters)
-    for key in arguments or {}:
-        if key not in known:
-            raise ConfigError(f"augmentation={policy}: {name} takes no {key}{did_you_mean(key, known)}")
-    built: Transform = TRANSFORMS[name](**(arguments or {}))
+def _build(entry: Any, *, policy: str) -> Transform:
+    remedy = "; choose e.g. augmentation=series_views, or none"
+    built: Transform = build_transform(entry, TRANSFORMS, policy=policy, of="series", remedy=remedy)
     return built

@@ -1,17 +1,17 @@
 """Policies of augmentation for text: what is done to its tokens, with randomness fixed by where the text stands."""
 
 import dataclasses
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from sslrun.config.checks import check_one_of, check_range, did_you_mean
+from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import NO_TARGET
+from sslrun.data.policy import build_transform
 from sslrun.data.randomness import Randomness
 from sslrun.data.text.tokenizer import Tokenizer
 
@@ -144,7 +144,9 @@ class Corruption:
         if len(config.views) != 1 or config.views[0].count != 1:
             raise ConfigError(f"augmentation={config.name}: text takes one view; this policy has more")
         self.name = config.name
-        self.transforms = [_build(t, tokenizer, policy=config.name) for t in config.views[0].transforms]
+        self.transforms: list[Transform] = [
+            build_transform(t, TRANSFORMS, tokenizer, policy=config.name, of="text") for t in config.views[0].transforms
+        ]
         self.tokenizer = tokenizer
         self._randomness = Randomness()
 
@@ -162,18 +164,3 @@ def with_marks(tokens: Tokens, *, before: Sequence[int], after: Sequence[int]) -
     targets = None if tokens.targets is None else np.pad(tokens.targets, around, constant_values=NO_TARGET)
     ids = np.concatenate([before, tokens.ids, after]).astype(np.int64)
     return Tokens(ids, np.pad(tokens.starts_word, around, constant_values=True), targets)
-
-
-def _build(item: Any, tokenizer: Tokenizer, *, policy: str) -> Transform:
-    name, arguments = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-    if name not in TRANSFORMS:
-        near = did_you_mean(name, TRANSFORMS)
-        raise ConfigError(
-            f"augmentation={policy}: {name} is no transform of text{near}; there are {', '.join(TRANSFORMS)}"
-        )
-    known = list(inspect.signature(TRANSFORMS[name]).parameters)[1:]
-    for key in arguments or {}:
-        if key not in known:
-            raise ConfigError(f"augmentation={policy}: {name} takes no {key}{did_you_mean(key, known)}")
-    built: Transform = TRANSFORMS[name](tokenizer, **(arguments or {}))
-    return built

@@ -14,6 +14,7 @@ import numpy as np
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
+from sslrun.data.policy import name_and_arguments
 from sslrun.data.vision.resize import with_margin
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import asks the package index for a newer release
@@ -62,7 +63,7 @@ class Builder:
         Raises:
             ConfigError: no such transform or argument, or a value that the transform refuses.
         """
-        built = [self._transform(*_name_and_arguments(e)) for e in entries]
+        built = [self._transform(*name_and_arguments(e, key=KEY)) for e in entries]
         return [t for t in built if t is not None]
 
     def _transform(self, name: str, given: dict[str, Any]) -> Any:
@@ -146,16 +147,6 @@ def _problem(transform: Any, image: np.ndarray) -> str | None:
         except Exception as error:  # whatever OpenCV, numpy or a transform raises
             return str(error).splitlines()[0]
     return None if _is_image(out, image.shape[2]) else f"gives {out.dtype} of shape {out.shape}"
-
-
-def _name_and_arguments(entry: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(entry, str):
-        return entry, {}
-    if isinstance(entry, dict) and len(entry) == 1:
-        ((name, arguments),) = entry.items()
-        if arguments is None or isinstance(arguments, dict):
-            return str(name), arguments or {}
-    raise ConfigError(f"{KEY}: {entry!r} is neither a transform's name nor {{Name: {{argument: value}}}}")
 
 
 def _transform_class(name: str) -> Any:

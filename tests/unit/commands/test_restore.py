@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from sslrun.commands.restore import restore_method
 from sslrun.config.compose import compose
 from sslrun.config.errors import RunError
-from sslrun.methods.restore import restore_method
 
 
 def test_a_checkpoint_with_more_than_tensors_is_refused(tmp_path: Path) -> None:
