@@ -32,9 +32,10 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone(memory_format=torch.contiguous_format)  # others may hold the one that comes
-        dist.all_reduce(gradient)
-        return gradient[rank() * ctx.rows : (rank() + 1) * ctx.rows]
+        wide = torch.promote_types(gradient.dtype, torch.float32)  # a sum over many ranks in bf16 would be coarse
+        total = gradient.to(wide, memory_format=torch.contiguous_format, copy=True)  # others may hold what comes
+        dist.all_reduce(total)
+        return total[rank() * ctx.rows : (rank() + 1) * ctx.rows].to(gradient.dtype)
 
 
 def gather(x: Tensor) -> Tensor:

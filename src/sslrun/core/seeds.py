@@ -3,6 +3,7 @@
 import struct
 
 import numpy as np
+import torch
 
 
 def step_seed(progress: float, *further: int) -> np.random.SeedSequence:
@@ -12,3 +13,8 @@ def step_seed(progress: float, *further: int) -> np.random.SeedSequence:
         further: what tells apart several draws of one step, each at least 0.
     """
     return np.random.SeedSequence([*struct.unpack("<2I", struct.pack("<d", progress)), *further])
+
+
+def seed_of_run() -> int:
+    """Draw it while a method is built: random states there follow from the run's `seed`, on all ranks, each time."""
+    return int(torch.randint(2**31, ()))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.method.ibot import Centering, IBOTConfig
 from sslrun.core import dist
+from sslrun.core.seeds import seed_of_run
 from sslrun.losses.koleo import koleo
 from sslrun.losses.patch_distillation import patch_distillation
 from sslrun.losses.sinkhorn import sinkhorn
@@ -41,7 +42,9 @@ class IBOT(DINO):
 
     def __init__(self, config: IBOTConfig, encoder: Encoder) -> None:
         super().__init__(config, encoder)
-        self.masks = BlockMasks(share=config.mask_share, ratios=(config.mask_ratios[0], config.mask_ratios[1]))
+        self.masks = BlockMasks(
+            share=config.mask_share, ratios=(config.mask_ratios[0], config.mask_ratios[1]), seed=seed_of_run()
+        )
         self.mask_token = nn.Parameter(torch.zeros(encoder.num_features))
         self.patch_head = None if config.shared_head else self.new_head()
         self.teacher_patch_head = None if self.patch_head is None else frozen_copy(self.patch_head)

@@ -23,7 +23,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.config.method.lejepa import LeJEPAConfig
 from sslrun.core import dist
 from sslrun.core.batch import ViewsBatch
-from sslrun.core.seeds import step_seed
+from sslrun.core.seeds import seed_of_run, step_seed
 from sslrun.losses.sigreg import characteristic_function, epps_pulley, knots, random_directions
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.heads import mlp
@@ -44,11 +44,13 @@ class LeJEPA(Method):
         self.config = config
         self.encoder = encoder
         self.projector = mlp(encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
-        self.seed = 0
+        self.run_seed, self.seed = seed_of_run(), 0
 
     def before_step(self, progress: float) -> None:
-        """New directions each step, the same on all ranks: the seed is a pure function of progress."""
-        self.seed = int(step_seed(progress).generate_state(1)[0])  # torch's generators on the CPU take 32 bits
+        """New directions each step, the same on all ranks: the seed is a pure function of the run's and of progress."""
+        self.seed = int(
+            step_seed(progress, self.run_seed).generate_state(1)[0]
+        )  # torch's generators on the CPU take 32 bits
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Section 5.1 by algorithms 1 and 2."""

@@ -13,11 +13,12 @@ When to choose it:
     a second forward pass for the slow copy.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.mocov3 import MoCoV3Config
@@ -79,7 +80,16 @@ class MoCoV3(Method):
 
 
 def _freeze_patch_embed(encoder: Encoder) -> None:
-    """A ViT's patch projection stays random (section 4.2); a CNN has none, and nothing of it is frozen."""
-    for name, parameter in encoder.named_parameters():
-        if "patch_embed" in name.split("."):
-            parameter.requires_grad_(False)
+    """A ViT's patch projection stays as it is drawn (section 4.2); a CNN has none, and nothing of it is frozen.
+
+    It is drawn as in the authors' code, twice as large as timm's would be beside the positions; a given one is kept.
+    """
+    for name, module in encoder.named_modules():
+        if name.split(".")[-1] == "patch_embed":
+            module.requires_grad_(False)
+            for projection in module.modules():
+                if isinstance(projection, nn.Conv2d) and encoder.config.pretrained in (None, False):
+                    bound = math.sqrt(6 / (projection.weight[0].numel() + projection.out_channels))
+                    nn.init.uniform_(projection.weight, -bound, bound)
+                    assert projection.bias is not None
+                    nn.init.zeros_(projection.bias)

@@ -61,18 +61,20 @@ def numbers_of(grid: tuple[int, int]) -> int:
 
 
 class BlockMasks:
-    """Masks that are a function of step and row alone: a resume draws them again, and nothing needs saving.
+    """Masks that are a function of seed, step and row alone: a resume draws them again, and nothing needs saving.
 
     Every rank draws for all ranks, so that it knows how many patches each of them masks, and N ranks mask what one
     process would. All of it is on the CPU: the sizes of what follows are known without waiting for the device.
 
     Args:
         share: of the views that are masked.
-        ratios: least and most of the patches that are masked in such a view; one at least is.
+        ratios: least and most of the patches that are masked in such a view; two at least are, since BatchNorm in a
+            head can do nothing with one.
+        seed: of the run, the same on all ranks.
     """
 
-    def __init__(self, *, share: float, ratios: tuple[float, float]) -> None:
-        self.share, self.ratios = share, ratios
+    def __init__(self, *, share: float, ratios: tuple[float, float], seed: int) -> None:
+        self.share, self.ratios, self.seed = share, ratios, seed
         self._progress, self._micro_batch = 0.0, 0
 
     def begin(self, progress: float) -> None:
@@ -90,12 +92,12 @@ class BlockMasks:
         numbers = self._numbers(views, world, rows, 2 + numbers_of(grid))  # (V, W, B, …)
         low, high = self.ratios
         ratio = low + (high - low) * numbers[..., 1]
-        counts = (ratio * patches).long().clamp(min=1) * (numbers[..., 0] < self.share)  # (V, W, B)
+        counts = (ratio * patches).long().clamp(min=min(2, patches)) * (numbers[..., 0] < self.share)  # (V, W, B)
         own = dist.rank()
         is_masked = block_masks(numbers[:, own, :, 2:].flatten(0, 1), counts[:, own].flatten(), grid=grid)
         return is_masked, counts.sum(dim=(0, 2)).tolist()
 
     def _numbers(self, *shape: int) -> Tensor:
         """Uniform in [0, 1)."""
-        rng = np.random.default_rng(step_seed(self._progress, self._micro_batch))
+        rng = np.random.default_rng(step_seed(self._progress, self._micro_batch, self.seed))
         return torch.from_numpy(rng.random(shape, dtype=np.float32))

@@ -129,10 +129,13 @@ def context_and_targets(
 
 
 def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
-    """Height and width of a random block: `scale` of the grid, `aspect` times as high for its width as the grid."""
+    """Height and width of a random block: `scale` of the grid, `aspect` times as high for its width as the grid.
+
+    Never the whole of a side, as in the authors' code.
+    """
     s, a = (low + (high - low) * r for (low, high), r in zip((scale, aspect), torch.rand(2).tolist(), strict=True))
     height, width = round(grid[0] * math.sqrt(s * a)), round(grid[1] * math.sqrt(s / a))
-    return min(max(height, 1), grid[0]), min(max(width, 1), grid[1])
+    return min(max(height, 1), max(grid[0] - 1, 1)), min(max(width, 1), max(grid[1] - 1, 1))
 
 
 def _blocks(rows: int, count: int, grid: Grid, size: tuple[int, int], *, device: torch.device) -> Tensor:

@@ -1,5 +1,6 @@
 """MoCo v3's loss, momentum encoder and frozen patch projection, from arithmetic."""
 
+import dataclasses
 import math
 
 import pytest
@@ -55,6 +56,23 @@ def test_the_momentum_encoder_follows_less_and_less(progress: float, decay: floa
 def test_the_patch_projection_of_a_vit_stays_random_and_nothing_else_does() -> None:
     frozen = [name for name, p in small().encoder.named_parameters() if not p.requires_grad]
     assert frozen == ["network.patch_embed.proj.weight", "network.patch_embed.proj.bias"]
+
+
+def test_the_patch_projection_is_drawn_as_the_authors_draw_it() -> None:
+    projection = small().target_encoder.network.patch_embed.proj
+    bound = math.sqrt(6 / (3 * 4 * 4 + 48))
+    assert projection.bias.abs().max() == 0
+    assert projection.weight.abs().max() <= bound
+    assert projection.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+def test_a_given_patch_projection_is_kept() -> None:
+    encoder = build_encoder(BACKBONES["vit"], INPUTS)
+    encoder.config = dataclasses.replace(encoder.config, pretrained="weights.safetensors")
+    given = encoder.network.patch_embed.proj.weight.clone()
+    config = small_config("mocov3").method
+    assert isinstance(config, MoCoV3Config)
+    assert torch.equal(MoCoV3(config, encoder).encoder.network.patch_embed.proj.weight, given)
 
 
 def test_it_is_trained_where_the_configuration_says_so() -> None:

@@ -44,7 +44,7 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 
 
 def test_share_and_ratios() -> None:
-    is_masked, counts = BlockMasks(share=0.5, ratios=(0.1, 0.5)).draw(2, 1000, (8, 8))
+    is_masked, counts = BlockMasks(share=0.5, ratios=(0.1, 0.5), seed=0).draw(2, 1000, (8, 8))
     masked = is_masked.sum(dim=1)  # (2000,)
     assert counts == [int(masked.sum())]
     assert float((masked > 0).float().mean()) == pytest.approx(0.5, abs=0.04)
@@ -52,14 +52,14 @@ def test_share_and_ratios() -> None:
     assert float(masked[masked > 0].float().mean()) == pytest.approx((6 + 31) / 2, abs=1)
 
 
-def test_a_small_grid_masks_one_patch_at_least() -> None:
-    is_masked, _ = BlockMasks(share=1.0, ratios=(0.1, 0.2)).draw(1, 8, (2, 2))
-    assert is_masked.sum(dim=1).tolist() == [1] * 8
+def test_a_small_grid_masks_two_patches_at_least() -> None:
+    is_masked, _ = BlockMasks(share=1.0, ratios=(0.1, 0.2), seed=0).draw(1, 8, (2, 2))
+    assert is_masked.sum(dim=1).tolist() == [2] * 8
 
 
-def test_masks_follow_the_step_and_the_micro_batch_alone() -> None:
-    def draw(*steps: float) -> list[Tensor]:
-        masks, drawn = BlockMasks(share=1.0, ratios=(0.1, 0.5)), []
+def test_masks_follow_the_seed_the_step_and_the_micro_batch_alone() -> None:
+    def draw(*steps: float, seed: int = 0) -> list[Tensor]:
+        masks, drawn = BlockMasks(share=1.0, ratios=(0.1, 0.5), seed=seed), []
         for progress in steps:
             masks.begin(progress)
             drawn.append(masks.draw(1, 4, (8, 8))[0])
@@ -67,11 +67,12 @@ def test_masks_follow_the_step_and_the_micro_batch_alone() -> None:
 
     whole = draw(0.25, 0.25, 0.5, 0.5)
     assert torch.equal(draw(0.5)[0], whole[2])  # a resume at the third micro-batch
+    assert not torch.equal(draw(0.5, seed=1)[0], whole[2])
     assert all(not torch.equal(a, b) for i, a in enumerate(whole) for b in whole[i + 1 :])
 
 
 def test_ranks_share_the_masks_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    masks = BlockMasks(share=0.5, ratios=(0.1, 0.5))
+    masks = BlockMasks(share=0.5, ratios=(0.1, 0.5), seed=0)
     whole, (total,) = masks.draw(2, 8, (8, 8))
     monkeypatch.setattr(dist, "world_size", lambda: 2)
     parts = []

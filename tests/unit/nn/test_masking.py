@@ -74,7 +74,7 @@ def test_block_sizes_cover_their_share_of_any_grid() -> None:
         assert share.mean().item() == pytest.approx(0.175, abs=0.01)
         aspect = sizes[:, 0] / sizes[:, 1] * grid[1] / grid[0]
         assert aspect.mean().item() == pytest.approx(1.125, abs=0.06)
-    assert block_size((8, 8), (1.0, 1.0), (1.0, 1.0)) == (8, 8)
+    assert block_size((8, 8), (1.0, 1.0), (1.0, 1.0)) == (7, 7)  # as in the authors' code
     assert block_size((2, 2), (0.01, 0.01), (1.0, 1.0)) == (1, 1)
 
 
@@ -87,8 +87,8 @@ def test_min_context_holds() -> None:
 
 def test_blocks_that_leave_no_context_are_refused() -> None:
     whole = PAPER | {"target_scale": (1.0, 1.0), "target_aspect": (1.0, 1.0)}
-    with pytest.raises(ConfigError, match="4 blocks of 8x8 tokens leave less than 1 of the 8x8 grid as context"):
-        context_and_targets(2, (8, 8), **whole, min_context=0, device=CPU)
+    with pytest.raises(ConfigError, match="4 blocks of 7x7 tokens leave less than 32 of the 8x8 grid as context"):
+        context_and_targets(2, (8, 8), **whole, min_context=0.5, device=CPU)
 
 
 def test_take() -> None:

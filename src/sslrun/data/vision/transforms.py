@@ -86,6 +86,8 @@ class Builder:
             arguments["blur_limit"] = [round(self.side * BLUR_KERNEL) | 1] * 2  # odd
         if name == "RandomResizedCrop":
             self._raise_scale(arguments)
+        if "area_for_downscale" in known:
+            arguments.setdefault("area_for_downscale", "image")  # else what shrinks aliases
         transform = _construct(cls, self._sizes(known) | arguments)
         if self._is_of_colour(transform):
             self.left_out.append(f"{name} on {self.facts.channels} channel(s)")

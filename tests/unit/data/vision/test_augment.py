@@ -89,6 +89,17 @@ def test_patches_of_14_have_their_own_share():
     assert side_of(ViewConfig(size=0.4375), image_size=224) == 98
 
 
+@pytest.mark.parametrize("name", ["simclr", "mae"])
+def test_a_crop_that_shrinks_does_not_alias(policy, name):
+    """Noise loses its contrast where pixels are averaged, and keeps it where some are picked."""
+    facts = ImageFacts(image_size=32, channels=3)
+    crop = policy(name)
+    kept = next(t for t in crop.views[0].transforms if "RandomResizedCrop" in t)
+    alone = AugmentationConfig(name=name, views=[ViewConfig(transforms=[kept])])
+    view = Policy(alone, facts).view(noise(512), 0, seed=0, epoch=0, index=0)
+    assert view.std() < 0.4 * noise(512).std()
+
+
 def test_multi_crop_sides_follow_image_size():
     config = AugmentationConfig(
         name="multi",
