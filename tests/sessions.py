@@ -48,7 +48,7 @@ def logged(folder: Path) -> list[tuple[str, str, str]]:
     """(step, name, value) of every row that does not tell of time."""
     with (folder / "metrics.csv").open() as file:
         rows = [(r["step"], r["name"], r["value"]) for r in csv.DictReader(file)]
-    return sorted(r for r in rows if r[1] not in ("train/images_per_second", "train/data_wait"))
+    return sorted(r for r in rows if r[1] not in ("train/items_per_second", "train/data_wait"))
 
 
 def seconds_of(folder: Path) -> float:

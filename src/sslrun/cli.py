@@ -20,7 +20,7 @@ HYDRA_COMMANDS = {
     "preview": "a picture of training images and their views",
     "zeroshot": "classes by their names, and captions and images that find each other, by a trained clip",
     "search": "the pictures of a folder that fit a text, by a trained clip",
-    "anomalies": "how ill each timestamp of a series fits, by a trained patchtst",
+    "anomalies": "how badly each timestamp of a series fits, by a trained patchtst",
     "sample": "text by a trained gpt, continuing a prompt",
 }
 PLAIN_COMMANDS = {

@@ -17,10 +17,10 @@ from sslrun.runs.overview import Reader
 
 KEYS = [
     "folder", "name", "command", "state", "over", "note", "method", "dataset", "step", "total_steps",
-    "images_per_second", "best", "low", "high", "measure", "created", "changed", "seconds", "host", "launcher", "job",
+    "items_per_second", "best", "low", "high", "measure", "created", "changed", "seconds", "host", "launcher", "job",
 ]  # fmt: skip
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "run-folder.md"
-SPEEDS = [(step, "train/images_per_second", speed) for step, speed in ((10, 100.0), (20, 300.0), (30, 200.0))]
+SPEEDS = [(step, "train/items_per_second", speed) for step, speed in ((10, 100.0), (20, 300.0), (30, 200.0))]
 ROWS = sorted([*SPEEDS, (10, "probe/knn20", 0.9), (10, "probe/linear", 0.75), (30, "probe/linear", 0.5)])
 
 
@@ -65,7 +65,7 @@ def test_json_of_a_running_run(five: Path, capsys: pytest.CaptureFixture[str]) -
     assert run.pop("changed")
     assert run == {
         "folder": "runs/pretrain/byol/2", "name": "byol/2", "command": "pretrain", "state": "running", "over": False,
-        "note": "", "method": "byol", "dataset": "digits", "step": 30, "total_steps": 100, "images_per_second": 200.0,
+        "note": "", "method": "byol", "dataset": "digits", "step": 30, "total_steps": 100, "items_per_second": 200.0,
         "best": 0.75, "low": None, "high": None, "measure": "probe/linear", "created": CREATED, "seconds": 12.5,
         "host": "elsewhere", "launcher": "", "job": "",
     }  # fmt: skip
@@ -117,7 +117,7 @@ def test_table_says_why_below_a_failed_run(five: Path, capsys: pytest.CaptureFix
     assert lines[rows["runs/pretrain/byol/3"] + 1] == "  TrainingError: loss is nan at step 7"
     assert "91.0 % [90.0, 92.0] finetune" in lines[rows["runs/finetune"]]
     running = lines[rows["runs/pretrain/byol/2"]]
-    assert "30 % of 100" in running and "200 img/s" in running and "75.0 % linear" in running
+    assert "30 % of 100" in running and "200 items/s" in running and "75.0 % linear" in running
     assert "\x1b" not in "".join(lines)
 
 

@@ -1,1 +1,1 @@
-"""Encoders over torchvision, timm and our own nets."""
+"""Encoders over torchvision, timm, transformers and our own nets."""

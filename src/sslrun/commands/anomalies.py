@@ -1,4 +1,4 @@
-"""`sslrun anomalies`: how ill each timestamp of a series fits, by how badly a trained method rebuilds it."""
+"""`sslrun anomalies`: how badly each timestamp of a series fits: how badly a trained method rebuilds it."""
 
 import csv
 import math

@@ -23,7 +23,7 @@ SORTS: dict[str, Callable[[Overview], tuple[float | str, ...]]] = {
     "state": lambda run: (active_first(run),),
     "best": lambda run: (-1.0 if run.best is None else run.best,),
     "progress": lambda run: (-1.0 if run.progress is None else run.progress,),
-    "speed": lambda run: (run.images_per_second or 0.0,),
+    "speed": lambda run: (run.items_per_second or 0.0,),
     "name": lambda run: (run.folder,),
 }
 """Word of --sort: what is compared; all but `state` and `name` begin with the largest."""

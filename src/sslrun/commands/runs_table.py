@@ -89,7 +89,7 @@ def _progress(run: Overview) -> str:
 
 
 def _speed(run: Overview) -> str:
-    return "" if run.images_per_second is None else f"{run.images_per_second:,.0f} img/s"
+    return "" if run.items_per_second is None else f"{run.items_per_second:,.0f} items/s"
 
 
 def _best(run: Overview) -> str:

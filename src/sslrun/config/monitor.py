@@ -19,7 +19,7 @@ class MonitorConfig:
 
     Attributes:
         every_epochs: epochs between two checks; 0 switches all of them off.
-        items: images of the training bank, and at most as many of validation.
+        items: items of the training bank, and at most as many of validation.
         patience: checks without a better online linear probe, or RankMe where there are no labels, after which the run
             ends; null never ends it early.
         collapse_std: alarm below this per-dimension std relative to 1/sqrt(D).

@@ -53,7 +53,7 @@ def split(
         The parts; `test` is empty where it is absent.
 
     Raises:
-        DataError: too few images to cut.
+        DataError: too few items to cut.
     """
     parts = {name: Part(name, np.arange(size, dtype=np.int64)) for name, size in sizes.items()}
     known = labels["train"]

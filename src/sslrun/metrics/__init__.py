@@ -1,1 +1,1 @@
-""""""
+"""Pure measures of features and scores: tensors in, numbers out."""

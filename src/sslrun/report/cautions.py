@@ -9,7 +9,7 @@ COLLAPSE = {"health/std": "collapse_std", "health/rankme": "collapse_rank"}
 
 
 def cautions(run: Contents) -> list[str]:
-    """One line each: errors, collapse, unreadable images, uncommitted code, damaged files."""
+    """One line each: errors, collapse, unreadable items, uncommitted code, damaged files."""
     manifest, found = run.manifest, []
     if not manifest:
         found.append("There is no readable run.json: what made these files is not known.")
@@ -20,7 +20,7 @@ def cautions(run: Contents) -> list[str]:
     found += noted if any("collapse" in warning for warning in noted) else noted + _collapse(run)
     data = manifest.get("data")
     if isinstance(data, dict) and (count := _count(data.get("corrupt"))):
-        found.append(f"Unreadable images that were skipped: {count:,}; run.json names them.")
+        found.append(f"Unreadable items that were skipped: {count:,}; run.json names them.")
     git = manifest.get("git")
     if isinstance(git, dict) and git.get("dirty"):
         found.append("The git repository had uncommitted changes: its commit alone does not reproduce this run.")

@@ -14,7 +14,7 @@ PANELS: tuple[tuple[str, str], ...] = (
     ("Std per dimension (0: collapsed)", r"health/std.*"),
     ("Alignment and uniformity", r"health/(alignment|uniformity).*"),
     ("Learning rate", r"(.+/)?lr"),
-    ("Images per second", r"(.+/)?images_per_second"),
+    ("Items per second", r"(.+/)?items_per_second"),
     ("Share of time waiting for data, %", r"(.+/)?data_wait"),
 )
 """Titles and the names they take, in order of the page; the first pattern that fits takes a name."""

@@ -37,7 +37,7 @@ class Overview:
     dataset: str
     step: int | None
     total_steps: int | None
-    images_per_second: float | None
+    items_per_second: float | None
     best: float | None
     low: float | None
     high: float | None
@@ -104,7 +104,7 @@ def overview(folder: Path, queue: Queue) -> Overview:
         dataset=dataset,
         step=progress.step,
         total_steps=manifest.get("total_steps"),
-        images_per_second=progress.images_per_second,
+        items_per_second=progress.items_per_second,
         best=best,
         low=low,
         high=high,

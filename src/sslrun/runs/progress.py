@@ -23,12 +23,12 @@ class Progress:
 
     Attributes:
         step: the last one that was logged.
-        images_per_second: median of the last few.
+        items_per_second: median of the last few.
         probe, best: the probe's name and its largest value so far.
     """
 
     step: int | None = None
-    images_per_second: float | None = None
+    items_per_second: float | None = None
     probe: str | None = None
     best: float | None = None
 
@@ -41,10 +41,10 @@ def read_progress(metrics: Path) -> Progress:
     except OSError:
         return Progress()
     rows = [cells for line in lines if len(cells := line.split(",")) == 5 and cells[0].isdigit()]
-    speeds = [float(value) for *_, name, value in rows if name == "train/images_per_second"]
+    speeds = [float(value) for *_, name, value in rows if name == "train/items_per_second"]
     return Progress(
         step=int(rows[-1][0]) if rows else None,
-        images_per_second=statistics.median(speeds[-SPEEDS:]) if speeds else None,
+        items_per_second=statistics.median(speeds[-SPEEDS:]) if speeds else None,
         probe=probe,
         best=best,
     )

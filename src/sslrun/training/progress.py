@@ -15,9 +15,9 @@ PLAIN_SECONDS = 30.0
 
 
 class Progress(pl.Callback):
-    """Loss, images/s, the fraction of time spent waiting for data, time left, the latest probe number.
+    """Loss, items/s, the fraction of time spent waiting for data, time left, the latest probe number.
 
-    Logs train/loss, train/lr, train/images_per_second, train/data_wait and the method's own numbers every
+    Logs train/loss, train/lr, train/items_per_second, train/data_wait and the method's own numbers every
     `plan.log_steps` steps. The first in the list of callbacks, with `Resumed` as the last: what those between them do
     at the end of a batch, monitors and checkpoints, counts neither as training nor as a wait for data.
     """
@@ -86,9 +86,9 @@ class Progress(pl.Callback):
         if not trainer.is_global_zero:
             return
         lr = trainer.optimizers[0].param_groups[0]["lr"]
-        numbers = {"train/loss": loss, "train/lr": lr, "train/images_per_second": rate, "train/data_wait": wait}
+        numbers = {"train/loss": loss, "train/lr": lr, "train/items_per_second": rate, "train/data_wait": wait}
         log_now(trainer, numbers | {f"train/{k}": float(v) for k, v in module.latest.logs.items()})
-        line = {"loss": f"{loss:.4g}", "img/s": f"{rate:.0f}", "wait": f"{wait:.0%}", **self._shown}
+        line = {"loss": f"{loss:.4g}", "items/s": f"{rate:.0f}", "wait": f"{wait:.0%}", **self._shown}
         if self._bar is not None:
             self._bar.set_description_str(f"epoch {self._step / module.plan.steps_per_epoch:.1f}", refresh=False)
             self._bar.set_postfix_str(", ".join(f"{k} {v}" for k, v in line.items()), refresh=False)

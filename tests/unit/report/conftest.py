@@ -55,7 +55,7 @@ def made_metrics() -> str:
         values = {
             "train/loss": 5 - 2 * step / 200 + noise.gauss(0, 0.1),
             "train/lr": 0.3 * math.cos(step / 130),
-            "train/images_per_second": 900 + noise.gauss(0, 30),
+            "train/items_per_second": 900 + noise.gauss(0, 30),
             "train/data_wait": 0.02,
             "train/ema_decay": 0.996,
         }

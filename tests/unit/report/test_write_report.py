@@ -56,7 +56,7 @@ def test_numbers_and_headline(made_run: Path) -> None:
     for text in ("[87.1, 91.1]", "byol-digits/made", "bf16", "A processor", "0:02:00", "seed: 7", "1294", "abc123"):
         assert text in page.text, text
     assert "sslrun probe 'encoder=runs/made & co'" in page.text
-    for title in ("Loss", "Probe while training, %", "RankMe", "Learning rate", "Images per second", "train/ema_decay"):
+    for title in ("Loss", "Probe while training, %", "RankMe", "Learning rate", "Items per second", "train/ema_decay"):
         assert title in page.text, title
     assert "Warnings" not in html
 
@@ -170,7 +170,7 @@ def test_warnings_stand_at_the_top(made_run: Path, manifest: dict[str, Any]) -> 
     top = Page(written(made_run).split("<main>")[0]).text
     assert "TrainingError: loss is nan at step 7" in top
     assert "health/std was below monitor.collapse_std=0.05 in the last 3 checks (now 0.01)" in top
-    assert "Unreadable images that were skipped: 2" in top
+    assert "Unreadable items that were skipped: 2" in top
     assert "uncommitted changes" in top
 
 

@@ -70,7 +70,7 @@ def test_monitors_are_neither_training_nor_a_wait_for_data(clock: Clock) -> None
         progress.on_train_batch_end(trainer, trained, None, None, step - 1)
         clock.sleep(100.0)  # a monitor
         resumed.on_train_batch_end(trainer, trained, None, None, step - 1)
-    assert [numbers["train/images_per_second"] for numbers in logged] == [2 * 32 / 8, 2 * 32 / 8]
+    assert [numbers["train/items_per_second"] for numbers in logged] == [2 * 32 / 8, 2 * 32 / 8]
     assert [numbers["train/data_wait"] for numbers in logged] == [0.25, 0.25]
 
 

@@ -1,4 +1,4 @@
-"""Goals of fine-tuning, the first that fits a dataset."""
+"""What fine-tuning can aim at: the first goal that fits a dataset's annotations is taken."""
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Data
