@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
+from sslrun.data.folders import cache_folder
 from sslrun.runs.manifest import cpu_name, usable_cores
 
 GIB = 1 << 30
@@ -145,7 +146,7 @@ def _memory() -> Iterator[Finding]:
 
 
 def _disks() -> Iterator[Finding]:
-    cache = Path(os.environ.get("SSLRUN_CACHE") or Path.home() / ".cache" / "sslrun")
+    cache = cache_folder(None)
     remedies = {
         "runs": (Path("runs"), 5, "name a roomier place: run.dir=/elsewhere/…"),
         "cache": (cache, 5, "name a roomier place: SSLRUN_CACHE=/elsewhere"),

@@ -76,3 +76,13 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest of `choices`, or an empty string where none is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def check_budget(labels: Any) -> None:
+    """Raise ConfigError unless a label budget is `all`, a whole number from 1, or a fraction in (0, 1)."""
+    whole = isinstance(labels, int) and not isinstance(labels, bool) and labels >= 1
+    fraction = isinstance(labels, float) and 0 < labels < 1
+    if not (whole or fraction or labels == "all"):
+        raise ConfigError(
+            f"labels must be 'all', a whole number per class from 1, or a fraction in (0, 1), got {labels!r}"
+        )

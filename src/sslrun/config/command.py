@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_accelerator, check_one_of, check_range
+from sslrun.config.checks import check_accelerator, check_budget, check_one_of, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.logger import LoggerConfig
@@ -77,7 +77,7 @@ class ProbeConfig(CommandConfig):
             if name not in ("random", "raw", "pixels") and not name.startswith("timm:"):
                 raise ConfigError(f"baselines: '{name}' is none of random, raw, pixels, timm:NAME")
         for budget in self.labels:
-            check_labels(budget)
+            check_budget(budget)
 
 
 class HeadStart(Enum):
@@ -124,7 +124,7 @@ class FinetuneConfig(CommandConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_labels(self.labels)
+        check_budget(self.labels)
         check_range("min_steps", self.min_steps, at_least=1)
         check_range("layer_decay", self.layer_decay, above=0, at_most=1)
         check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
@@ -288,18 +288,6 @@ class SearchConfig(CommandConfig):
         check_range("batch_size", self.batch_size, at_least=1)
         if not self.text.strip():
             raise ConfigError("text is empty; say what is looked for: text='a dog in the snow'")
-
-
-def check_labels(budget: Any) -> None:
-    """Raise ConfigError unless a label budget is `all`, a whole number from 1, or a fraction in (0, 1)."""
-    if budget == "all":
-        return
-    whole = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
-    fraction = isinstance(budget, float) and 0 < budget < 1
-    if not (whole or fraction):
-        raise ConfigError(
-            f"labels must be 'all', a whole number per class from 1, or a fraction in (0, 1), got {budget!r}"
-        )
 
 
 COMMANDS: dict[str, type[CommandConfig]] = {

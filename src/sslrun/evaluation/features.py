@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sslrun.backbones.base import encode
 from sslrun.config.errors import TrainingError
+from sslrun.data.base import to_device
 
 Batch = dict[str, Any]
 
@@ -52,7 +53,7 @@ def extract(
     features, labels, indices = [], [], []
     with evaluating(encoder):
         for batch in loader:
-            batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+            batch = to_device(batch, device)
             # the loader stays outside: what its dataset caches must not become inference tensors
             with torch.inference_mode(), torch.autocast(kind, dtype=autocast, enabled=autocast is not None):
                 z = encode(encoder, prepare(batch))  # (B, D)

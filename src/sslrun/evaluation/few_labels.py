@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from sslrun.config.errors import ConfigError
+from sslrun.config.checks import check_budget
 from sslrun.core.rows import Row
 from sslrun.evaluation.intervals import bootstrap_interval, draws_interval
 from sslrun.evaluation.linear import spread
@@ -161,13 +161,6 @@ def nested_subsets(labels: Tensor, *, budgets: Sequence[Budget], seed: int) -> t
             notes.append(f"labels={budget:g} of the smallest class ({smallest}) is none; took one")
         subsets[budget] = torch.cat([order[: _per_class(budget, len(order))] for order in orders]).sort().values
     return subsets, notes
-
-
-def check_budget(budget: Budget) -> None:
-    """Raise ConfigError unless `budget` is a whole number of at least 1, a fraction in (0, 1), or `"all"`."""
-    per_class = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
-    if not (per_class or (isinstance(budget, float) and 0 < budget < 1) or budget == "all"):
-        raise ConfigError(f'labels must be whole numbers >= 1, in (0, 1), or "all", got {budget!r}')
 
 
 def _per_class(budget: Budget, available: int) -> int:

@@ -6,12 +6,13 @@ import optuna
 
 from sslrun.config.sweeper import PrunerName
 from sslrun.launch.job import say
+from sslrun.runs import signals
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.objective import watched_metric
 from sslrun.sweeps.owners import sweep_lock
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
-from sslrun.sweeps.session import EXIT_INTERRUPTED, Session, Stopped
+from sslrun.sweeps.session import Session, Stopped
 
 
 def run(search: Search) -> optuna.Study:
@@ -30,7 +31,7 @@ def run(search: Search) -> optuna.Study:
         except (Stopped, KeyboardInterrupt):
             session.wait_for_jobs()
             say(_stopped_line(search, study))
-            raise SystemExit(EXIT_INTERRUPTED) from None
+            raise SystemExit(signals.EXIT_CODE) from None
         finally:
             search.show()
         return study

@@ -21,7 +21,6 @@ from sslrun.sweeps.objective import read_values
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
 
-EXIT_INTERRUPTED = 3
 STARTS = 3
 """Of a trial in one session, before it has failed: its job may be killed for what others do on the machine."""
 
@@ -111,7 +110,7 @@ class Session:
         """Tell the study how a trial ended, as its run folder says."""
         folder = folder_of(trial)
         ended = jobs.status(folder)
-        stopped = isinstance(error, KeyboardInterrupt) or getattr(error, "code", None) == EXIT_INTERRUPTED
+        stopped = isinstance(error, KeyboardInterrupt) or getattr(error, "code", None) == signals.EXIT_CODE
         if ended == "finished":
             try:
                 values = read_values(folder, self.record.metrics, command=self.record.command)
