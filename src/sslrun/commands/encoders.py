@@ -29,11 +29,22 @@ class Subject:
     Attributes:
         backbone: architecture, also of the untrained baseline; None for `pixels`.
         dataset: with the encoder's image size, channels, mean and std, where it was trained with some.
+        asked: the dataset before that.
     """
 
     ref: EncoderRef
     backbone: BackboneConfig | None
     dataset: DatasetConfig
+    asked: DatasetConfig | None = None
+
+    def describe(self) -> dict[str, str]:
+        """A line for the resolved block where the encoder reads the data otherwise than the dataset says."""
+        differing = [
+            f"{key} {getattr(self.dataset, key)}, not {getattr(self.asked, key)}"
+            for key in ("image_size", "channels", "mean", "std")
+            if getattr(self.asked, key, None) not in (None, getattr(self.dataset, key, None))
+        ]
+        return {"read as trained": "; ".join(differing)} if differing else {}
 
     def build(self, inputs: dict[str, Any]) -> Encoder:
         """The encoder itself.
@@ -78,24 +89,25 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         described = read_config(ref.folder)
         chosen = dataset or _dataset_of_run(ref)
         read = _read_as(chosen, described["inputs"], beside=ref.folder)
-        return Subject(ref, group_from_plain("backbone", described["backbone"]), read)
+        return Subject(ref, group_from_plain("backbone", described["backbone"]), read, chosen)
     if ref.source is Source.checkpoint:
         assert ref.run is not None
         manifest = read_manifest(ref.run)
         config = load(manifest["command"], ref.run / "config.yaml")
         if not isinstance(config, PretrainConfig):
             raise ConfigError(f"encoder={encoder} is of no pretraining; use the run's encoder/ folder")
-        read = _read_as(dataset or config.dataset, manifest["inputs"], beside=ref.run / "inputs")
-        return Subject(ref, as_built(config, manifest).backbone, read)
+        chosen = dataset or config.dataset
+        read = _read_as(chosen, manifest["inputs"], beside=ref.run / "inputs")
+        return Subject(ref, as_built(config, manifest).backbone, read, chosen)
     if dataset is None:
         raise ConfigError(f"encoder={encoder} has no run that names a dataset; say dataset=…")
     if ref.source is Source.timm:
         model = TimmConfig(name=ref.name.removeprefix("timm:"), pretrained=True)
-        return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)))
+        return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)), dataset)
     if ref.source is Source.transformers:
         folder = ref.folder or local_path(ref.name, key="encoder")
         opened, inputs = open_checkpoint(folder, encoder=str(ref.folder or ref.name), tower=tower)
-        return Subject(ref, opened, _read_as(dataset, inputs, beside=folder))
+        return Subject(ref, opened, _read_as(dataset, inputs, beside=folder), dataset)
     if ref.source is Source.random and backbone is None:
         raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
     if backbone is not None and backbone.pretrained:

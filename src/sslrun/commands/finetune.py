@@ -27,7 +27,7 @@ from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.runs.encoders import Source
 from sslrun.training.checkpoints import BEST
-from sslrun.training.plan import Plan, describe_plan, make_plan
+from sslrun.training.plan import Plan, describe_plan, make_plan, parts_of_batch
 
 
 def run(config: FinetuneConfig) -> float | None:
@@ -59,6 +59,7 @@ def run(config: FinetuneConfig) -> float | None:
     resolved = {
         **data.describe(),
         "encoder": config.encoder,
+        **subject.describe(),
         "augmentation": policy.name,
         "labels": f"{config.labels}: {len(budget.train)} to train on, {len(budget.validation)} to stop by",
         **describe_plan(plan),
@@ -89,7 +90,9 @@ def run(config: FinetuneConfig) -> float | None:
 
 def plan_of(config: FinetuneConfig, *, items: int) -> Plan:
     """The plan, with a batch no larger than the labelled items and at least `min_steps` steps."""
-    loader = LoaderConfig(batch_size=min(config.loader.batch_size, max(2, items)), workers=config.loader.workers)
+    parts = parts_of_batch(config.trainer)
+    most = max(2, items // parts * parts or parts)
+    loader = LoaderConfig(batch_size=min(config.loader.batch_size, most), workers=config.loader.workers)
     plan = make_plan(config.trainer, loader, config.optimizer, config.schedule, items=items)
     if config.trainer.steps is None and plan.total_steps < config.min_steps:
         longer: TrainerConfig = dataclasses.replace(config.trainer, steps=config.min_steps)

@@ -15,7 +15,7 @@ from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
 from sslrun.core.atomic import write_json
-from sslrun.data.base import Data
+from sslrun.data.base import Data, check_labelled
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
 from sslrun.data.series.series import SeriesData
@@ -50,9 +50,16 @@ def run(config: ProbeConfig) -> float | None:
     if data.classes is None and not horizons:
         remedy = ", or dataset.window and dataset.horizons to forecast" if isinstance(data, SeriesData) else ""
         raise DataError(f"dataset={data.name} has no labels; probe needs a labelled dataset: dataset=…{remedy}")
+    if data.classes is not None:
+        check_labelled(data)
     device = accelerator_name(config.accelerator)
     precision = resolve_precision(config.precision, accelerator=device)
-    resolved = {**data.describe(), "encoder": config.encoder, "device": f"{device}, {precision.value}"}
+    resolved = {
+        **data.describe(),
+        "encoder": config.encoder,
+        **subject.describe(),
+        "device": f"{device}, {precision.value}",
+    }
 
     session.parent = subject.ref.run
     with session:

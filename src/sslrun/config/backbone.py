@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
@@ -34,6 +34,8 @@ class ResNetConfig(BackboneConfig):
         zero_init_residual: each block starts as its shortcut: the weight of its last BatchNorm is 0.
     """
 
+    has_library_weights: ClassVar[bool] = True
+
     kind: str = "resnet"
     width: int = 64
     stem: Stem = Stem.large
@@ -56,6 +58,8 @@ class TimmConfig(BackboneConfig):
         positions: of a ViT that adds positions to its patches; `sincos` as in the code of MAE and I-JEPA.
         options: further arguments of timm.create_model.
     """
+
+    has_library_weights: ClassVar[bool] = True
 
     kind: str = "timm"
     patch_size: Any = None

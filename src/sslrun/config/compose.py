@@ -24,6 +24,8 @@ from sslrun.config.resolvers import register_resolvers
 
 C = TypeVar("C", bound=CommandConfig)
 KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
+RENAMED = {("finetune", "patience_epochs"): "patience"}
+"""Top-level keys of commands as saved files may still have them."""
 """Groups whose dataclass depends on `kind`."""
 
 
@@ -107,7 +109,8 @@ def load(command: str, path: Path) -> CommandConfig:
 
 
 def from_plain(command: str, raw: dict[str, Any], *, origin: str) -> CommandConfig:
-    """The inverse of `plain`."""
+    """The inverse of `plain`, also of folders that were written before a key was renamed."""
+    raw = {RENAMED.get((command, key), key): value for key, value in raw.items()}
     schema = OmegaConf.structured(COMMANDS[command])
     try:
         for group in KIND_GROUPS:

@@ -22,9 +22,12 @@ class BackboneConfig:
 
     Attributes:
         name: architecture, as its library names it.
+        has_library_weights: whether `pretrained: true` means something.
         pretrained: null, `true` for the library's own weights, `hf:OWNER/NAME` for those of the hub, or a path: a
             weights file, an encoder folder, a run.
     """
+
+    has_library_weights: ClassVar[bool] = False
 
     kind: str = MISSING
     name: str = MISSING
@@ -33,6 +36,11 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         if self.pretrained is not None and not isinstance(self.pretrained, bool | str):
             raise ConfigError(f"backbone.pretrained must be null, true or a path, got {self.pretrained!r}")
+        if self.pretrained is True and not self.has_library_weights:
+            raise ConfigError(
+                f"backbone.pretrained=true: no library has weights of {self.name}; name a run, an encoder folder or a "
+                "file of weights"
+            )
 
 
 @dataclass(kw_only=True)
@@ -46,9 +54,9 @@ class CheckpointConfig(BackboneConfig):
     architecture: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.pretrained is True:
             raise ConfigError("backbone.pretrained=true: name a folder that transformers wrote, or hf:OWNER/NAME")
+        super().__post_init__()
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.data.order import Together
 
@@ -123,6 +124,16 @@ class Data(ABC):
     @abstractmethod
     def describe(self) -> dict[str, str]:
         """Lines for the resolved block: sizes, splits, what was left out of the policy."""
+
+
+def check_labelled(data: Data) -> None:
+    """Raise DataError where a split that has items has no labels, in a dataset whose training items have some."""
+    bare = next((split for split in SPLITS if data.size(split) and data.labels(split) is None), None)
+    if bare is not None:
+        raise DataError(
+            f"dataset={data.name}: the {bare} split has no labels, or hides them, as train's are known; label it, or "
+            f"leave it away: then a part of train is cut off for it"
+        )
 
 
 def to_device(batch: dict[str, Any], device: torch.device | str) -> dict[str, Any]:

@@ -42,10 +42,21 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
     return tables
 
 
-def split_names(config: Any) -> dict[str, str | None]:
-    """The dataset's own name of train, validation and test, as `distinct` leaves them."""
+def split_names(config: Any, tables: Mapping[str, Any]) -> dict[str, str | None]:
+    """The dataset's own name of train, validation and test, as `distinct` leaves them.
+
+    Raises:
+        ConfigError: one that the user named is none of `tables`, or the name of two.
+    """
     names = {split: getattr(config, key) for split, key in KEYS.items()}
-    return distinct(names, told=[split for split, key in KEYS.items() if names[split] != getattr(type(config), key)])
+    told = [split for split, key in KEYS.items() if names[split] != getattr(type(config), key)]
+    for split in told:
+        if names[split] is not None and names[split] not in tables:
+            raise ConfigError(
+                f"dataset.{KEYS[split]}={names[split]}: {config.path} has no such split"
+                f"{did_you_mean(names[split], tables)}; it has {', '.join(tables)}"
+            )
+    return distinct(names, told=told)
 
 
 def distinct(names: Mapping[str, str | None], *, told: Sequence[str]) -> dict[str, str | None]:

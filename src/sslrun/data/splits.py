@@ -92,7 +92,8 @@ def stratified(n: int, labels: np.ndarray | None, *, count: int, seed: int) -> n
     wanted = sizes * count / n
     quota = np.floor(wanted).astype(np.int64)
     short = count - int(quota.sum())
-    quota[np.argsort(quota - wanted, kind="stable")[:short]] += 1  # largest remainders
+    largest = np.lexsort((rng.permutation(len(sizes)), quota - wanted))  # remainders; of equal ones any, not the first
+    quota[largest[:short]] += 1
     shuffled = coded[order]
     taken = [order[shuffled == c][: quota[c]] for c in range(len(sizes))]
     return np.sort(np.concatenate(taken))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sslrun.core.rows import Row
-from sslrun.evaluation.intervals import mean_row, percentile_interval, resampled_counts
+from sslrun.evaluation.intervals import mean_row, percentile_interval, resampled_counts, without_variance
 
 CALIBRATION_BINS = 15
 SLOW_RESAMPLES = 200  # for AUROC and ECE, whose resamples need every item
@@ -29,7 +29,8 @@ def classification_rows(
     """Rows top1, top5 (where C > 5), macro_f1, balanced_accuracy, auroc and ece.
 
     `auroc` is one class against the rest, averaged over classes; it is left out where the test lacks a class.
-    Intervals are percentile bootstraps over test items.
+    Intervals are percentile bootstraps over test items; where nothing is wrong, or nothing right, they are the exact
+    bound for the rarest class.
 
     Args:
         scores: (N, C) logits, or probabilities whose rows sum to 1.
@@ -45,7 +46,7 @@ def classification_rows(
         "condition": condition, "labels": labels_used,
     }  # fmt: skip
     row = functools.partial(Row, n=len(labels), **about)  # type: ignore[arg-type]
-    rows = []
+    rows, rarest = [], int(torch.unique(labels, return_counts=True)[1].min())
     for k in (1, 5) if num_classes > 5 else (1,):
         correct = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double()  # (N,)
         rows.append(mean_row(correct, metric=f"top{k}", resamples=resamples, **about))  # type: ignore[arg-type]
@@ -58,7 +59,7 @@ def classification_rows(
             resampled[metric].append(statistic(drawn, cells, num_classes=num_classes))
     for metric, statistic in of_counts.items():
         value = statistic(counts.double()[None], cells, num_classes=num_classes).item()
-        low, high = percentile_interval(torch.cat(resampled[metric]))
+        low, high = without_variance(value, n=rarest) or percentile_interval(torch.cat(resampled[metric]))
         rows.append(row(metric=metric, value=value, low=low, high=high))
 
     each = torch.ones(len(labels), dtype=torch.int64)
@@ -70,7 +71,9 @@ def classification_rows(
         value = weighted(probabilities, labels, weights=each.double()[None]).item()
         statistics = weighted(probabilities, labels, weights=weights)
         # resampling widens the gap in every bin, so a resample's ECE lies above that of the test: centre them on it
-        low, high = percentile_interval((statistics - statistics.nanmean() + value).clamp(0, 1))
+        centred = (statistics - statistics.nanmean() + value).clamp(0, 1)
+        perfect = without_variance(value, n=rarest) if metric == "auroc" else None
+        low, high = perfect or percentile_interval(centred)
         rows.append(row(metric=metric, value=value, low=low, high=high))
     return rows
 

@@ -96,13 +96,14 @@ def budget_rows(
     notes: list[str] = []
     for draw in range(draws):
         subsets, notes = nested_subsets(pool_labels, budgets=budgets, seed=seed + draw)
-        fitted: dict[int, dict[str, Tensor]] = {}  # by size: a draw's subsets are nested, so equal sizes are equal sets
+        fitted: dict[bytes, dict[str, Tensor]] = {}  # by subset: `all` and a large share may be the same
         for budget, index in subsets.items():
             if budget == "all" and draw > 0:
                 continue
-            if len(index) not in fitted:
-                fitted[len(index)] = _per_item(*predict(index), truth, num_classes=num_classes)
-            scored.setdefault(budget, []).append(fitted[len(index)])
+            subset = index.numpy().tobytes()
+            if subset not in fitted:
+                fitted[subset] = _per_item(*predict(index), truth, num_classes=num_classes)
+            scored.setdefault(budget, []).append(fitted[subset])
     rows = []
     for budget, per_draw in scored.items():
         for metric in per_draw[0]:

@@ -35,7 +35,7 @@ class BarlowTwins(Method):
     """
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: BarlowTwinsConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find, target_of
 from sslrun.config.schema import AugmentationConfig, DatasetConfig, MethodConfig
-from sslrun.core.batch import BATCH_NAMES
+from sslrun.core.batch import BATCH_NAMES, ViewsBatch
 
 
 @dataclass
@@ -41,6 +41,8 @@ class Method(nn.Module):
     """Other batch types that it takes where the dataset does not give `batch_type`."""
     views: int = 1
     """Views it reads at least, where batch_type is ViewsBatch."""
+    most_views: int | None = None
+    """Views it reads at most; None reads all that there are."""
     needs_labels: bool = False
     needs_tokens: Tokens | None = None
     """What the backbone must give a vector for, beside the one for the whole input."""
@@ -124,8 +126,8 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
     """The batch type that method and dataset share; nothing of the dataset is read.
 
     Raises:
-        ConfigError: the dataset does not give what the method reads, or the policy too few views; or it is for another
-            modality.
+        ConfigError: the dataset does not give what the method reads, or the policy too few views or too many; or it is
+            for another modality.
     """
     cls: type[Method] = target_of("method", config)
     batch_type = next((kind for kind in (cls.batch_type, *cls.also_reads) if BATCH_NAMES[kind] in dataset.given), None)
@@ -141,6 +143,11 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
             f"method={config.kind} reads {cls.views} views; augmentation={augmentation.name} gives {views}; "
             f"say augmentation.views.0.count={augmentation.views[0].count + cls.views - views}, or leave augmentation "
             "away for the method's own"
+        )
+    if batch_type is ViewsBatch and cls.most_views is not None and views > cls.most_views:
+        raise ConfigError(
+            f"method={config.kind} reads {cls.most_views} views and would throw the others away; augmentation="
+            f"{augmentation.name} gives {views}; leave augmentation away for the method's own"
         )
     return batch_type
 

@@ -33,7 +33,7 @@ class BYOL(Method):
     """Section 3.1; each view has its own BatchNorm statistics in the heads, as in the authors' code."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: BYOLConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class MoCoV2(Method):
     """Algorithm 1 of arXiv:1911.05722 with the head of arXiv:2003.04297."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: MoCoV2Config, encoder: Encoder) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class MoCoV3(Method):
     """Algorithm 1; each view has its own BatchNorm statistics in the heads."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: MoCoV3Config, encoder: Encoder) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ class NNCLR(Method):
     """Section 3; no gradient flows into the neighbours."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: NNCLRConfig, encoder: Encoder) -> None:
         super().__init__()

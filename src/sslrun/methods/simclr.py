@@ -31,7 +31,7 @@ class SimCLR(Method):
     """Algorithm 1; negatives are gathered over ranks."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: SimCLRConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class SimSiam(Method):
     """Algorithm 1; each view has its own BatchNorm statistics in the heads."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: SimSiamConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -32,7 +32,7 @@ class SupCon(Method):
     """Section 3; positives and negatives are gathered over ranks."""
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
     needs_labels = True
 
     def __init__(self, config: SupConConfig, encoder: Encoder) -> None:

@@ -35,7 +35,7 @@ class VICReg(Method):
     """
 
     batch_type = ViewsBatch
-    views = 2
+    views = most_views = 2
 
     def __init__(self, config: VICRegConfig, encoder: Encoder) -> None:
         super().__init__()

@@ -219,7 +219,7 @@ class Health(pl.Callback):
 
     @property
     def _is_labelled(self) -> bool:
-        return self.data.classes is not None and bool(self.queries)
+        return self.data.labels("validation") is not None and self.data.classes is not None and bool(self.queries)
 
     @staticmethod
     def _show(trainer: pl.Trainer, numbers: dict[str, float]) -> None:

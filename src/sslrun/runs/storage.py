@@ -32,6 +32,6 @@ def _reason(error: BaseException, path: Path) -> str | None:
         number = int(match.group(1))
     if number in REASONS:
         return os.strerror(int(number))
-    if isinstance(error, PermissionError | NotADirectoryError) and error.filename:
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError) and error.filename:
         return os.strerror(int(error.errno or 0)) if Path(error.filename).is_relative_to(path) else None
     return None

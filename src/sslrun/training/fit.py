@@ -101,9 +101,9 @@ def fit(
         together=dataset.together,
     )
     loader = ItemLoader(data, dataset, sampler, workers=plan.workers)
-    layout = torch.channels_last if trainer_config.channels_last else torch.contiguous_format
-    method.to(memory_format=layout)
-    module = Training(method, data.prepare(channels_last=trainer_config.channels_last), plan)
+    channels_last = trainer_config.channels_last and trainer_config.strategy != "fsdp"  # which cuts contiguous weights
+    method.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    module = Training(method, data.prepare(channels_last=channels_last), plan)
     if trainer_config.compile:
         compile_encoders(method)
     if trainer.is_global_zero:

@@ -58,6 +58,12 @@ class Plan:
         return warmup_steps(self.schedule, total_steps=phase.steps, steps_per_epoch=self.steps_per_epoch)
 
 
+def parts_of_batch(trainer: TrainerConfig) -> int:
+    """Micro-batches of all devices that a batch is cut into."""
+    devices = _devices(trainer, accelerator_name(trainer.accelerator))
+    return devices * trainer.num_nodes * trainer.accumulate
+
+
 def make_plan(
     trainer: TrainerConfig,
     loader: LoaderConfig,
@@ -79,8 +85,7 @@ def make_plan(
     """
     accelerator = accelerator_name(trainer.accelerator)
     devices = _devices(trainer, accelerator)
-    world = devices * trainer.num_nodes
-    parts = world * trainer.accumulate
+    world, parts = devices * trainer.num_nodes, parts_of_batch(trainer)
     if loader.batch_size % parts:
         raise ConfigError(
             f"loader.batch_size={loader.batch_size} does not divide by {world} devices x trainer.accumulate="
@@ -168,10 +173,6 @@ def _sync_batchnorm(trainer: TrainerConfig, wanted: bool | None, *, accelerator:
 
 def _devices(trainer: TrainerConfig, accelerator: str) -> int:
     present = torch.cuda.device_count() if accelerator == "cuda" else 1
-    if accelerator == "cuda" and not present:
-        raise ConfigError(
-            f"trainer.accelerator={trainer.accelerator}: no GPU is visible here; `sslrun doctor` tells more"
-        )
     if trainer.devices == "auto":
         return present
     if accelerator != "cpu" and trainer.devices > present:

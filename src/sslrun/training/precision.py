@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from sslrun.config.errors import ConfigError
 from sslrun.config.trainer import Precision
 
 BF16_UNITS = {"amx_bf16": ("AMX", 16), "avx512_bf16": ("AVX512-BF16", 2)}
@@ -46,9 +47,15 @@ def autocast_dtype(precision: Precision) -> torch.dtype | None:
 
 
 def accelerator_name(asked: str) -> str:
-    """`auto`, `gpu` -> what is here: cuda, mps or cpu."""
+    """`auto`, `gpu` -> what is here: cuda, mps or cpu.
+
+    Raises:
+        ConfigError: the one that was asked for by name is not here.
+    """
     if asked in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "cuda"
     if asked in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "mps"
+    if asked in ("cuda", "mps"):
+        raise ConfigError(f"accelerator={asked}: none is visible here; choose auto or cpu; `sslrun doctor` tells more")
     return "cpu" if asked in ("auto", "gpu") else asked

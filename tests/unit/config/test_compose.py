@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sslrun.config.command import PretrainConfig
 from sslrun.config.compose import compose, differences, load, plain, save
@@ -76,6 +77,7 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
             "method=byol,simclr: several values are a sweep, say -m; a text with commas needs quotes",
         ),
         ("logger.tags=a", "logger.tags=a: a list is asked for; say logger.tags=[a]"),
+        ("backbone.pretrained=true", "backbone.pretrained=true: no library has weights of small_cnn; name a run"),
         ("foo", "'foo' is no setting; say group=name or key=value"),
         ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
         ("run.dir=/é=1", "run.dir=/é=1: Hydra cannot read this value without quotes; say 'run.dir=\"/é=1\"'"),
@@ -137,3 +139,11 @@ def test_configs_are_keyword_only() -> None:
     for group in ("method", "backbone", "dataset", "optimizer"):
         for entry in entries(group):
             assert all(f.kw_only for f in dataclasses.fields(entry.config)), entry.kind
+
+
+def test_a_file_with_a_former_key_is_read(tmp_path: Path) -> None:
+    config = compose("finetune", ["encoder=random", "backbone=small_cnn", "dataset=digits", "patience=7"])
+    saved = plain(config)
+    saved["patience_epochs"] = saved.pop("patience")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(saved))
+    assert load("finetune", tmp_path / "config.yaml") == config

@@ -62,3 +62,11 @@ def test_a_preview_reads_nothing_either(tmp_path: Path) -> None:
     options = ["method=clip", "dataset=imagefolder", f"dataset.root={tmp_path}/nowhere", f"run.dir={tmp_path}/run"]
     with pytest.raises(ConfigError, match="reads image-text pairs; dataset=imagefolder gives views or images"):
         preview.run(compose("preview", options))
+
+
+def test_views_that_nobody_reads_are_refused() -> None:
+    config: Any = compose("pretrain", ["method=simclr", "augmentation=dino", "dataset=digits"])
+    with pytest.raises(
+        ConfigError, match=r"method=simclr reads 2 views and would throw the others away; augmentation="
+    ):
+        check_fit(config.method, config.augmentation, config.dataset)

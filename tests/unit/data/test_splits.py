@@ -56,3 +56,11 @@ def test_one_image_is_too_few():
 def test_stratified_draws_exactly_count(count):
     taken = stratified(30, labels(1, 9, 20), count=count, seed=0)
     assert len(set(taken.tolist())) == count
+
+
+def test_what_is_left_over_goes_to_any_classes():
+    """100 classes of 5: 25 items are a quarter of the classes, others with each seed."""
+    known = labels(*[5] * 100)
+    drawn = [set(known[stratified(500, known, count=25, seed=seed)].tolist()) for seed in (0, 1)]
+    assert all(len(classes) == 25 and max(classes) > 50 for classes in drawn)
+    assert drawn[0] != drawn[1]

@@ -91,3 +91,11 @@ def test_confusion_matrix_rows_are_the_truth():
     scores = torch.eye(3)[torch.tensor([0, 1, 1, 2])]
     matrix = confusion_matrix(scores, torch.tensor([0, 0, 0, 2]))
     assert matrix.tolist() == [[1, 2, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_a_perfect_test_leaves_the_exact_bound_of_the_rarest_class():
+    labels = torch.tensor([0] * 30 + [1] * 10 + [2] * 20)
+    found = by_metric(10.0 * torch.eye(3)[labels], labels)
+    assert found["top1"].low == pytest.approx(0.025 ** (1 / 60))
+    for metric in ("macro_f1", "balanced_accuracy", "auroc"):
+        assert (found[metric].low, found[metric].high) == pytest.approx((0.025 ** (1 / 10), 1.0))

@@ -67,9 +67,7 @@ def test_a_budget_beyond_the_smallest_class_is_skipped_with_a_note():
 
 @pytest.mark.parametrize("budget", [0, -1, 1.0, 0.0, 1.5, True, "some"])
 def test_a_budget_of_no_kind_is_an_error(budget):
-    with pytest.raises(
-        ConfigError, match="labels must be 'all', a whole number per class from 1, or"
-    ):
+    with pytest.raises(ConfigError, match="labels must be 'all', a whole number per class from 1, or"):
         nested_subsets(LABELS, budgets=(budget,), seed=0)
 
 
@@ -170,3 +168,16 @@ def test_a_head_for_raw_features_says_what_the_regression_on_standardised_ones_s
     mean, std = train.mean(dim=0), spread(train)
     _, expected = logistic((train - mean) / std, labels, (test - mean) / std)
     torch.testing.assert_close((test @ weight.T + bias).softmax(dim=1), expected, atol=1e-4, rtol=0)
+
+
+def test_subsets_of_one_size_that_differ_have_their_own_numbers(digits):
+    """Of classes of 90 and 10 items, 10 per class and 20 % are both 20 items."""
+    x, y, test_x, test_y = digits
+    kept = torch.cat([(y == 3).nonzero().flatten()[:90], (y == 8).nonzero().flatten()[:10]])
+    asked = (test_y == 3) | (test_y == 8)
+    pool, queries = (x[kept], y[kept]), (test_x[asked], test_y[asked])
+    both = {r.labels: r for r in top1(few_label_rows(*pool, *queries, **NAMES, budgets=(10, 0.2), draws=2)[0])}
+    for budget in (10, 0.2):
+        (alone,) = top1(few_label_rows(*pool, *queries, **NAMES, budgets=(budget,), draws=2)[0])
+        assert both[budget] == alone
+    assert both[10].value != both[0.2].value

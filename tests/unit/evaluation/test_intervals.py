@@ -80,3 +80,8 @@ def test_every_resample_holds_n_items(monkeypatch):
     assert [len(c) for c in chunks] == [4, 4, 2]
     assert torch.cat(chunks).sum(dim=1).tolist() == [7] * 10
     assert torch.cat(chunks)[:, 1].sum() == 0
+
+
+def test_draws_that_are_all_right_leave_the_exact_bound():
+    assert draws_interval(torch.ones(5, 40)) == pytest.approx((0.025 ** (1 / 40), 1.0))
+    assert draws_interval(torch.zeros(5, 40)) == pytest.approx((0.0, 1 - 0.025 ** (1 / 40)))

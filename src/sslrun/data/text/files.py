@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
-from sslrun.data.hub import distinct
+from sslrun.data.hub import KEYS, distinct
 from sslrun.data.labels import is_hidden
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
@@ -72,10 +73,12 @@ def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | Non
     tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     wanted = {split: [name] if name else [split, *NAMES[split]] for split, name in named.items()}
     found = {split: next((n for n in names if n in tables), None) for split, names in wanted.items()}
-    if found["train"] is None:
-        raise DataError(
-            f"dataset.train={wanted['train'][0]}: {config.path} has no such split; it has {', '.join(tables)}"
-        )
+    for split, name in named.items():
+        if found[split] is None and (name or split == "train"):
+            raise DataError(
+                f"dataset.{KEYS[split]}={wanted[split][0]}: {config.path} has no such split"
+                f"{did_you_mean(wanted[split][0], tables)}; it has {', '.join(tables)}"
+            )
     found = distinct(found, told=[split for split, name in named.items() if name])
     return {
         split: _documents(tables[name], config, where=f"{config.path}:{name}")

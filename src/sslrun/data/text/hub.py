@@ -15,7 +15,7 @@ class HubTexts(TextsOutside):
     def __init__(self, config: HuggingFaceTextConfig) -> None:
         path = str(config.path)
         loaded = load_tables("hf_text", path, subset=config.subset, options=config.options, train=config.train)
-        wanted = split_names(config)
+        wanted = split_names(config, loaded)
         tables = {split: loaded[name] for split, name in wanted.items() if name in loaded}
         for table in tables.values():
             check_columns(table, {"text": config.text, "label": config.label}, path=path)

@@ -2,12 +2,13 @@
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from sslrun.config.errors import DataError
 from sslrun.data.vision import resize  # noqa: F401  switches OpenCV's threads off
@@ -22,6 +23,16 @@ TIFF = (b"II*\x00", b"MM\x00*")
 PNG_DEPTH_BYTE = 24
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 """PIL modes of more than 8 bits."""
+UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: np.fliplr,
+    3: lambda x: np.rot90(x, 2),
+    4: np.flipud,
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: np.rot90(x.swapaxes(0, 1), 2),
+    8: np.rot90,
+}
+"""What undoes an EXIF orientation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +81,7 @@ class Decoder:
             return values
         if self.intensity_range is not None:
             low, high = self.intensity_range
-        elif np.issubdtype(values.dtype, np.integer):
+        elif np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= 2:  # wider ones are never filled
             low, high = np.iinfo(values.dtype).min, np.iinfo(values.dtype).max
         else:
             raise DataError(f"{name}: {values.dtype} values have no full range; say dataset.intensity_range=[low,high]")
@@ -103,13 +114,19 @@ def _values(data: bytes, *, channels: int) -> np.ndarray:
         if data.startswith(PNG) and data[PNG_DEPTH_BYTE] == 16:
             deep = _with_opencv(data, channels=channels)
             if deep is not None:
-                return deep
-        return _with_pil(ImageOps.exif_transpose(image), channels=channels)
+                return _upright(deep, image)
+        values = _with_pil(ImageOps.exif_transpose(image), channels=channels)
+        # PIL widens a PGM's 16 bits to 32
+        return values.astype(np.uint16) if image.format == "PPM" and values.dtype == np.int32 else values
+
+
+def _upright(values: np.ndarray, image: Image.Image) -> np.ndarray:
+    """(H, W) or (H, W, C) turned as the file says, which OpenCV does not do where it keeps all bits."""
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return UPRIGHT[orientation](values) if orientation in UPRIGHT else values
 
 
 def _with_pil(image: Image.Image, *, channels: int) -> np.ndarray:
-    if image.mode == "I" and image.format == "PPM":
-        return np.asarray(image).astype(np.uint16)  # PIL widens 16 bits to 32
     if image.mode in DEEP_MODES or image.mode in ("L", "RGB") or (channels == 4 and len(image.getbands()) == 4):
         return np.asarray(image)
     return np.asarray(image.convert("L" if image.mode in ("1", "LA", "La") else "RGB"))

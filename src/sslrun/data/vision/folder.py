@@ -1,6 +1,7 @@
 """Folders of image files, with class folders or without."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,15 @@ class ImageFolder(ImageData):
             for name, found in files.items()
         }
         super().__init__(config, sources, classes=classes)
+        self.beside = beside_splits(root, list(folders.values()))
+
+    def describe(self) -> dict[str, str]:
+        """Also what lies beside the splits' folders and belongs to none of them."""
+        lines = super().describe()
+        if self.beside:
+            more = ", …" if len(self.beside) > 5 else ""
+            lines["not read"] = f"{', '.join(self.beside[:5])}{more}: images beside the folders of the splits"
+        return lines
 
 
 class FolderSource:
@@ -84,16 +94,26 @@ def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
     return found
 
 
+def beside_splits(root: Path, folders: list[Path]) -> list[str]:
+    """Folders below a root of splits that are none of theirs and hold images, as class folders would."""
+    if folders == [root]:
+        return []
+    below = (f for f in sorted(root.iterdir()) if f.is_dir() and not f.name.startswith(".") and f not in folders)
+    return [f"{f.name}/" for f in below if next(_images(f), None) is not None]
+
+
 def image_files(root: Path) -> list[str]:
     """Relative paths with `/`, sorted; links are followed, hidden files and folders and other files are not images."""
-    found: list[str] = []
+    return sorted(_images(root))
+
+
+def _images(root: Path) -> Iterator[str]:
     seen = {os.path.realpath(root)}
     for folder, below, names in os.walk(root, followlinks=True):
         below[:] = [b for b in below if not b.startswith(".") and _is_new(Path(folder, b), seen)]
         prefix = Path(folder).relative_to(root)
         images = (n for n in names if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS)
-        found += [(prefix / n).as_posix() for n in images]
-    return sorted(found)
+        yield from ((prefix / n).as_posix() for n in images)
 
 
 def _is_new(folder: Path, seen: set[str]) -> bool:

@@ -19,7 +19,7 @@ class HuggingFace(ImageData):
     def __init__(self, config: HuggingFaceConfig) -> None:
         path = str(config.path)
         loaded = load_tables("hf", path, subset=config.subset, options=config.options, train=config.train)
-        wanted = split_names(config)
+        wanted = split_names(config, loaded)
         tables = {split: loaded[name] for split, name in wanted.items() if name in loaded}
         for table in tables.values():
             check_columns(table, {"image": config.image, "label": config.label}, path=path)

@@ -15,7 +15,7 @@ from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, locked
-from sslrun.data.labels import Coded, code_labels, digest
+from sslrun.data.labels import Coded, check_filled, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
@@ -31,6 +31,7 @@ class Parquet(ImageData):
     def __init__(self, config: ParquetConfig) -> None:
         named = {split: getattr(config, key) for split, key in KEYS.items()}
         files = {split: parquet_files(split, pattern) for split, pattern in named.items() if pattern}
+        _check_distinct(files)
         for path in (path for paths in files.values() for path in paths):
             _check_label_column(path, config.label, check_image_column(path, config.image))
         classes, labels = _labels(files, config.label)
@@ -77,7 +78,8 @@ class ParquetSource:
     def name(self, position: int) -> str:
         file = int(np.searchsorted(self._ends, position, side="right"))
         start = 0 if file == 0 else int(self._ends[file - 1])
-        return f"{self._files[file].name}:{position - start}"
+        path = self._files[file]  # with its folder: the hub has train/0000.parquet and test/0000.parquet
+        return f"{path.parent.name}/{path.name}:{position - start}"
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_encoded": None}
@@ -133,6 +135,17 @@ def parquet_files(split: str, pattern: str) -> list[Path]:
     return files
 
 
+def _check_distinct(files: dict[str, list[Path]]) -> None:
+    """DataError where two splits have a file in common: what is trained on would be tested on."""
+    owner: dict[Path, str] = {}
+    for split, paths in files.items():
+        for path in paths:
+            other = owner.setdefault(path.resolve(), split)
+            if other != split:
+                keys = f"dataset.{KEYS[other]} and dataset.{KEYS[split]}"
+                raise DataError(f"{keys} both hold {path}; name files that no other split has")
+
+
 def check_image_column(file: Path, column: str) -> list[str]:
     """Names of the columns of a parquet file, whose image column holds bytes.
 
@@ -175,8 +188,9 @@ def _label_column(files: list[Path], column: str) -> np.ndarray:
     parts = []
     for file in files:
         values = pq.read_table(file, columns=[column]).column(column)
-        if values.null_count:
-            raise DataError(f"dataset.label={column}: {values.null_count} rows of {file} are null; dataset.label=null")
+        if pa.types.is_nested(values.type):
+            raise DataError(f"dataset.label={column}: column of {file} holds {values.type}; expected one label a row")
+        check_filled(values.to_pylist(), column=column, where=str(file))
         parts.append(values.to_numpy())
     return np.concatenate(parts)
 

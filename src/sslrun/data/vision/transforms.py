@@ -63,19 +63,21 @@ class Builder:
         Raises:
             ConfigError: no such transform or argument, or a value that the transform refuses.
         """
+        for name in self.facts.unsuitable:
+            _transform_class(name, key="dataset.unsuitable")
         built = [self._transform(*name_and_arguments(e, key=KEY)) for e in entries]
         return [t for t in built if t is not None]
 
     def _transform(self, name: str, given: dict[str, Any]) -> Any:
-        cls = _transform_class(name)
-        if name in self.facts.unsuitable:
-            self.left_out.append(name)
-            return None
+        cls = _transform_class(name, key=KEY)
         arguments = dict(given)
         known = [p for p in inspect.signature(cls).parameters if p not in ("self", "args", "kwargs")]
         for argument in arguments:
             if argument not in known:
                 raise ConfigError(f"{KEY}: {name} has no argument '{argument}'{did_you_mean(argument, known)}")
+        if name in self.facts.unsuitable:
+            self.left_out.append(name)
+            return None
         if "transforms" in known:
             arguments["transforms"] = self.transforms(arguments.get("transforms") or [])
             return _construct(cls, arguments) if arguments["transforms"] else None
@@ -151,10 +153,10 @@ def _problem(transform: Any, image: np.ndarray) -> str | None:
     return None if _is_image(out, image.shape[2]) else f"gives {out.dtype} of shape {out.shape}"
 
 
-def _transform_class(name: str) -> Any:
+def _transform_class(name: str, *, key: str) -> Any:
     names = [n for n, c in vars(A).items() if isinstance(c, type) and issubclass(c, A.BasicTransform | A.BaseCompose)]
     if name not in names:
-        raise ConfigError(f"{KEY}: '{name}' is not an Albumentations transform{did_you_mean(name, names)}")
+        raise ConfigError(f"{key}: '{name}' is not an Albumentations transform{did_you_mean(name, names)}")
     return getattr(A, name)
 
 

@@ -1,7 +1,7 @@
 """What fine-tuning can aim at: the first goal that fits a dataset's annotations is taken."""
 
 from sslrun.config.errors import DataError
-from sslrun.data.base import Data
+from sslrun.data.base import Data, check_labelled
 from sslrun.evaluation.goals.base import Goal
 from sslrun.evaluation.goals.classification import Classification
 from sslrun.evaluation.goals.transcription import Transcription
@@ -11,10 +11,11 @@ def goal_of(data: Data) -> Goal:
     """What the dataset's annotations are good for.
 
     Raises:
-        DataError: it has none.
+        DataError: it has none, or not in every split.
     """
     if data.transcripts("train") is not None:
         return Transcription(data)
     if data.classes is not None:
+        check_labelled(data)
         return Classification(data)
     raise DataError(f"dataset={data.name} has no labels; finetune needs a labelled dataset: dataset=…")

@@ -191,3 +191,13 @@ def test_weak_and_none_take_any_number_of_channels(policy, channels):
 def test_none_gives_the_image_itself(policy):
     (view,) = Policy(policy("none"), ImageFacts(image_size=32, channels=3)).views(noise(), seed=0, epoch=0, index=0)
     np.testing.assert_array_equal(view, noise())
+
+
+def test_a_wrong_name_among_the_unsuitable_is_named():
+    with pytest.raises(ConfigError, match=r"dataset.unsuitable: 'HorizontalFlp' is not an Albumentations transform"):
+        one_view("HorizontalFlip", unsuitable=["HorizontalFlp"])
+
+
+def test_arguments_of_an_unsuitable_transform_are_checked():
+    with pytest.raises(ConfigError, match="HorizontalFlip has no argument 'prob'"):
+        one_view({"HorizontalFlip": {"prob": 4}}, unsuitable=["HorizontalFlip"])

@@ -146,3 +146,27 @@ def test_a_truncated_file_fails(data):
 def test_what_cannot_be_read_says_why(data, message):
     with pytest.raises(DataError, match=message):
         RGB(data, name="x")
+
+
+@pytest.mark.parametrize("written", ["PIL", "OpenCV"])
+def test_16_bits_of_a_pgm(written):
+    ramp = np.linspace(0, 65535, 24).round().astype(np.uint16).reshape(4, 6)
+    data = encoded(Image.fromarray(ramp), "PPM") if written == "PIL" else with_opencv(ramp, ".pgm")
+    np.testing.assert_allclose(GREY(data, name="x")[..., 0], ramp / 257, atol=0.51)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_undone_with_16_bits_as_with_8(orientation):
+    values = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    shallow = encoded(Image.fromarray(values), "PNG", exif=exif)
+    deep = encoded(Image.fromarray(values.astype(np.uint16) * 257), "PNG", exif=exif)
+    np.testing.assert_array_equal(GREY(deep, name="x"), GREY(shallow, name="x"))
+
+
+def test_32_bit_integers_need_a_range():
+    values = npy(np.full((4, 6), 500, np.int32))
+    with pytest.raises(DataError, match=r"x: int32 values have no full range; say dataset.intensity_range"):
+        GREY(values, name="x")
+    assert Decoder(channels=1, intensity_range=(0, 1000))(values, name="x")[0, 0, 0] == 128

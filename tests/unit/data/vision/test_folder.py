@@ -7,6 +7,7 @@ from PIL import Image
 
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.batch import ViewsBatch
+from sslrun.data.base import check_labelled
 
 RNG = np.random.default_rng(0)
 
@@ -167,3 +168,21 @@ def test_the_fingerprint_follows_the_files(dataset, tmp_path):
     assert dataset("imagefolder", root=str(root), image_size=8).fingerprint == first
     picture(root / "cat" / "0.png", side=24)
     assert dataset("imagefolder", root=str(root), image_size=8).fingerprint != first
+
+
+def test_images_beside_the_splits_are_told(dataset, tmp_path):
+    for split in ("train", "test"):
+        class_folders(tmp_path / "d" / split)
+    picture(tmp_path / "d" / "bus" / "1.png")
+    (tmp_path / "d" / "notes").mkdir()
+    data = dataset("imagefolder", root=str(tmp_path / "d"), image_size=8)
+    assert data.describe()["not read"] == "bus/: images beside the folders of the splits"
+
+
+def test_a_split_without_class_folders_is_told_where_labels_are_needed(dataset, tmp_path):
+    class_folders(tmp_path / "d" / "train")
+    picture(tmp_path / "d" / "test" / "1.png")
+    data = dataset("imagefolder", root=str(tmp_path / "d"), image_size=8)
+    assert data.classes == ("cat", "dog")
+    with pytest.raises(DataError, match="the test split has no labels"):
+        check_labelled(data)

@@ -92,3 +92,8 @@ def test_wrong_names_are_told(dataset, saved, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"dataset.path=.*empty cannot be loaded"):
         dataset("hf", path=str(tmp_path / "empty"))
+
+
+def test_a_split_that_is_not_there_is_named(dataset, saved):
+    with pytest.raises(ConfigError, match=r"dataset.test=tset: .* has no such split; did you mean 'test'\?; it has"):
+        dataset("hf", path=saved, image_size=8, test="tset")

@@ -70,7 +70,7 @@ def test_folders_and_patterns_are_several_files_as_one(dataset, tmp_path):
     for train in (str(tmp_path), str(tmp_path / "x-*.parquet")):
         data = dataset("parquet", train=train, image_size=8)
         assert sum(data.size(s) for s in ("train", "validation", "test")) == 120
-    assert data._sources["train"].name(60) == "x-1.parquet:0"
+    assert data._sources["train"].name(60).endswith("/x-1.parquet:0")
 
 
 def test_no_labels_where_told(dataset, tmp_path):
@@ -104,3 +104,32 @@ def test_another_file_is_no_parquet(dataset, tmp_path):
     (tmp_path / "a.parquet").write_text("text")
     with pytest.raises(DataError, match="is no parquet file"):
         dataset("parquet", train=str(tmp_path / "a.parquet"))
+
+
+def test_a_file_of_two_splits_is_refused(dataset, tmp_path):
+    test = write(tmp_path / "test.parquet")
+    write(tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=r"dataset.train and dataset.test both hold .*/test.parquet"):
+        dataset("parquet", train=str(tmp_path), test=test, image_size=8)
+
+
+def test_files_of_one_name_in_two_splits_are_told_apart(dataset, tmp_path):
+    paths = {}
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        paths[split] = write(tmp_path / split / "0000.parquet")
+    data = dataset("parquet", **paths, image_size=8)
+    assert [data._sources[s].name(5) for s in paths] == ["train/0000.parquet:5", "test/0000.parquet:5"]
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_label_is_named(dataset, tmp_path, empty):
+    words = ["fig" if v % 2 else "pear" for v in COLOURS]
+    words[4] = empty
+    with pytest.raises(DataError, match=r"dataset.label=label: row 4 of .*a.parquet has no label"):
+        dataset("parquet", train=write(tmp_path / "a.parquet", labels=words), image_size=8)
+
+
+def test_lists_are_no_labels(dataset, tmp_path):
+    with pytest.raises(DataError, match=r"column of .*a.parquet holds list<.*>; expected one label a row"):
+        dataset("parquet", train=write(tmp_path / "a.parquet", labels=[[1] for _ in COLOURS]), image_size=8)
