@@ -131,8 +131,8 @@ def check_labelled(data: Data) -> None:
     bare = next((split for split in SPLITS if data.size(split) and data.labels(split) is None), None)
     if bare is not None:
         raise DataError(
-            f"dataset={data.name}: the {bare} split has no labels, or hides them, as train's are known; label it, or "
-            f"leave it away: then a part of train is cut off for it"
+            f"dataset={data.name}: train has labels, the {bare} split has none, or hides them; label it, or leave it "
+            "away, and a part of train is cut off for it"
         )
 
 

@@ -1,5 +1,6 @@
 """Is it learning, is it collapsing: checks on a fixed, unaugmented subset, in eval mode, while a run trains."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class Health(pl.Callback):
         view = self._view(method, self.bank[::every]) if is_whole else None
         if view is not None:
             numbers["health/alignment"] = float(alignment(few, view))
-        if bank.labels is not None and len(self.queries):
+        if self._is_labelled:
             queries = self._features(method, "validation", self.queries)
             for row in self._probe_rows(bank, queries, encoder=""):
                 if row.metric == "top1":
@@ -123,9 +124,9 @@ class Health(pl.Callback):
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
         """Rows of results.json at the end of the run: probes on validation, none where there are no labels."""
-        bank = self._features(method, "train", self.bank)
-        if bank.labels is None or not len(self.queries):
+        if not self._is_labelled:
             return []
+        bank = self._features(method, "train", self.bank)
         return self._probe_rows(bank, self._features(method, "validation", self.queries), encoder=encoder)
 
     def state_dict(self) -> dict[str, Any]:
@@ -217,9 +218,9 @@ class Health(pl.Callback):
             raise TrainingError(text)
         return text
 
-    @property
+    @cached_property
     def _is_labelled(self) -> bool:
-        return self.data.labels("validation") is not None and self.data.classes is not None and bool(self.queries)
+        return bool(self.queries) and all(self.data.labels(split) is not None for split in ("train", "validation"))
 
     @staticmethod
     def _show(trainer: pl.Trainer, numbers: dict[str, float]) -> None:

@@ -184,5 +184,5 @@ def test_a_split_without_class_folders_is_told_where_labels_are_needed(dataset, 
     picture(tmp_path / "d" / "test" / "1.png")
     data = dataset("imagefolder", root=str(tmp_path / "d"), image_size=8)
     assert data.classes == ("cat", "dog")
-    with pytest.raises(DataError, match="the test split has no labels"):
+    with pytest.raises(DataError, match="train has labels, the test split has none, or hides them; label it"):
         check_labelled(data)
