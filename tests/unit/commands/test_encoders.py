@@ -58,7 +58,9 @@ def test_a_baseline_of_timm_is_that_model_and_reads_as_it_was_trained(
 )
 @pytest.mark.parametrize("command", ["probe", "finetune"])
 def test_an_untrained_net_takes_no_weights(command: str, pretrained: str, remedy: str) -> None:
-    config: Any = compose(command, [*CNN, f"backbone.pretrained={pretrained}"])
+    config: Any = compose(
+        command, ["encoder=random", "backbone=resnet18", "dataset=digits", f"backbone.pretrained={pretrained}"]
+    )
     with pytest.raises(ConfigError, match=r"^backbone.pretrained=.*: beside encoder=random the backbone") as error:
         find_subject(config.encoder, config.backbone, config.dataset)
     assert str(error.value).endswith(remedy)

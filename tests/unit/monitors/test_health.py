@@ -77,6 +77,15 @@ def test_pixels_of_digits_are_healthy_and_can_be_probed() -> None:
     assert numbers == watch.measure(Holder(collapsed=False))
 
 
+def test_a_validation_split_without_labels_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = health()
+    known = monitor.data.labels
+    monkeypatch.setattr(monitor.data, "labels", lambda split: known(split) if split == "train" else None)
+    numbers = monitor.measure(Holder(collapsed=False))
+    assert "health/rankme" in numbers and not any(name.startswith("probe/") for name in numbers)
+    assert monitor.rows(Holder(collapsed=False), encoder="pixels") == []
+
+
 def test_pairs_are_of_the_whole_bank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions are sorted, in class folders class after class: the first of them would be some of the classes."""
     watch, asked = health(), []
