@@ -13,9 +13,10 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from sslrun.config.errors import DataError
 from sslrun.data.vision import resize  # noqa: F401  switches OpenCV's threads off
 
-EXTENSIONS = frozenset(
-    [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".npy"]
-)
+EXTENSIONS = frozenset([
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".tga", ".ppm", ".pgm",
+    ".pbm", ".jp2", ".npy",
+])  # fmt: skip
 """Lower-case endings of the files that `decode` reads."""
 NPY = b"\x93NUMPY"
 PNG = b"\x89PNG"

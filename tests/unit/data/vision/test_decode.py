@@ -32,7 +32,7 @@ def flat(colour, mode="RGB", size=(6, 4)):
     return Image.new(mode, size, colour)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "TGA"])
 def test_colour_comes_in_rgb_order(kind):
     image = RGB(encoded(flat((10, 20, 30)), kind), name="x")
     assert image.shape == (4, 6, 3) and image.dtype == np.uint8
