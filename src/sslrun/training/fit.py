@@ -67,28 +67,8 @@ def fit(
         max_seconds=parse_max_time(trainer_config.max_time),
         keep=trainer_config.keep_checkpoints,
     )
-    trainer = pl.Trainer(
-        max_steps=plan.total_steps,
-        accelerator="gpu" if plan.accelerator == "cuda" else plan.accelerator,
-        devices=plan.devices,
-        num_nodes=trainer_config.num_nodes,
-        strategy=_strategy(trainer_config.strategy, world=plan.world),
-        precision=LIGHTNING_NAMES[plan.precision],  # type: ignore[arg-type]
-        accumulate_grad_batches=plan.accumulate,
-        gradient_clip_val=trainer_config.clip,
-        deterministic=trainer_config.deterministic,
-        benchmark=not trainer_config.deterministic,
-        sync_batchnorm=plan.sync_batchnorm or False,
-        # our own preemption: Lightning's would requeue without the random states
-        plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
-        logger=loggers,
-        callbacks=[progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, Resumed(progress)],
-        use_distributed_sampler=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        log_every_n_steps=trainer_config.log_steps,
-    )
+    watching = [progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, Resumed(progress)]
+    trainer = _trainer(plan, trainer_config, loggers=loggers, callbacks=watching)
     sampler = RunSampler(
         len(dataset),
         batch_size=plan.batch_size,
@@ -121,6 +101,32 @@ def fit(
         raise RunError(ranks.cause) from error
     signals.check()
     return module.trained if trainer.is_global_zero else None
+
+
+def _trainer(plan: Plan, config: TrainerConfig, *, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's, without what this project does itself: samplers, checkpoints, the bar, requeueing."""
+    return pl.Trainer(
+        max_steps=plan.total_steps,
+        accelerator="gpu" if plan.accelerator == "cuda" else plan.accelerator,
+        devices=plan.devices,
+        num_nodes=config.num_nodes,
+        strategy=_strategy(config.strategy, world=plan.world),
+        precision=LIGHTNING_NAMES[plan.precision],  # type: ignore[arg-type]
+        accumulate_grad_batches=plan.accumulate,
+        gradient_clip_val=config.clip,
+        deterministic=config.deterministic,
+        benchmark=not config.deterministic,
+        sync_batchnorm=plan.sync_batchnorm or False,
+        # our own preemption: Lightning's would requeue without the random states
+        plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
+        logger=loggers,
+        callbacks=callbacks,
+        use_distributed_sampler=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        log_every_n_steps=config.log_steps,
+    )
 
 
 def compile_encoders(method: Method) -> None:
