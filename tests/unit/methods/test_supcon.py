@@ -37,6 +37,7 @@ def test_labels_decide_the_positives() -> None:
 def test_the_loss_is_scaled_by_the_temperature_where_it_is_asked_for() -> None:
     method = small_method("supcon", "cnn").eval()
     batch = random_batch(method)
+    method.config.scale_by_temperature = False
     plain = method(batch).loss.item()
     method.config.scale_by_temperature = True
     assert method(batch).loss.item() == pytest.approx(0.1 * plain, rel=1e-6)
