@@ -7,12 +7,15 @@ After a wanted change: SSLRUN_WRITE_GOLDEN=1 pytest tests/golden, and an entry i
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from small import BACKBONES, backbones_of, method_names, modality, small_config, write_texts
 from sslrun.backbones.folder import build_encoder
+from sslrun.config.command import PretrainConfig
+from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.data.loader import RunSampler
 from sslrun.methods.base import build_method
@@ -34,6 +37,21 @@ LEARNING_RATES = {"image": 0.005, "text": 0.001, "series": 0.001, "audio": 0.001
 """Low enough that what processors round differently stays small: at .05 the losses of a ViT were 10 % apart."""
 
 
+BATCHES: dict[type, list[dict[str, Any]]] = {}
+"""Of digits by batch type: all methods of images see the same, and making them takes as long as training."""
+
+
+def batches(config: PretrainConfig, data: Data, batch_type: type, *, shared: bool) -> list[dict[str, Any]]:
+    if shared and batch_type in BATCHES:
+        return BATCHES[batch_type]
+    dataset = data.training(config.augmentation, batch_type=batch_type, seed=0)
+    sampler = RunSampler(len(dataset), batch_size=64, total_steps=STEPS, start=lambda: 0, seed=0)
+    made = [data.collate([dataset[key] for key in keys]) for keys in sampler]
+    if shared:
+        BATCHES[batch_type] = made
+    return made
+
+
 def curve(name: str, folder: Path) -> list[float]:
     texts, kind = write_texts(folder / "texts.jsonl"), modality(name)
     config = small_config(name, [option.format(texts=texts) for option in OPTIONS[kind]])
@@ -41,8 +59,6 @@ def curve(name: str, folder: Path) -> list[float]:
     data = build_data(config.dataset)
     encoder = build_encoder(BACKBONES[backbones_of(name)[0]], data.encoder_inputs())
     method = build_method(config.method, encoder)
-    dataset = data.training(config.augmentation, batch_type=method.batch_type, seed=0)
-    sampler = RunSampler(len(dataset), batch_size=64, total_steps=STEPS, start=lambda: 0, seed=0)
     optimizer = build_optimizer(
         config.optimizer,
         parameter_groups(method.named_parameters(), weight_decay=1e-6),
@@ -50,9 +66,9 @@ def curve(name: str, folder: Path) -> list[float]:
         fused=False,
     )
     prepare, losses = data.prepare(), []
-    for step, keys in enumerate(sampler):
+    for step, batch in enumerate(batches(config, data, method.batch_type, shared=kind == "image")):
         method.before_step(step / STEPS)
-        loss = method(prepare(data.collate([dataset[key] for key in keys]))).loss
+        loss = method(prepare(batch)).loss
         optimizer.zero_grad()
         loss.backward()
         method.after_backward(step / STEPS)
