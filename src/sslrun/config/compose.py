@@ -24,9 +24,9 @@ from sslrun.config.resolvers import register_resolvers
 
 C = TypeVar("C", bound=CommandConfig)
 KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
+"""Groups whose dataclass depends on `kind`."""
 RENAMED = {("finetune", "patience_epochs"): "patience"}
 """Top-level keys of commands as saved files may still have them."""
-"""Groups whose dataclass depends on `kind`."""
 
 
 def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:

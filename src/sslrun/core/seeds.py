@@ -16,5 +16,6 @@ def step_seed(progress: float, *further: int) -> np.random.SeedSequence:
 
 
 def seed_of_run() -> int:
-    """Draw it while a method is built: random states there follow from the run's `seed`, on all ranks, each time."""
-    return int(torch.randint(2**31, ()))
+    """What torch was seeded with: while a method is built the run's `seed`, on all ranks and after each restart,
+    whatever was drawn since."""
+    return torch.initial_seed()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sslrun.core.rows import Row
-from sslrun.evaluation.intervals import mean_row, percentile_interval, resampled_counts, without_variance
+from sslrun.evaluation.intervals import EXTREMES, extreme_interval, mean_row, percentile_interval, resampled_counts
 
 CALIBRATION_BINS = 15
 SLOW_RESAMPLES = 200  # for AUROC and ECE, whose resamples need every item
@@ -59,7 +59,8 @@ def classification_rows(
             resampled[metric].append(statistic(drawn, cells, num_classes=num_classes))
     for metric, statistic in of_counts.items():
         value = statistic(counts.double()[None], cells, num_classes=num_classes).item()
-        low, high = without_variance(value, n=rarest) or percentile_interval(torch.cat(resampled[metric]))
+        exact = extreme_interval(value, n=rarest) if value in EXTREMES else None
+        low, high = exact or percentile_interval(torch.cat(resampled[metric]))
         rows.append(row(metric=metric, value=value, low=low, high=high))
 
     each = torch.ones(len(labels), dtype=torch.int64)
@@ -72,8 +73,8 @@ def classification_rows(
         statistics = weighted(probabilities, labels, weights=weights)
         # resampling widens the gap in every bin, so a resample's ECE lies above that of the test: centre them on it
         centred = (statistics - statistics.nanmean() + value).clamp(0, 1)
-        perfect = without_variance(value, n=rarest) if metric == "auroc" else None
-        low, high = perfect or percentile_interval(centred)
+        exact = extreme_interval(value, n=rarest) if metric == "auroc" and value in EXTREMES else None
+        low, high = exact or percentile_interval(centred)
         rows.append(row(metric=metric, value=value, low=low, high=high))
     return rows
 

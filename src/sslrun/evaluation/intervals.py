@@ -38,13 +38,15 @@ def percentile_interval(statistics: Tensor) -> tuple[float, float]:
     return low, high
 
 
-def without_variance(value: float, *, n: int) -> tuple[float, float] | None:
-    """The exact binomial bound (Clopper and Pearson 1934) of 0 or of 1, which resampling sees no variance around.
+EXTREMES = (0.0, 1.0)
+"""Values of shares that resampling sees no variance around."""
 
-    All of n right leaves room down to 0.025^(1/n). None for other values.
+
+def extreme_interval(value: float, *, n: int) -> tuple[float, float]:
+    """The exact binomial interval (Clopper and Pearson 1934) of one of `EXTREMES`.
+
+    All of n right leaves room down to 0.025^(1/n).
     """
-    if value not in (0.0, 1.0):
-        return None
     bound = TAIL ** (1 / n)
     return (bound, 1.0) if value else (0.0, 1 - bound)
 
@@ -87,14 +89,14 @@ def mean_row(
 def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) -> tuple[float, float]:
     """Percentile bootstrap over test items of a mean, such as accuracy.
 
-    Where all items are right, or all wrong, the bound of `without_variance` is given.
+    Where all items are right, or all wrong, `extreme_interval` is given.
 
     Args:
         per_item: (n,) values, one per test item, such as 1 where the prediction is right.
     """
     values, counts = torch.unique(per_item.double().cpu(), return_counts=True)
-    if len(values) == 1 and (bound := without_variance(values.item(), n=len(per_item))) is not None:
-        return bound
+    if len(values) == 1 and values.item() in EXTREMES:
+        return extreme_interval(values.item(), n=len(per_item))
     means = [drawn @ values / len(per_item) for drawn in resampled_counts(counts, resamples=resamples, seed=seed)]
     return percentile_interval(torch.cat(means))
 
@@ -102,13 +104,13 @@ def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) ->
 def ratio_interval(sums: Tensor, counts: Tensor, *, seed: int, resamples: int = 1000) -> tuple[float, float]:
     """Percentile bootstrap over items of a ratio of sums, such as the loss of a token or a word error rate.
 
-    Where no resample differs from 0, as of transcripts without an error, the bound of `without_variance` is given.
+    Where no resample differs from 0, as of transcripts without an error, `extreme_interval` is given.
 
     Args:
         sums, counts: (N,) float64 of each item.
     """
     if not sums.any():
-        return 0.0, 1 - TAIL ** (1 / len(sums))
+        return extreme_interval(0.0, n=len(sums))
     each = torch.ones(len(sums), dtype=torch.int64)
     drawn = torch.cat(list(resampled_counts(each, resamples=resamples, seed=seed)))  # (R, N)
     return percentile_interval((drawn @ sums) / (drawn @ counts))
@@ -149,6 +151,6 @@ def draws_interval(per_draw: Tensor) -> tuple[float, float]:
     of_draws = stats.t.ppf(1 - TAIL, k - 1) * values.mean(dim=1).std().item() / k**0.5
     of_items = stats.norm.ppf(1 - TAIL) * values.mean(dim=0).std(correction=0).item() / n**0.5
     mean, half = values.mean().item(), float(np.hypot(of_draws, of_items))
-    if half == 0 and (bound := without_variance(mean, n=n)) is not None:
-        return bound
+    if half == 0 and mean in EXTREMES:
+        return extreme_interval(mean, n=n)
     return mean - half, mean + half

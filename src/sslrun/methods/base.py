@@ -20,7 +20,7 @@ class StepOutput:
 
     Attributes:
         loss: () float32, differentiable.
-        embedding: (B, D) detached; what the monitors watch.
+        embedding: (B, D) detached: what the encoder gave for the batch as it was trained on.
         logs: further numbers, () each, by name.
     """
 

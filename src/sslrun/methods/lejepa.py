@@ -48,9 +48,8 @@ class LeJEPA(Method):
 
     def before_step(self, progress: float) -> None:
         """New directions each step, the same on all ranks: the seed is a pure function of the run's and of progress."""
-        self.seed = int(
-            step_seed(progress, self.run_seed).generate_state(1)[0]
-        )  # torch's generators on the CPU take 32 bits
+        state = step_seed(progress, self.run_seed).generate_state(1)  # torch's generators on the CPU take 32 bits
+        self.seed = int(state[0])
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Section 5.1 by algorithms 1 and 2."""

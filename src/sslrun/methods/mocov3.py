@@ -91,5 +91,5 @@ def _freeze_patch_embed(encoder: Encoder) -> None:
                 if isinstance(projection, nn.Conv2d) and encoder.config.pretrained in (None, False):
                     bound = math.sqrt(6 / (projection.weight[0].numel() + projection.out_channels))
                     nn.init.uniform_(projection.weight, -bound, bound)
-                    assert projection.bias is not None
-                    nn.init.zeros_(projection.bias)
+                    if projection.bias is not None:
+                        nn.init.zeros_(projection.bias)
