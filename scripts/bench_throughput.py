@@ -21,7 +21,7 @@ import torch
 
 from sslrun.backbones.folder import build_encoder
 from sslrun.commands.pretrain import run
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.folders import conf_dir
 from sslrun.config.trainer import Precision

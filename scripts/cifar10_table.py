@@ -23,7 +23,7 @@ import torch
 
 from cifar10_page import REFERENCES, RESULTS, page
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose, plain
 from sslrun.config.folders import conf_dir
 from sslrun.config.registry import entries

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.folder import FolderSource, image_files

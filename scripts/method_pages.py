@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from cifar10_page import REFERENCES, RESULTS, table_lines
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.folders import conf_dir
 from sslrun.config.optimizer import LrScaling

@@ -20,7 +20,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.audio_backbone import CPCEncoderConfig, Wav2Vec2EncoderConfig
 from sslrun.config.backbone import SmallCNNConfig, TimmConfig
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.registry import entries, find
 from sslrun.config.schema import BackboneConfig, MethodConfig

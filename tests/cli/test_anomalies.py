@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sslrun.commands import anomalies, pretrain
-from sslrun.config.command import AnomaliesConfig, PretrainConfig
+from sslrun.config.command.anomalies import AnomaliesConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
 
@@ -86,5 +87,5 @@ def test_a_method_that_rebuilds_nothing_is_refused(tmp_path: Path) -> None:
         scored(tmp_path, f"encoder={run}")
     with pytest.raises(ConfigError, match=r"is no pretraining with a checkpoint"):
         scored(tmp_path, "encoder=pixels", "dataset=waves")
-    with pytest.raises(ConfigError, match="split=all is none of test, validation, train"):
+    with pytest.raises(ConfigError, match="split=all: no such choice; choose from test, train, validation"):
         scored(tmp_path, f"encoder={run}", "split=all")

@@ -7,7 +7,9 @@ import pytest
 
 from small import BACKBONES
 from sslrun.commands import finetune, pretrain, probe
-from sslrun.config.command import FinetuneConfig, PretrainConfig, ProbeConfig
+from sslrun.config.command.finetune import FinetuneConfig
+from sslrun.config.command.pretrain import PretrainConfig
+from sslrun.config.command.probe import ProbeConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, DataError
 

@@ -14,7 +14,7 @@ import torch
 
 from small import BACKBONES, backbones_of, method_names, modality, small_config, write_texts
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.data.loader import RunSampler

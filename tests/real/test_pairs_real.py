@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sslrun.commands import pretrain, zeroshot
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.data.build import build_data
 from sslrun.data.pairs.pairs import PairData

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sslrun.commands import pretrain, probe
-from sslrun.config.command import PretrainConfig, ProbeConfig
+from sslrun.config.command.pretrain import PretrainConfig
+from sslrun.config.command.probe import ProbeConfig
 from sslrun.config.compose import compose
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.data.series.files import SeriesFiles

@@ -30,7 +30,7 @@ def test_gpt_on_shakespeare_knows_more_than_pairs_of_characters(real_data: Path,
 
 @pytest.mark.real
 def test_news_are_read_without_a_first_line(real_data: Path) -> None:
-    from sslrun.config.command import PretrainConfig
+    from sslrun.config.command.pretrain import PretrainConfig
     from sslrun.data.build import build_data
 
     options = [f"dataset.{s}={real_data}/agnews/{f}.tsv" for s, f in (("train", "dev"), ("test", "test"))]

@@ -16,7 +16,7 @@ import torch
 from small import BACKBONES, backbones_of, method_names, modality, needs_tokens, small_config, write_texts
 from sslrun.commands.pretrain import run
 from sslrun.config.backbone import TimmConfig
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.text_backbone import TransformersConfig
 from sslrun.runs import signals
 

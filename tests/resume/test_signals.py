@@ -94,7 +94,7 @@ def test_a_preempted_probe_comes_back_and_finishes(
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("PATH", str(slurm.bin), prepend=":")
     command = [*PROBE, f"run.dir={folder}"]
-    told = runner.run(*command, code=EXIT_INTERRUPTED, before=signal_at("sslrun.commands.probe:measure"))
+    told = runner.run(*command, code=EXIT_INTERRUPTED, before=signal_at("sslrun.evaluation.probes.classes:probe_rows"))
     assert "stopped (SIGTERM); it is in the queue again" in told and "scontrol requeue 7" in slurm.calls()
     assert [s["status"] for s in manifest(folder)["sessions"]] == ["interrupted"]
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")

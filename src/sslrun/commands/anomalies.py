@@ -15,7 +15,8 @@ from torch import Tensor
 from sslrun.commands.encoders import Subject, find_subject
 from sslrun.commands.restore import restore_method
 from sslrun.commands.session import Session, print_resolved
-from sslrun.config.command import AnomaliesConfig, PretrainConfig
+from sslrun.config.command.anomalies import AnomaliesConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.atomic import replacing

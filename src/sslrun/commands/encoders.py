@@ -12,7 +12,7 @@ from sslrun.backbones.folder import build_encoder, load_encoder, read_config
 from sslrun.backbones.opened import open_checkpoint
 from sslrun.commands.restore import as_built, restore_encoders
 from sslrun.config.backbone import TimmConfig
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import group_from_plain, load
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import SslrunError
 from sslrun.launch.requeue import requeue
 from sslrun.runs import signals

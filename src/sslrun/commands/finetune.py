@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from sslrun.commands.encoders import find_subject
 from sslrun.commands.session import Session
 from sslrun.commands.train import train
-from sslrun.config.command import FinetuneConfig, HeadStart
+from sslrun.config.command.finetune import FinetuneConfig, HeadStart
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.search_path import augmentation_named

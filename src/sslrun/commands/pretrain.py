@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from sslrun.backbones.folder import build_encoder
 from sslrun.commands.session import Session
 from sslrun.commands.train import train
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method, check_fit, check_labels
 from sslrun.monitors.health import Health

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sslrun.config.command import PreviewConfig
+from sslrun.config.command.preview import PreviewConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
 from sslrun.data.build import build_data

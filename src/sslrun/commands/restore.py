@@ -9,7 +9,8 @@ import torch
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.command import CommandConfig, PretrainConfig
+from sslrun.config.command.base import CommandConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import group_from_plain
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.schema import BackboneConfig

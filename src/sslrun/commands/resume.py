@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.commands.ending import run_command
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.compose import flatten, load, plain
 from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sslrun.backbones.folder import load_encoder
 from sslrun.commands.encoders import find_subject
-from sslrun.config.command import SampleConfig
+from sslrun.config.command.sample import SampleConfig
 from sslrun.config.errors import ConfigError
 from sslrun.data.text.tokenizer import read_tokenizer
 from sslrun.evaluation.generation import generate

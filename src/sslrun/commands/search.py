@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sslrun.commands.joint import Towers, find_towers, image_vectors
-from sslrun.config.command import SearchConfig
+from sslrun.config.command.search import SearchConfig
 from sslrun.config.errors import DataError
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.folder import image_files

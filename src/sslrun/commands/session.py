@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from sslrun.commands.ending import end_session
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import RunError
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
 from sslrun.commands.ending import run_command
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.compose import typed
 from sslrun.config.errors import ConfigError
 from sslrun.launch.process import visible_gpus

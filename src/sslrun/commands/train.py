@@ -5,7 +5,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from sslrun.commands.session import Session, print_resolved
-from sslrun.config.command import FinetuneConfig, PretrainConfig
+from sslrun.config.command.finetune import FinetuneConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import plain
 from sslrun.data.base import Data, Items
 from sslrun.methods.base import Method

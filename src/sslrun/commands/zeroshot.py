@@ -9,7 +9,7 @@ import torch
 from sslrun.commands.encoders import find_subject
 from sslrun.commands.joint import Towers, find_towers, image_vectors
 from sslrun.commands.session import Session, print_resolved
-from sslrun.config.command import PromptsConfig, ZeroshotConfig
+from sslrun.config.command.zeroshot import PromptsConfig, ZeroshotConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.rows import Row
 from sslrun.data.build import build_data

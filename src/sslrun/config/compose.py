@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sslrun.config.checks import did_you_mean, near_or_all
-from sslrun.config.command import COMMANDS, CommandConfig
+from sslrun.config.command.base import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import conf_dir, group_files
 from sslrun.config.registry import entries, find, load_all
@@ -25,8 +25,6 @@ from sslrun.config.resolvers import register_resolvers
 C = TypeVar("C", bound=CommandConfig)
 KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
 """Groups whose dataclass depends on `kind`."""
-RENAMED = {("finetune", "patience_epochs"): "patience"}
-"""Top-level keys of commands as saved files may still have them."""
 
 
 def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:
@@ -110,8 +108,8 @@ def load(command: str, path: Path) -> CommandConfig:
 
 def from_plain(command: str, raw: dict[str, Any], *, origin: str) -> CommandConfig:
     """The inverse of `plain`, also of folders that were written before a key was renamed."""
-    raw = {RENAMED.get((command, key), key): value for key, value in raw.items()}
     schema = OmegaConf.structured(COMMANDS[command])
+    raw = {COMMANDS[command].renamed.get(key, key): value for key, value in raw.items()}
     try:
         for group in KIND_GROUPS:
             if isinstance(raw.get(group), dict):

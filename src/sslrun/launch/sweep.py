@@ -9,7 +9,7 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.compose import differences, load, plain, typed
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.launcher import Launching, SlurmConfig

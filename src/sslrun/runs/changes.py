@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.compose import differences, flatten, load, plain
 from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange

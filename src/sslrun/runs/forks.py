@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.run import OnChange
 from sslrun.runs.changes import all_changes, changed_length, refuse_uncarried
 from sslrun.runs.manifest import read_manifest

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import IO, Any
 
-from sslrun.config.command import CommandConfig
+from sslrun.config.command.base import CommandConfig
 from sslrun.config.compose import save
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import write_text

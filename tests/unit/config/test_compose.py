@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose, differences, load, plain, save
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import conf_dir

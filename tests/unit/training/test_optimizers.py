@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.optimizer import AdamWConfig, LARSConfig, LrScaling, SGDConfig
 from sslrun.config.schedule import ScheduleConfig, ScheduleShape

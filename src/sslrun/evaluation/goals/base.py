@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.backbones.base import Encoder
-from sslrun.config.command import FinetuneConfig
+from sslrun.config.command.finetune import FinetuneConfig
 from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.methods.fine_tuned import FineTuned

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sslrun.backbones.base import Encoder
-from sslrun.config.command import FinetuneConfig
+from sslrun.config.command.finetune import FinetuneConfig
 from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import write_json
 from sslrun.core.rows import Row

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from sslrun.backbones.base import Encoder
-from sslrun.config.command import FinetuneConfig
+from sslrun.config.command.finetune import FinetuneConfig
 from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import replacing
 from sslrun.core.rows import Row

@@ -1,7 +1,7 @@
 """Baselines that learn nothing, one module for each modality; `Data.raw` names the module, its `BASELINE` the class.
 
-A baseline is a module of torch with `reads`, whose features are probed as an encoder's are, or a `Fitted` one, whose
-features lie in no dense table.
+A baseline is a module of torch with `reads`, which an encoder's place is taken by; or it computes features without a
+device; or, where its features lie in no dense table, it classifies by itself.
 """
 
 import importlib
@@ -11,8 +11,18 @@ from typing import Any, Protocol, runtime_checkable
 from torch import nn
 
 from sslrun.data.base import Data
+from sslrun.evaluation.features import Features
 from sslrun.evaluation.few_labels import Budget
 from sslrun.evaluation.table import ProbeResult
+
+
+@runtime_checkable
+class Computed(Protocol):
+    """A baseline with features of its own."""
+
+    def features(self, data: Data, split: str) -> Features:
+        """Of every item of a split that can be read."""
+        ...
 
 
 @runtime_checkable
@@ -24,8 +34,8 @@ class Fitted(Protocol):
         ...
 
 
-def raw_baseline(name: str) -> nn.Module | Fitted:
+def raw_baseline(name: str) -> nn.Module | Computed | Fitted:
     """The baseline of a modality, by the name that its datasets give."""
     built: Any = importlib.import_module(f"sslrun.evaluation.raw.{name}").BASELINE()
-    assert isinstance(built, nn.Module | Fitted)
+    assert isinstance(built, nn.Module | Computed | Fitted)
     return built

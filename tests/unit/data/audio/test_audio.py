@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.dataset.audio import TonesConfig
 from sslrun.config.errors import ConfigError, DataError

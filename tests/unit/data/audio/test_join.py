@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sslrun.config.command import PretrainConfig
+from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.batch import SeriesBatch, WaveBatch

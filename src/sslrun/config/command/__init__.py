@@ -1,0 +1,1 @@
+"""Configurations of the commands that Hydra composes, one file each."""

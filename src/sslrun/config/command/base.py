@@ -1,0 +1,56 @@
+"""What every command has, and which there are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeVar
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_accelerator, check_range
+from sslrun.config.run import RunConfig
+
+
+@dataclass(kw_only=True)
+class CommandConfig:
+    """What every command has.
+
+    Attributes:
+        renamed: keys as saved files may still have them, and their names now.
+    """
+
+    renamed: ClassVar[dict[str, str]] = {}
+
+    seed: int = 0
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, at_least=0, below=2**31)
+
+
+@dataclass(kw_only=True)
+class FrozenConfig(CommandConfig):
+    """A command that uses a trained encoder as it is, on one device."""
+
+    encoder: str = MISSING
+    accelerator: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_accelerator("accelerator", self.accelerator)
+
+
+C = TypeVar("C", bound=type[CommandConfig])
+COMMANDS: dict[str, type[CommandConfig]] = {}
+"""Filled by `command` as the modules beside this one are imported (sslrun.config.registry.load_all)."""
+
+
+def command(name: str) -> Callable[[C], C]:
+    """Class decorator: the schema `schema/command/<name>` of Hydra."""
+
+    def add(cls: C) -> C:
+        COMMANDS[name] = cls
+        ConfigStore.instance().store(group="schema/command", name=name, node=cls, provider="sslrun")
+        return cls
+
+    return add

@@ -1,0 +1,71 @@
+"""`sslrun finetune`."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+from omegaconf import MISSING
+
+from sslrun.config.checks import check_budget, check_range
+from sslrun.config.command.base import CommandConfig, command
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.logger import LoggerConfig
+from sslrun.config.optimizer import OptimizerConfig
+from sslrun.config.schedule import ScheduleConfig
+from sslrun.config.schema import AugmentationConfig, BackboneConfig, DatasetConfig
+from sslrun.config.trainer import TrainerConfig
+
+
+class HeadStart(Enum):
+    """Weights of a fine-tuned classifier before the first step."""
+
+    random = "random"
+    regression = "regression"
+
+
+@command("finetune")
+@dataclass(kw_only=True)
+class FinetuneConfig(CommandConfig):
+    """`sslrun finetune`.
+
+    Attributes:
+        encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
+        augmentation: null takes the modality's own: `weak` for images, `audio_weak` or `audio_wave` for sound, `none`
+            for the rest.
+        labels: `all`, a whole number per class (of transcripts, in all), or a fraction below 1.
+        min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
+        layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
+        label_smoothing: of the cross-entropy.
+        output_ms: of transcripts, milliseconds for one output: the encoder's moments in them are averaged.
+        head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
+        patience: stop after so many checks without a better validation top-1 (of transcripts, character error rate);
+            a check comes every epoch, or every 20 steps where an epoch is shorter. Null never stops early.
+    """
+
+    renamed: ClassVar[dict[str, str]] = {"patience_epochs": "patience"}
+
+    encoder: str = MISSING
+    backbone: BackboneConfig | None = None
+    dataset: DatasetConfig | None = None
+    augmentation: AugmentationConfig | None = None
+    optimizer: OptimizerConfig = MISSING
+    schedule: ScheduleConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    logger: LoggerConfig = MISSING
+    labels: Any = "all"
+    min_steps: int = 400
+    layer_decay: float = 1.0
+    label_smoothing: float = 0.0
+    output_ms: float = 40.0
+    head: HeadStart = HeadStart.random
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_budget(self.labels)
+        check_range("min_steps", self.min_steps, at_least=1)
+        check_range("layer_decay", self.layer_decay, above=0, at_most=1)
+        check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        check_range("output_ms", self.output_ms, above=0)
+        check_range("patience", self.patience, at_least=1)

@@ -1,0 +1,43 @@
+"""`sslrun probe`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sslrun.config.checks import check_budget, check_range
+from sslrun.config.command.base import FrozenConfig, command
+from sslrun.config.errors import ConfigError
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.schema import BackboneConfig, DatasetConfig
+from sslrun.config.trainer import Precision
+
+
+@command("probe")
+@dataclass(kw_only=True)
+class ProbeConfig(FrozenConfig):
+    """`sslrun probe`.
+
+    Attributes:
+        encoder: a run folder, an encoder folder, a checkpoint, `random`, `pixels`, or `timm:NAME`.
+        backbone, dataset: null takes those of the run.
+        baselines: rows beside the encoder's; `random` is the same architecture untrained, `raw` what learns nothing
+            of the modality: pixels of images, TF-IDF of text.
+        labels: budgets of the few-label curve: whole numbers per class, fractions below 1, `all`.
+        draws: subsets drawn per budget.
+    """
+
+    backbone: BackboneConfig | None = None
+    dataset: DatasetConfig | None = None
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    precision: Precision = Precision.auto
+    baselines: list[str] = field(default_factory=lambda: ["random", "raw"])
+    labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1, "all"])
+    draws: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("draws", self.draws, at_least=2)
+        for name in self.baselines:
+            if name not in ("random", "raw", "pixels") and not name.startswith("timm:"):
+                raise ConfigError(f"baselines: '{name}' is none of random, raw, pixels, timm:NAME")
+        for budget in self.labels:
+            check_budget(budget)

@@ -1,0 +1,104 @@
+"""What the evaluations of frozen encoders share: the encoder with its features, and the form of what is found."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sslrun.config.command.probe import ProbeConfig
+from sslrun.config.loader import LoaderConfig
+from sslrun.config.trainer import Precision
+from sslrun.core.rows import Row
+from sslrun.data.base import SPLITS, Data
+from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.features import Features, extract
+from sslrun.evaluation.raw import Computed, Fitted
+from sslrun.training.plan import loader_workers
+from sslrun.training.precision import autocast_dtype
+
+Splits = dict[str, Features]
+
+
+@dataclass
+class Frozen:
+    """An encoder, or a baseline in its place, that is measured.
+
+    Attributes:
+        name: in tables.
+        encoder: a module with `reads`, or a baseline that needs none.
+        data: as the encoder reads it.
+        device: where it runs, in torch's words.
+    """
+
+    name: str
+    encoder: nn.Module | Computed | Fitted
+    data: Data
+    loader: LoaderConfig
+    device: str
+    precision: Precision
+
+    @cached_property
+    def features(self) -> Splits | None:
+        """Of every split, each item through the encoder once; None of a baseline that has none."""
+        if isinstance(self.encoder, nn.Module):
+            return {split: self._extract(self.encoder, split) for split in SPLITS}
+        if isinstance(self.encoder, Computed):
+            return {split: self.encoder.features(self.data, split) for split in SPLITS}
+        return None
+
+    def _extract(self, encoder: nn.Module, split: str) -> Features:
+        workers = loader_workers(self.loader, devices=1)
+        items = self.data.evaluation(split)
+        return extract(
+            encoder.to(self.device).to(memory_format=torch.channels_last),
+            evaluation_loader(self.data, items, batch_size=self.loader.batch_size, workers=workers),
+            self.data.prepare().to(self.device),
+            device=self.device,
+            autocast=autocast_dtype(self.precision),
+        )
+
+
+@dataclass
+class Found:
+    """What one evaluation found.
+
+    Attributes:
+        rows: test numbers.
+        chosen: what was chosen for them, and how well it did on validation.
+        notes: one line for each thing that was left out or raised.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    chosen: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Probe(ABC):
+    """One evaluation of frozen encoders on one dataset."""
+
+    def __init__(self, data: Data, config: ProbeConfig) -> None:
+        self.data, self.config = data, config
+
+    @staticmethod
+    @abstractmethod
+    def fits(data: Data) -> bool:
+        """Whether the dataset has what it needs; DataError where it has it in some splits alone."""
+
+    @staticmethod
+    def remedy(data: Data) -> str | None:
+        """What would make a dataset fit, where a user can do something about it."""
+        return None
+
+    @abstractmethod
+    def measure(self, frozen: Frozen) -> Found:
+        """Of one encoder; nothing where the evaluation is not for such."""
+
+    def references(self) -> list[Row]:
+        """Rows that need no encoder."""
+        return []
+
+    def draw(self, frozen: Frozen, folder: Path) -> None:  # noqa: B027 - most draw nothing
+        """Write what a report draws of the encoder that was asked for, after `measure`."""

@@ -1,0 +1,35 @@
+"""What comes next in a series of windows."""
+
+from sslrun.backbones.base import Encoder
+from sslrun.core.rows import Row
+from sslrun.data.base import Data
+from sslrun.data.series.series import SeriesData
+from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_vector
+from sslrun.evaluation.probes.base import Found, Frozen, Probe
+
+
+class Forecasts(Probe):
+    """Rows `forecast` of each horizon, beside those of raw lags and of the last value."""
+
+    data: SeriesData
+
+    @staticmethod
+    def fits(data: Data) -> bool:
+        return isinstance(data, SeriesData) and bool(data.horizons)
+
+    @staticmethod
+    def remedy(data: Data) -> str | None:
+        return "dataset.window and dataset.horizons to forecast" if isinstance(data, SeriesData) else None
+
+    def measure(self, frozen: Frozen) -> Found:
+        if not isinstance(frozen.encoder, Encoder):
+            return Found()
+        represent = last_vector(frozen.encoder.to(frozen.device), device=frozen.device)
+        horizons, seed = self.data.horizons, self.config.seed
+        return Found(forecast_rows(self.data, horizons, encoder=frozen.name, represent=represent, seed=seed))
+
+    def references(self) -> list[Row]:
+        return lag_rows(self.data, self.data.horizons, seed=self.config.seed)
+
+
+PROBE = Forecasts

@@ -1,0 +1,21 @@
+"""Classes in groups, such as speakers, that had no labels."""
+
+from sslrun.data.base import Data
+from sslrun.evaluation.groups import group_rows
+from sslrun.evaluation.probes.base import Found, Frozen, Probe
+
+
+class LeaveOneGroupOut(Probe):
+    """Rows `leave_one_group_out`."""
+
+    @staticmethod
+    def fits(data: Data) -> bool:
+        return data.classes is not None and data.groups("train") is not None
+
+    def measure(self, frozen: Frozen) -> Found:
+        if frozen.features is None:
+            return Found()
+        return Found(group_rows(frozen.features, self.data, encoder=frozen.name, seed=self.config.seed))
+
+
+PROBE = LeaveOneGroupOut
