@@ -1,18 +1,18 @@
 """What all datasets of sound share: splits, log-mel, normalisation, items."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
-from sslrun.config.errors import ConfigError, DataError
+from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
-from sslrun.core.batch import ImageBatch, SeriesBatch, ViewsBatch, WaveBatch
+from sslrun.core.batch import ViewsBatch
 from sslrun.data.audio.augment import Facts, Policy
 from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
+from sslrun.data.audio.forms import FORMS, Form
 from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, collate
 from sslrun.data.audio.join import strings
 from sslrun.data.audio.logmel import FLOOR, LogMel
@@ -21,12 +21,6 @@ from sslrun.data.base import SPLITS, Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.sources import SourcesData
-
-GIVES = {"spectrogram": (ViewsBatch, ImageBatch), "frames": (SeriesBatch, ViewsBatch), "wave": (WaveBatch,)}
-SINGLE = {"spectrogram": ImageBatch, "frames": SeriesBatch, "wave": WaveBatch}
-READS = {"spectrogram": "image", "frames": "series", "wave": "wave"}
-MEASURED = 2000
-"""Training clips of which mean and std are taken."""
 
 
 class AudioData(SourcesData):
@@ -46,7 +40,7 @@ class AudioData(SourcesData):
 
     def __init__(self, config: AudioDatasetConfig, sources: Mapping[str, Clips], *, corrupt: list[str]) -> None:
         self.name, self.config, self.corrupt = config.name, config, corrupt
-        self.form = config.form or "spectrogram"
+        self.form: Form = FORMS[config.form or "spectrogram"]
         self._sources = dict(sources)
         coded = code_labels({name: source.labels for name, source in sources.items()})
         self.cut({name: len(source) for name, source in sources.items()}, coded)
@@ -57,7 +51,7 @@ class AudioData(SourcesData):
         told = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in self._sources.items())
         self.fingerprint = digest(*(digest(*parts) for parts in told))
         self._logmel: dict[str, Rows] = {}
-        self._scales: dict[str, tuple[float, float]] = {}
+        self._scales: dict[bool, tuple[float, float]] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """All views of the policy for `ViewsBatch`, its first view alone for the others."""
@@ -68,7 +62,7 @@ class AudioData(SourcesData):
                 f"augmentation={augmentation.name} cuts or mixes recordings, and dataset.join gives them transcripts; "
                 f"choose e.g. augmentation={self.mild}"
             )
-        if self.form == "wave":
+        if self.form.of_waves:
             return self._wave_items("train", policy=policy, seed=seed)
         return self._logmel_items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
 
@@ -78,7 +72,7 @@ class AudioData(SourcesData):
 
     def evaluation(self, split: str) -> Items:
         """Each clip's beginning, as long as the encoder sees."""
-        return self._wave_items(split) if self.form == "wave" else self._logmel_items(split)
+        return self._wave_items(split) if self.form.of_waves else self._logmel_items(split)
 
     def transcripts(self, split: str) -> list[str] | None:
         """Of joined clips."""
@@ -106,25 +100,24 @@ class AudioData(SourcesData):
     @property
     def gives(self) -> tuple[type, ...]:  # type: ignore[override]
         """Batch types of the form, or of all forms where it is open."""
-        return (
-            GIVES[self.form] if self.config.form else tuple(dict.fromkeys(kind for g in GIVES.values() for kind in g))
-        )
+        open_to = [self.form] if self.config.form else FORMS.values()
+        return tuple(dict.fromkeys(kind for form in open_to for kind in form.gives))
 
     @property
     def single(self) -> type:  # type: ignore[override]
         """Batch type of clips as they are, which follows the form."""
-        return SINGLE[self.form]
+        return self.form.single
 
     @property
     def mild(self) -> str:  # type: ignore[override]
         """Of the form."""
-        return "audio_wave" if self.form == "wave" else "audio_weak"
+        return self.form.mild
 
     def encoder_inputs(self) -> dict[str, Any]:
         config, (mean, std) = self.config, self.scale
-        told = {
-            "reads": READS[self.form],
-            "form": self.form,
+        return {
+            "reads": self.form.reads,
+            "form": self.form.name,
             "sample_rate": config.sample_rate,
             "seconds": config.seconds,
             "mels": config.mels,
@@ -135,12 +128,8 @@ class AudioData(SourcesData):
             "mean": [mean],
             "std": [std],
             "classes": len(self.classes) if self.classes else None,
+            **self.form.shape(config),
         }
-        if self.form == "spectrogram":
-            return told | {"channels": 1, "image_size": [config.mels, config.frames]}
-        if self.form == "frames":
-            return told | {"channels": config.mels, "max_length": config.frames}
-        return told | {"channels": 1, "max_length": config.samples}
 
     def describe(self) -> dict[str, str]:
         config = self.config
@@ -152,22 +141,17 @@ class AudioData(SourcesData):
             known += f", {len(np.unique(groups))} groups"
         part = self._parts["train"]
         waves = self._sources[part.source].waves
-        as_what = {
-            "spectrogram": f"log-mel images of {config.mels} bands x {config.frames} frames",
-            "frames": f"log-mel frames of {config.mels} bands, every {config.hop_ms:g} ms",
-            "wave": "samples",
-        }[self.form]
         lines = {"dataset": f"{self.name}: {sizes}; {known}"}
         if isinstance(waves, Ragged):
             seconds = waves.lengths[part.positions] / config.sample_rate
             lines["sound"] = (
                 f"{seconds.sum() / 60:.1f} minutes in train at {config.sample_rate:,} Hz, {seconds.mean():.2g} s "
-                f"a clip; {as_what}"
+                f"a clip; {self.form.told(config)}"
             )
             if (longer := float((seconds > config.samples / config.sample_rate).mean())) > 0:
                 lines["cut"] = f"{longer:.0%} of train to dataset.seconds={config.seconds:g}"
         else:
-            lines["sound"] = f"at {config.sample_rate:,} Hz, {as_what}, made when they are asked for"
+            lines["sound"] = f"at {config.sample_rate:,} Hz, {self.form.told(config)}, made when they are asked for"
         if self.corrupt:
             lines["unreadable"] = f"{len(self.corrupt)} recordings left out, first: {self.corrupt[0]}"
         return lines
@@ -178,10 +162,12 @@ class AudioData(SourcesData):
         config = self.config
         if config.mean and config.std:
             return config.mean[0], config.std[0]
-        kind = "wave" if self.form == "wave" else "logmel"
-        if kind not in self._scales:
-            self._scales[kind] = self._measure(kind)
-        mean, std = self._scales[kind]
+        of_waves = self.form.of_waves
+        if of_waves not in self._scales:
+            part = self._parts["train"]
+            rows = self._sources[part.source].waves if of_waves else self.logmel(part.source)
+            self._scales[of_waves] = self.form.measured(rows, part.positions, config)
+        mean, std = self._scales[of_waves]
         return config.mean[0] if config.mean else mean, config.std[0] if config.std else std
 
     def logmel(self, source: str) -> Rows:
@@ -213,17 +199,18 @@ class AudioData(SourcesData):
         """Where it is open, what the method reads settles it."""
         assert batch_type in self.gives
         if self.config.form is None:
-            self.form = next(form for form, kinds in GIVES.items() if batch_type in kinds)
+            self.form = next(form for form in FORMS.values() if batch_type in form.gives)
 
     def _facts(self) -> Facts:
-        if self.form == "wave":
-            return Facts(std=self.scale[1], room=self.config.samples, silence=0.0, fixed=False, of_waves=True)
+        room = self.form.room(self.config)
+        if self.form.of_waves:
+            return Facts(std=self.scale[1], room=room, silence=0.0, fixed=False, of_waves=True)
         part = self._parts["train"]
         return Facts(
             std=self.scale[1],
-            room=self.config.frames,
+            room=room,
             silence=self._silence,
-            fixed=self.form == "spectrogram",
+            fixed=self.form.fixed,
             other=AnyClip(self.logmel(part.source), part.positions, self.scale),
         )
 
@@ -240,9 +227,9 @@ class AudioData(SourcesData):
             self.labels(split),
             transcripts=self._coded(split),
             scale=self.scale,
-            room=self.config.frames,
+            room=self.form.room(self.config),
             silence=self._silence,
-            as_series=self.form == "frames",
+            as_series=not self.form.fixed,
             **options,
         )
 
@@ -254,7 +241,7 @@ class AudioData(SourcesData):
             self.labels(split),
             transcripts=self._coded(split),
             scale=self.scale,
-            room=self.config.samples,
+            room=self.form.room(self.config),
             **options,
         )
 
@@ -264,20 +251,3 @@ class AudioData(SourcesData):
             return None
         place = {character: i for i, character in enumerate(self._alphabet)}
         return [np.array([place[c] for c in text], dtype=np.int64) for text in said]
-
-    def _measure(self, kind: str) -> tuple[float, float]:
-        part = self._parts["train"]
-        rows = self._sources[part.source].waves if kind == "wave" else self.logmel(part.source)
-        chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
-        room = self.config.samples if kind == "wave" else self.config.frames
-        measured = []
-        for i in chosen:
-            with suppress(DataError):  # counted when training meets it
-                measured.append(np.ravel(rows[int(part.positions[i])][:room]))
-        if not measured:
-            raise DataError("none of the recordings that were tried for mean and std can be read")
-        values = np.concatenate(measured).astype(np.float64)
-        if kind == "wave":
-            values /= 32767
-        std = float(values.std())
-        return round(float(values.mean()), 4), round(std, 4) if std > 1e-4 else 1.0
