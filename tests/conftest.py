@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: 2 threads for each of 2 workers cost tenfold
 
 import torch
+
+from sslrun.report import html
 
 if TYPE_CHECKING:
     from children import Runner
@@ -22,10 +25,15 @@ UNTIL = float(os.environ.get("SSLRUN_TEST_UNTIL", "inf"))
 """Seconds since 1970 after which no further test begins, as where CI has so many minutes."""
 
 
+DRAWS = pytest.StashKey[bool]()
+"""Whether runs of the present test draw their reports."""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what would begin too late."""
+    """Skip what would begin too late; this comes before the fixtures of a module, which its first test makes."""
     if time.time() > UNTIL:
         pytest.skip("left out: SSLRUN_TEST_UNTIL is over")
+    item.config.stash[DRAWS] = item.get_closest_marker("draws") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,11 +46,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SSLRUN_CACHE"] = os.environ.get("SSLRUN_CACHE") or str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture
-def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training draws no report, which takes as long as a few small steps and has tests of its own."""
-    for command in ("pretrain", "finetune"):
-        monkeypatch.setattr(f"sslrun.commands.{command}.write_report", lambda path: path / "report.html")
+@pytest.fixture(scope="session", autouse=True)
+def _few_reports(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Pages of runs are drawn for the tests that look at them, and empty for all others: one takes as long as a run."""
+    render = html.render
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html, "render", lambda run: render(run) if pytestconfig.stash[DRAWS] else "")
+        yield
 
 
 @pytest.fixture

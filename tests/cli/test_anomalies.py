@@ -51,6 +51,7 @@ def scored(tmp_path: Path, *overrides: str) -> None:
     anomalies.run(config)
 
 
+@pytest.mark.draws
 def test_what_was_put_in_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["backbone.width=32", "backbone.depth=2", "backbone.heads=4", "backbone.mlp=64", "backbone.patch_size=4"]
     rates = [
@@ -71,6 +72,7 @@ def test_what_was_put_in_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[
     scored(tmp_path, f"encoder={run}", "dataset=series", *other, "split=validation", f"run.dir={tmp_path}/other")
     of_other = json.loads((tmp_path / "other" / "results.json").read_text())["rows"]
     assert {(r["split"], r["metric"]) for r in of_other} == {("validation", "score_p99")}
+    assert "<svg" in (tmp_path / "scored" / "report.html").read_text()
     with (tmp_path / "scored" / "scores.csv").open() as file:
         told = list(csv.DictReader(file))
     assert [int(row["row"]) for row in told] == list(range(1600, 2000)) and sum(int(r["anomaly"]) for r in told) == 32

@@ -91,6 +91,7 @@ def test_layers_far_from_the_head_are_tuned_less(interrupted: tuple[Path, str], 
     assert {row["encoder"] for row in rows(tmp_path / "tuned")} == {f"{run.parent.name}/{run.name}"}
 
 
+@pytest.mark.draws
 def test_from_scratch_is_the_same_command(runner: Runner, tmp_path: Path) -> None:
     runner.run("finetune", "encoder=random", "backbone=small_cnn", "dataset=digits", "labels=20",
                       "trainer.steps=60", *TUNED, f"run.dir={tmp_path / 'run'}")  # fmt: skip
@@ -98,3 +99,4 @@ def test_from_scratch_is_the_same_command(runner: Runner, tmp_path: Path) -> Non
     assert {row["encoder"] for row in found.values()} == {"random"} and found["top1"]["labels"] == 20
     assert found["top1"]["low"] > 0.4  # chance is .1
     assert {"top5", "macro_f1", "balanced_accuracy", "auroc", "ece"} <= found.keys()
+    assert "<svg" in (tmp_path / "run" / "report.html").read_text()

@@ -81,7 +81,6 @@ def small_data(experiment: str, folder: Path) -> list[str]:
     return ["dataset=digits"]
 
 
-@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_takes_a_step_on_small_data(name: str, tmp_path: Path) -> None:
     """Its method, optimizer, schedule and augmentation, on data that is always there; heads and backbone small."""

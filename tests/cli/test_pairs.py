@@ -48,6 +48,7 @@ def rows(path: Path, **where: Any) -> list[dict[str, Any]]:
     return [row for row in found if all(row[key] == value for key, value in where.items())]
 
 
+@pytest.mark.draws
 def test_classes_are_told_by_their_names(folder: Path) -> None:
     where = folder / "named"
     value = run(

@@ -39,6 +39,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.draws
 def test_results_tell_the_held_out_loss(folder: Path) -> None:
     found = {
         name: {r["metric"]: r for r in rows(folder / name) if r["evaluation"] == "held_out"} for name in ("bert", "gpt")

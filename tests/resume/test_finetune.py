@@ -43,7 +43,7 @@ def assert_equal_ends(a: Path, b: Path, *, step: int) -> None:
     assert rows(a) == rows(b)
 
 
-@pytest.mark.usefixtures("no_report")
+@pytest.mark.recovery
 def test_sigterm_in_mid_run_then_the_same_command(tmp_path: Path, runner: Runner, command: list[str]) -> None:
     """The head is started on features once, not again when the run goes on."""
     command = [*command, "head=regression"]

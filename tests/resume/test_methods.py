@@ -61,7 +61,6 @@ def flatten(value: Any, path: str = "optimizer") -> dict[str, Any]:
     return {path: value}
 
 
-@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("name", method_names())
 def test_stopped_and_continued_it_is_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"

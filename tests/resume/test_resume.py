@@ -33,7 +33,6 @@ def test_kill_9_in_mid_epoch_then_the_same_command(tmp_path: Path, runner: Runne
 
 
 @pytest.mark.recovery
-@pytest.mark.usefixtures("no_report")
 def test_sigterm_saves_and_resume_goes_on(tmp_path: Path, runner: Runner) -> None:
     command = [*COMMON, "method=byol", "trainer.accumulate=2", "method.hidden_dim=64"]
     whole, folder = tmp_path / "whole", tmp_path / "stopped"

@@ -44,7 +44,6 @@ def numbers(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k != "encoder"} for row in rows]
 
 
-@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(
     ("place", "call", "saved"),
     [

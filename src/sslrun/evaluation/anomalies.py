@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from sslrun.core.rows import Row
 from sslrun.data.series.series import SeriesData
-from sslrun.evaluation.classification import macro_auroc
+from sslrun.evaluation.classification import average_precision, macro_auroc
 from sslrun.evaluation.intervals import percentile_interval, resampled_counts
 
 Score = Callable[[Tensor], Tensor]
@@ -133,22 +132,19 @@ def _found(told: np.ndarray, truth: np.ndarray, blocks: np.ndarray, *, row: Call
     drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=seed)))  # (R, blocks)
     areas, precisions = [], []
     for of_blocks in drawn:  # one at a time: (R, n) may not fit
-        weights = of_blocks[block].double()
-        areas.append(macro_auroc(both, labels, weights=weights[None]))
-        is_drawn = (weights > 0).numpy()
-        if truth[is_drawn].any():
-            precisions.append(_precision(told[is_drawn], truth[is_drawn], weights[is_drawn].numpy()))
+        weights = of_blocks[block].double()[None]
+        areas.append(macro_auroc(both, labels, weights=weights))
+        precisions.append(average_precision(both[:, 1], labels.bool(), weights=weights))
     ones = torch.ones(1, len(told), dtype=torch.float64)
     measured = {
         "auroc": (macro_auroc(both, labels, weights=ones).item(), torch.cat(areas)),
-        "average_precision": (_precision(told, truth, None), torch.tensor(precisions, dtype=torch.float64)),
+        "average_precision": (
+            average_precision(both[:, 1], labels.bool(), weights=ones).item(),
+            torch.cat(precisions),
+        ),
     }
     rows = []
     for metric, (value, resampled) in measured.items():
         low, high = percentile_interval(resampled)
         rows.append(row(metric=metric, value=value, low=low, high=high))
     return rows
-
-
-def _precision(told: np.ndarray, truth: np.ndarray, weights: np.ndarray | None) -> float:
-    return float(average_precision_score(truth, told, sample_weight=weights))

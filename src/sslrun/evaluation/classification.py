@@ -144,6 +144,25 @@ def macro_auroc(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Te
     return torch.stack(areas).nanmean(dim=0)
 
 
+def average_precision(scores: Tensor, is_positive: Tensor, *, weights: Tensor) -> Tensor:
+    """Area under the steps of precision over recall; of tied scores none comes before another.
+
+    Args:
+        scores: (N,).
+        is_positive: (N,) bool.
+        weights: (R, N) how often each item is taken.
+
+    Returns:
+        (R,) float64; NaN of a resample without positives.
+    """
+    score, order = scores.neg().sort()  # the highest first
+    weight = weights[:, order]
+    hits = weight * is_positive[order]
+    tie_end = torch.searchsorted(score, score, right=True) - 1
+    precision = hits.cumsum(dim=1)[:, tie_end] / weight.cumsum(dim=1)[:, tie_end].clamp_min(1e-12)
+    return (hits * precision).sum(dim=1) / hits.sum(dim=1)
+
+
 def calibration_error(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Tensor:
     """Expected calibration error in 15 equal bins of confidence: eq. 3, arXiv:1706.04599 (Guo et al. 2017).
 

@@ -1,6 +1,7 @@
 """Composing, saving and loading; what each group may override."""
 
 import dataclasses
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -124,10 +125,13 @@ def test_a_key_of_a_group_that_nobody_chose_is_refused() -> None:
 
 def test_every_kind_has_a_file_and_every_file_composes() -> None:
     required = {"timm": ["backbone.name=resnet18"], "hf_text": ["backbone.pretrained=bert"]}
-    for group in ("method", "backbone", "optimizer"):
-        for path in sorted((conf_dir() / group).glob("*.yaml")):
-            composed = getattr(pretrain(f"{group}={path.stem}", *required.get(path.stem, [])), group)
-            assert composed.kind in [e.kind for e in entries(group)]
+    groups = ("method", "backbone", "optimizer")
+    names = [sorted(path.stem for path in (conf_dir() / group).glob("*.yaml")) for group in groups]
+    for chosen in itertools.zip_longest(*names):  # one composition takes a third of a second
+        asked = [f"{group}={name}" for group, name in zip(groups, chosen, strict=True) if name]
+        config = pretrain(*asked, *(more for name in chosen for more in required.get(name, [])))
+        for group in groups:
+            assert getattr(config, group).kind in [e.kind for e in entries(group)]
 
 
 def test_differences_names_what_changed() -> None:

@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics as sk
+from sklearn.metrics import average_precision_score
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from sslrun.evaluation.classification import calibration_error, classification_rows, confusion_matrix, macro_auroc
+from sslrun.evaluation.classification import (
+    average_precision,
+    calibration_error,
+    classification_rows,
+    confusion_matrix,
+    macro_auroc,
+)
 
 NAMES = {"encoder": "byol", "dataset": "digits", "split": "test", "evaluation": "linear", "seed": 0}
 
@@ -99,3 +106,23 @@ def test_a_perfect_test_leaves_the_exact_bound_of_the_rarest_class():
     assert found["top1"].low == pytest.approx(0.025 ** (1 / 60))
     for metric in ("macro_f1", "balanced_accuracy", "auroc"):
         assert (found[metric].low, found[metric].high) == pytest.approx((0.025 ** (1 / 10), 1.0))
+
+
+def test_average_precision_is_that_of_scikit_learn_on_the_items_taken() -> None:
+    random = np.random.default_rng(0)
+    scores, truth = random.integers(6, size=40) / 5, random.random(40) < 0.3  # many ties
+    counts = random.integers(3, size=(4, 40))
+    counts[3, truth] = 0
+    found = average_precision(
+        torch.from_numpy(scores), torch.from_numpy(truth), weights=torch.from_numpy(counts).double()
+    )
+    for value, count in zip(found[:3], counts, strict=False):
+        expected = average_precision_score(np.repeat(truth, count), np.repeat(scores, count))
+        assert value.item() == pytest.approx(expected)
+    assert found[3].isnan()
+
+
+def test_average_precision_by_hand() -> None:
+    scores, positive = torch.tensor([0.9, 0.8, 0.8, 0.1]), torch.tensor([True, False, True, True])
+    found = average_precision(scores, positive, weights=torch.ones(1, 4, dtype=torch.float64))
+    assert found.item() == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)

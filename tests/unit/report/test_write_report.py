@@ -12,6 +12,7 @@ from sslrun.report.contents import parse_curves, read_contents
 from sslrun.report.figures import thinned
 from sslrun.report.html import write_report
 
+pytestmark = pytest.mark.draws
 PARTS = ("run.json", "config.yaml", "metrics.csv", "results.json", "embedding.csv", "confusion.json")
 
 
