@@ -83,7 +83,7 @@ def page(entry: Entry) -> str:
     parts = [
         f"# {told['title']}",
         f"{linked(entry.paper)}.\n{told['idea']}",
-        f"    sslrun pretrain method={entry.kind}",
+        f"    {command(entry)}",
     ]
     if "Formula" in told:
         parts += ["## Formula", textwrap.indent(told["Formula"], "    ")]
@@ -95,6 +95,13 @@ def page(entry: Entry) -> str:
     if measured := measured_lines(entry.kind):
         parts += ["## Measured", "[CIFAR-10 at one CPU budget](../results/cifar10-small.md):", "\n".join(measured)]
     return "\n\n".join(parts) + "\n"
+
+
+def command(entry: Entry) -> str:
+    """That trains the method, on data that need no file where it can."""
+    bare = f"sslrun pretrain method={entry.kind}"
+    of_patches = entry.modality == "image" and entry.load().needs_tokens is not None
+    return f"{bare} dataset=cifar10 dataset.download=true backbone=vit_tiny" if of_patches else bare
 
 
 def docstring(entry: Entry) -> dict[str, str]:

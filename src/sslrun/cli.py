@@ -119,6 +119,7 @@ def _report(error: Exception) -> NoReturn:
 
 def _told(error: Exception) -> str | None:
     """The user's error as one line; None of a bug of ours."""
+    import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -127,11 +128,12 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, OSError):  # Hydra makes the run folder
         from sslrun.runs.storage import storage_error
 
-        error = storage_error(error, Path(error.filename or "run.dir"), begun=False) or error
+        place = Path(error.filename or "run.dir, or the cache (dataset.cache_dir, $SSLRUN_CACHE),")
+        error = storage_error(error, place, begun=False) or error
     if isinstance(error, SslrunError):
         return " ".join(str(error).split())
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        from sslrun.config.compose import one_line
+    if isinstance(error, HydraException | OmegaConfBaseException | yaml.MarkedYAMLError):
+        from sslrun.config.messages import one_line
 
         return one_line(error)
     return None

@@ -97,3 +97,9 @@ def test_it_takes_a_step_on_small_data(name: str, tmp_path: Path) -> None:
         config.backbone.patch_size = 2
     run(config)
     assert list((tmp_path / "run" / "encoder").rglob("model.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["digits/simclr", "cifar10-small/dino", "text/bert_pydocs"])
+def test_a_preview_takes_any_recipe(name: str) -> None:
+    config = compose("preview", [f"experiment={name}", *there(name)])
+    assert config.method.kind == defaults_of(name)["override /method"]  # type: ignore[attr-defined]

@@ -150,7 +150,10 @@ def _read_as(dataset: DatasetConfig, inputs: dict[str, Any], *, beside: Path | N
 def _timm_inputs(name: str) -> dict[str, Any]:
     import timm
 
-    config = timm.get_pretrained_cfg(name)
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError:  # a tag that it does not know
+        config = None
     if config is None:
         raise ConfigError(f"encoder=timm:{name}: timm has no pretrained weights of that name")
     return {"image_size": config.input_size[-1], "channels": 3, "mean": list(config.mean), "std": list(config.std)}

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from sslrun.commands.encoders import find_subject
 from sslrun.commands.session import Session
-from sslrun.commands.train import train
+from sslrun.commands.train import check_settings, train
 from sslrun.config.command.finetune import FinetuneConfig, HeadStart
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
@@ -45,7 +45,9 @@ def run(config: FinetuneConfig) -> float | None:
         raise ConfigError("encoder=pixels has no weights to fine-tune; `sslrun probe encoder=pixels` measures it")
     if config.augmentation is not None:
         check_policy(config.augmentation, subject.dataset)
+    check_settings(config)
     data = build_data(subject.dataset)
+    session.check_data(data)
     goal = goal_of(data)
     if config.head is HeadStart.regression and not goal.has_regression:
         raise ConfigError(f"head=regression starts a classifier, not a {goal.head}; choose head=random")
@@ -55,6 +57,8 @@ def run(config: FinetuneConfig) -> float | None:
     encoder = subject.build(data.encoder_inputs())
     method = goal.method(encoder.train(), config)
     session.parent = subject.ref.run
+    if config.dataset is None:
+        session.compare_with_parent(data)
     plan = session.settle(plan_of(config, items=len(dataset)))
     resolved = {
         **data.describe(),

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from sslrun.backbones.folder import build_encoder
 from sslrun.commands.session import Session
-from sslrun.commands.train import train
+from sslrun.commands.train import check_settings, train
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method, check_fit, check_labels
@@ -33,7 +33,9 @@ def run(config: PretrainConfig) -> float | None:
         session.parent = run_of(Path(config.backbone.pretrained))
     pl.seed_everything(config.seed, verbose=False)
     batch_type = check_fit(config.method, config.augmentation, config.dataset)  # before anything is read
+    check_settings(config)
     data = build_data(config.dataset)
+    session.check_data(data)
     check_labels(config.method, dataset=data.name, labelled=data.classes is not None)
     dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))

@@ -45,6 +45,8 @@ def run(config: ProbeConfig) -> float | None:
     }
 
     session.parent = subject.ref.run
+    if config.dataset is None:
+        session.compare_with_parent(data)
     with session:
         print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)

@@ -11,6 +11,7 @@ from typing import Any
 from sslrun.commands.ending import end_session
 from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import RunError
+from sslrun.config.run import OnChange
 from sslrun.core.rows import Row
 from sslrun.data.base import SPLITS, Data
 from sslrun.report.html import write_report
@@ -45,6 +46,7 @@ class Session:
         self._run: RunFolder | None = None
         self._length: Length | None = None
         self._afterwards: list[Callable[[BaseException | None], None]] = []
+        self._warnings: list[str] = []
 
     def __enter__(self) -> "Session":
         if global_rank() == 0:
@@ -104,6 +106,34 @@ class Session:
         known = report.stat().st_mtime if report.exists() else 0.0
         if known < (self.path / "run.json").stat().st_mtime and global_rank() == 0:
             write_report(self.path)
+
+    def check_data(self, data: Data) -> None:
+        """Compare the dataset with what the folder's run began on: where splits have other sizes they were cut anew.
+
+        Raises:
+            RunError: items that the run trained on may be test items now, and `run.on_change=continue` is not said.
+        """
+        known = find_manifest(self.path).get("data") or {}
+        if not known or known["fingerprint"] == data.fingerprint or known["name"] != data.name:
+            return
+        sizes = (_sizes(known), _sizes(data))
+        then, now = (", ".join(f"{count:,} {split}" for split, count in of.items()) for of in sizes)
+        told = f"dataset={data.name} has changed since the run began: {then} then, {now} now"
+        if then != now and self.config.run.on_change is OnChange.refuse:
+            raise RunError(
+                f"{told}; what was trained on may be test data now: bring the files back, choose another run.dir, or "
+                "say run.on_change=continue"
+            )
+        self._warnings.append(told if then != now else f"dataset={data.name}: files have changed since the run began")
+
+    def compare_with_parent(self, data: Data) -> None:
+        """Note where the encoder's own run, whose dataset is taken, saw another state of it."""
+        known = {} if self.parent is None else find_manifest(self.parent).get("data") or {}
+        if known and _sizes(known) != _sizes(data):
+            self._warnings.append(
+                f"dataset={data.name} has changed since {self.parent} was trained on it, so that test items may be "
+                "among those that it saw"
+            )
 
     @property
     def resumed(self) -> bool:
@@ -168,7 +198,10 @@ class Session:
                 "extended": self._length.extended,
                 "length": length_of(self.config),
             }
-        self._run.update(resolved=resolved, data=describe_data(data), **fields)
+        warnings = self._run.warnings_with(self._warnings)
+        self._run.update(resolved=resolved, data=describe_data(data), warnings=warnings, **fields)
+        for line in self._warnings:
+            print(f"warning: {line}", flush=True)
         if self._run.resumed:
             adopt(self._run, self.command, self.config)
 
@@ -201,6 +234,10 @@ class Session:
     def value(self) -> float | None:
         """The command's main number in results.json; None where there is none."""
         return main_value(self.path, self.command)
+
+
+def _sizes(data: Data | dict[str, Any]) -> dict[str, int]:
+    return {split: data[split] if isinstance(data, dict) else data.size(split) for split in SPLITS}
 
 
 def describe_data(data: Data) -> dict[str, Any]:

@@ -12,10 +12,16 @@ from sslrun.data.base import Data, Items
 from sslrun.methods.base import Method
 from sslrun.runs.rank import global_rank
 from sslrun.training.fit import fit
-from sslrun.training.loggers import MetricsFile, build_loggers, end_at_wandb
-from sslrun.training.plan import Plan
+from sslrun.training.loggers import MetricsFile, build_loggers, check_loggers, end_at_wandb
+from sslrun.training.plan import Plan, check_machine
 from sslrun.training.pruning import Pruned, pruning
 from sslrun.training.ranks import Ranks
+
+
+def check_settings(config: PretrainConfig | FinetuneConfig) -> None:
+    """Raise ConfigError where this machine cannot train so, whatever the dataset, which is not read yet."""
+    check_machine(config.trainer, config.loader)
+    check_loggers(config.logger)
 
 
 def train(

@@ -1,7 +1,6 @@
-"""From what Hydra composed, or a saved config.yaml, to typed objects; Hydra's errors in one line."""
+"""From what Hydra composed, or a saved config.yaml, to typed objects."""
 
 import dataclasses
-import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,20 +10,21 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, OverrideParseException
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sslrun.config.checks import did_you_mean, near_or_all
+from sslrun.config.checks import near_or_all
 from sslrun.config.command.base import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
-from sslrun.config.folders import conf_dir, group_files
-from sslrun.config.registry import entries, find, load_all
+from sslrun.config.folders import conf_dir
+from sslrun.config.messages import GROUPS, one_line
+from sslrun.config.registry import find, load_all
 from sslrun.config.resolvers import register_resolvers
+from sslrun.config.search_path import UserConf, refuse_contradiction, refuse_null
 
 C = TypeVar("C", bound=CommandConfig)
-KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
-"""Groups whose dataclass depends on `kind`."""
 
 
 def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:
@@ -35,11 +35,14 @@ def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:
     """
     load_all()
     register_resolvers()
+    refuse_null([*overrides])
+    refuse_contradiction([*overrides], config_dirs=[])
+    Plugins.instance().register(UserConf)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             return typed(command, hydra_compose(command, overrides=list(overrides)))
-    except HydraException as error:
+    except (HydraException, yaml.MarkedYAMLError) as error:
         raise ConfigError(one_line(error)) from error
 
 
@@ -111,7 +114,7 @@ def from_plain(command: str, raw: dict[str, Any], *, origin: str) -> CommandConf
     schema = OmegaConf.structured(COMMANDS[command])
     raw = {COMMANDS[command].renamed.get(key, key): value for key, value in raw.items()}
     try:
-        for group in KIND_GROUPS:
+        for group in GROUPS:
             if isinstance(raw.get(group), dict):
                 schema[group] = OmegaConf.structured(find(group, raw[group]["kind"]).config)
         config = OmegaConf.merge(schema, raw)
@@ -143,77 +146,3 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         full = f"{prefix}{key}"
         flat.update(flatten(value, f"{full}.") if isinstance(value, dict) else {full: value})
     return flat
-
-
-def one_line(error: BaseException) -> str:
-    """What Hydra or OmegaConf has to say, as one line that names key, value and the nearest valid name."""
-    text = str(error.args[0] if error.args else error)
-    full_key = getattr(error, "full_key", None) or _search(r"full_key: (\S+)", text)
-    if isinstance(error, OverrideParseException):
-        return _unreadable(error.override)
-    if match := re.search(r"Ambiguous value for argument '(.+)'$", text, re.M):
-        override = match.group(1)
-        quoted = override.replace("=", '="', 1) + '"'
-        return f"{override}: several values are a sweep, say -m; a text with commas needs quotes: '{quoted}'"
-    if match := re.search(r"Could not find '((?:hydra/)?[^'/]+)/([^']*)'", text):
-        group, choice = match.groups()
-        names = sorted(group_files(group)) or sorted(re.findall(r"^\t(\S+)$", text, re.M))
-        names = names or [e.kind for e in entries(group)]
-        near = did_you_mean(choice, names) or _of_another_folder(choice, names)
-        return f"{group}={choice}: no such {group}{near}; choose from {', '.join(names)}"
-    if match := re.search(
-        r"Could not override '([^']+)'.*?(?:Key '[^']+' (?:is )?not in '?(?:struct|(\w+))'?)?", text, re.S
-    ):
-        return _unknown_key(match.group(1), error)
-    if match := re.search(r"Key '([^']+)' (?:is )?not in '(\w+)'", text):
-        return _unknown_key(full_key or match.group(1), error)
-    if "Recursive interpolation" in text:
-        return f"{full_key} refers to itself; say {full_key}=…"
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    if match := re.search(r"Error merging override (\S+)", text):
-        cause = getattr(error, "__cause__", None)
-        detail = one_line(cause) if cause is not None else ""
-        key, _, value = match.group(1).partition("=")
-        if "is not a ListConfig" in detail:
-            return f"{match.group(1)}: a list is asked for; say {key}=[{value}]"
-        return f"{match.group(1)}: {detail.removeprefix(f'{key}: ')}" if detail else first
-    if full_key and not first.startswith(str(full_key)):
-        return f"{full_key}: {first}"
-    return first
-
-
-def _of_another_folder(choice: str, names: list[str]) -> str:
-    """`; did you mean 'digits/simclr'?` for `simclr`."""
-    nested = [name for name in names if name.rsplit("/", 1)[-1] == choice.rsplit("/", 1)[-1]]
-    return f"; did you mean '{nested[0]}'?" if nested else ""
-
-
-def _unreadable(override: str) -> str:
-    """An override that Hydra's grammar cannot read: a path with `=`, `(`, or letters beyond ASCII, most of the time."""
-    key, equals, value = override.partition("=")
-    if not re.fullmatch(r"[~+]*[\w./@:-]+", key) or not equals:
-        return f"'{override}' is no setting; say group=name or key=value, a part of a list as key.0=value"
-    if value[:1] in ("[", "{", '"', "'"):
-        return f"{override}: Hydra cannot read this value; a bracket or a quote is missing, or some text needs quotes"
-    return f"{override}: Hydra cannot read this value without quotes; say '{key}=\"{value}\"'"
-
-
-def _search(pattern: str, text: str) -> str | None:
-    match = re.search(pattern, text)
-    return match.group(1) if match else None
-
-
-def _unknown_key(full_key: str, error: BaseException) -> str:
-    cause: BaseException | None = error
-    names: list[str] = []
-    owner = ""
-    while cause is not None:
-        kind = getattr(cause, "object_type", None)
-        if kind is dict:  # a mapping that takes any key
-            return f"{full_key}: no such key so far; to add it, say +{full_key}=…"
-        if dataclasses.is_dataclass(kind):
-            names, owner = [f.name for f in dataclasses.fields(kind)], getattr(kind, "__name__", "")
-        cause = cause.__cause__
-    leaf = full_key.rsplit(".", 1)[-1]
-    where = f" in {owner}" if owner else ""
-    return f"{full_key}: no such key{where}{near_or_all(leaf, names)}"

@@ -18,13 +18,18 @@ def register_resolvers() -> None:
 
 
 def _run_dir(given: str | None, command: str, *, _root_: Any) -> str:
-    return given or f"runs/{command}/{run_name(_root_)}/{STARTED:%Y%m%d-%H%M%S}"
+    return given or f"runs/{command}/{run_name(_root_)}/{_stamp()}"
 
 
 def _sweep_dir(given: str | None, command: str, *, _root_: Any) -> str:
     """A study that has a name is found again by it."""
     study = OmegaConf.select(_root_, "hydra.sweeper.study_name", default=None)
-    return given or f"runs/{command}/sweep/{study or f'{STARTED:%Y%m%d-%H%M%S}'}"
+    return given or f"runs/{command}/sweep/{study or _stamp()}"
+
+
+def _stamp() -> str:
+    """To the millisecond, since two commands are started together by `&`."""
+    return f"{STARTED:%Y%m%d-%H%M%S}-{STARTED.microsecond // 1000:03d}"
 
 
 def run_name(config: Any) -> str:

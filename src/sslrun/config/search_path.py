@@ -84,10 +84,13 @@ def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> Non
 
 
 def experiment_method(experiment: str, folders: list[Path]) -> str | None:
-    """The `override /method:` of an experiment's YAML; None where it states none or does not exist."""
+    """The `override /method:` of an experiment's YAML, or of one that it builds on; None where none states any."""
     path = next((p for f in folders if (p := f / "experiment" / f"{experiment}.yaml").is_file()), None)
     if path is None:
         return None
     defaults = (yaml.safe_load(path.read_text()) or {}).get("defaults", [])
     stated = [item["override /method"] for item in defaults if isinstance(item, dict) and "override /method" in item]
-    return str(stated[0]) if stated else None
+    if stated:
+        return str(stated[0])
+    bases = [item.removeprefix("/experiment/") for item in defaults if str(item).startswith("/experiment/")]
+    return next((method for base in bases if (method := experiment_method(base, folders))), None)

@@ -85,13 +85,14 @@ def job_arguments(
 
 
 def write_record(job: Job, *, launcher: str, identity: str, task: int | None, script: Path | None) -> None:
-    """Write `job.json`: who runs this folder's job."""
+    """Write `job.json`: who runs this folder's job, and what it was asked."""
     record = {
         "launcher": launcher,
         "job": identity,
         "task": task,
         "submitted": now(),
         "script": None if script is None else str(script),
+        "arguments": list(job.arguments),
     }
     write_json(job.folder / RECORD, record)
 

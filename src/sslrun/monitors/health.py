@@ -1,5 +1,6 @@
 """Is it learning, is it collapsing: checks on a fixed, unaugmented subset, in eval mode, while a run trains."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -147,7 +148,10 @@ class Health(pl.Callback):
         self._without_rise, self.stopped = state_dict.get("without_rise", 0), state_dict.get("stopped")
 
     def _probe_rows(self, bank: Features, queries: Features, *, encoder: str) -> list[Row]:
-        """kNN, and one linear head with fixed settings: a grid chosen on validation would flatter itself here."""
+        """kNN, and one linear head with fixed settings: a grid chosen on validation would flatter itself here.
+
+        `labels` of the rows is the share of train in the bank.
+        """
         assert bank.labels is not None and queries.labels is not None and self.data.classes is not None
         sides = (bank.features, bank.labels, queries.features, queries.labels)
         about: dict[str, Any] = {
@@ -162,7 +166,9 @@ class Health(pl.Callback):
         )
         scores = probe.scores(queries.features)
         linear = classification_rows(scores, queries.labels, evaluation="linear", logits=True, resamples=500, **about)
-        return [*knn_rows(*sides, num_classes=classes, **about), *linear]
+        share = len(bank.features) / self.data.size("train")
+        used = "all" if share == 1 else float(f"{share:.3g}")
+        return [replace(row, labels=used) for row in [*knn_rows(*sides, num_classes=classes, **about), *linear]]
 
     def _positions(self, split: str) -> list[int]:
         count = self.data.size(split)

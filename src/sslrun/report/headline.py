@@ -100,7 +100,10 @@ def _sentence(row: Row, rows: list[Row]) -> str:
     called = "" if metric == "top1" else f"{metric} "
     if row.get("condition"):
         name = f"{name} ({row['condition']})"
-    return f"{name} on {row.get('dataset') or 'its dataset'}{budget}: {called}{value}{gap}."
+    where = row.get("dataset") or "its dataset"
+    if row.get("split", "test") != "test":
+        where = f"{row['split']} of {where}"
+    return f"{name} on {where}{budget}: {called}{value}{gap}."
 
 
 def _difference(row: Row, other: Row) -> str:

@@ -134,11 +134,19 @@ def short(value: Any) -> str:
 
 def _headline(sweep: Sweep) -> str:
     if not sweep.best:
-        return "No trial has finished yet"
+        ended = sum(t.state == "finished" for t in sweep.trials)
+        return f"{ended} finished without a {sweep.metric_names[0]}" if ended else "No trial has finished yet"
     if len(sweep.metric_names) > 1:
         return f"{len(sweep.best)} of {len(sweep.finished)} trials are not beaten in every metric by another"
     best = sweep.best[0]
     settings = ", ".join(f"{k}={short(v)}" for k, v in best.params.items())
+    if (ranked := points(sweep)) and len(ranked[0].values) > 1:
+        first = ranked[0]
+        named = ", ".join(f"{k}={v}" for k, v in first.params.items())
+        return (
+            f"{sweep.metric_names[0]} {first.mean:.4g} [{first.low:.4g}, {first.high:.4g}], mean over "
+            f"{len(first.values)} runs of {named or 'one configuration'}"
+        )
     return f"{sweep.metric_names[0]} {best.values[0]:.4g} in trial {best.number}: {settings}"
 
 

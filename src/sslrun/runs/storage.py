@@ -21,7 +21,8 @@ def storage_error(error: BaseException, path: Path, *, begun: bool = True) -> Ru
         reason = _reason(current, path)
         if reason is not None:
             remedy = "; the last checkpoint is intact: mend it, then give the same command again" if begun else ""
-            return RunError(f"{path} cannot be written: {reason}{remedy}")
+            failed = "written" if begun or not isinstance(current, PermissionError) else "read or written"
+            return RunError(f"{path} cannot be {failed}: {reason}{remedy}")
         current = current.__cause__ or current.__context__
     return None
 

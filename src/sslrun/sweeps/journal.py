@@ -10,6 +10,9 @@ from optuna.storages.journal._file import BaseJournalFileLock  # not among the p
 
 from sslrun.core.locks import NO_LOCKS
 
+JOURNAL = "study.journal"
+"""In a sweep's folder."""
+
 
 class KernelLock(BaseJournalFileLock):
     """flock: the kernel gives it back when a process is killed, where Optuna's own locks wait for half a minute."""

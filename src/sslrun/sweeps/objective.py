@@ -9,8 +9,12 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.runs.results import MAIN, read_rows
 
+LOGGED = ("probe/", "health/", "train/", "held_out/")
+"""Beginnings of names that are logged while a run trains."""
 LOGGED_BESIDE = {
     "linear/top1": "probe/linear",
+    "knn1/top1": "probe/knn1",
+    "knn20/top1": "probe/knn20",
     "finetune/top1": "probe/top1",
     "finetune/wer": "probe/wer",
     "finetune/cer": "probe/cer",
@@ -18,11 +22,16 @@ LOGGED_BESIDE = {
 """Rows of results.json that are also logged while a run trains."""
 
 
+class NoSuchNumberError(RunError):
+    """Runs do not have what a sweep is for: no trial will."""
+
+
 def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) -> list[float]:
     """The last logged value of each name, else its row of results.json, `evaluation/metric`.
 
     Raises:
-        RunError: no such name, naming those that exist; a value that is not finite.
+        NoSuchNumberError: naming those that exist.
+        RunError: a value that is not finite.
     """
     values = logged_values(folder) | {}
     rows: dict[str, float] = {}
@@ -34,7 +43,7 @@ def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) ->
         value = rows.get(name) if metric is None else values.get(name, rows.get(name))
         if value is None:
             names = [*values, *rows]
-            raise RunError(
+            raise NoSuchNumberError(
                 f"hydra.sweeper.metric={name}: {folder} has no such number{did_you_mean(name, names)}; it has "
                 f"{', '.join(sorted(set(names))) or 'none'}"
             )
@@ -62,4 +71,10 @@ def watched_metric(metric: str | None, *, command: str) -> str:
     name = metric or "/".join(MAIN.get(command, ("its number",)))
     if command not in ("pretrain", "finetune"):
         raise ConfigError(f"hydra.sweeper.pruner: `sslrun {command}` does not train, so there is nothing to prune")
-    return LOGGED_BESIDE.get(name, name)
+    logged = LOGGED_BESIDE.get(name, name)
+    if not logged.startswith(LOGGED):
+        raise ConfigError(
+            f"hydra.sweeper.metric={name} is known when a run has ended, and a pruner looks while it trains; name what "
+            "is logged, such as probe/linear or health/rankme, or say hydra.sweeper.pruner=none"
+        )
+    return logged

@@ -45,8 +45,11 @@ class SweepRecord:
         overrides = [o for o in self.overrides if not o.lstrip("+~").startswith(("run.", "hydra"))]
         return [*(f"{CONFIG_DIR}{path}" for path in self.config_dirs), *overrides]
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, *, settled: bool) -> None:
         """Write sweep.json.
+
+        Args:
+            settled: whether a trial has its numbers already; before, the metric may change.
 
         Raises:
             RunError: the folder holds a sweep of another configuration.
@@ -54,6 +57,8 @@ class SweepRecord:
         before = read_record(folder)
         if before is not None:
             old, new = (_essence(record) for record in (before, self))
+            if not settled:
+                old["metric"] = new["metric"]
             if old != new:
                 key = next(k for k in new if new[k] != old[k])
                 raise RunError(

@@ -8,6 +8,7 @@ from sslrun.config.sweeper import PrunerName
 from sslrun.launch.job import say
 from sslrun.runs import signals
 from sslrun.sweeps import study as studies
+from sslrun.sweeps.journal import JOURNAL
 from sslrun.sweeps.objective import watched_metric
 from sslrun.sweeps.owners import sweep_lock
 from sslrun.sweeps.record import SweepRecord
@@ -39,7 +40,7 @@ def run(search: Search) -> optuna.Study:
 
 def _open(search: Search) -> tuple[optuna.Study, SweepRecord]:
     config = search.config
-    storage = config.storage or str(search.folder / "study.journal")
+    storage = config.storage or str(search.folder / JOURNAL)
     record = SweepRecord(
         command=search.command,
         overrides=search.space.fixed,
@@ -55,7 +56,7 @@ def _open(search: Search) -> tuple[optuna.Study, SweepRecord]:
     if config.pruner is not PrunerName.none:
         watched_metric(config.metrics[0], command=search.command)
     study = studies.open_study(config, name=record.study, storage=record.storage, salt=str(search.folder))
-    record.write(search.folder)
+    record.write(search.folder, settled=studies.finished(study) > 0)
     return study, record
 
 

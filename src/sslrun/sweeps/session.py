@@ -17,7 +17,7 @@ from sslrun.runs import signals
 from sslrun.sweeps import jobs, owners
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.arguments import folder_of, job_overrides
-from sslrun.sweeps.objective import read_values
+from sslrun.sweeps.objective import NoSuchNumberError, read_values
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
 
@@ -35,6 +35,7 @@ class Session:
     def __init__(self, search: Search, study: optuna.Study, record: SweepRecord) -> None:
         self.search, self.study, self.record = search, study, record
         self.failures = 0
+        self._interrupted = False
         self._outside = search.launcher in ("process", "slurm")
         self._left = owners.left_running(study, sweep=search.folder)
         self._killed: Counter[int] = Counter()
@@ -53,6 +54,8 @@ class Session:
                 self._start(trial)
                 running += 1
             if running == 0:
+                if self._interrupted:  # what it wants is not there yet
+                    raise Stopped
                 return
             with suppress(Empty):
                 self._settle(*self._done.get(timeout=1.0))
@@ -114,6 +117,8 @@ class Session:
         if ended == "finished":
             try:
                 values = read_values(folder, self.record.metrics, command=self.record.command)
+            except NoSuchNumberError:
+                raise  # the trial stays open: with the right name the same folder gives its number
             except RunError as missing:
                 self._fail(trial, str(missing))
             else:
@@ -129,6 +134,7 @@ class Session:
             say(f"trial {trial.number} was killed, and is started again: {jobs.last_error(error, folder)}")
             self._left.append(trial)
         elif ended == "interrupted":  # cancelled, or trainer.max_time is over; the next session goes on with it
+            self._interrupted = True
             self._count_failure(f"trial {trial.number} was stopped, and is continued by the same command")
         else:
             self._fail(trial, jobs.last_error(error, folder))

@@ -11,8 +11,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sslrun.config.errors import RunError
+from sslrun.runs.job import read_record as read_job
 from sslrun.runs.manifest import readable_manifest
+from sslrun.runs.queue import Queue
 from sslrun.runs.results import MAIN, main_value
+from sslrun.runs.state import State, is_run, read_run, standing
+from sslrun.sweeps.journal import JOURNAL
 from sslrun.sweeps.record import CONFIG_DIR, SweepRecord, read_record
 from sslrun.sweeps.space import text
 from sslrun.sweeps.study import SWEEP, WITHDRAWN, open_storage
@@ -31,7 +35,7 @@ class TrialRow:
     """One trial.
 
     Attributes:
-        state: finished, pruned, failed, running, waiting.
+        state: finished, pruned, failed, running, waiting; of a plain grid as `sslrun runs` tells it.
         values: one for each metric; of a pruned trial the last that it logged; empty where there is none.
         folder: null where another sweep of the same study ran it.
     """
@@ -100,7 +104,13 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def _of_study(folder: Path, record: SweepRecord) -> Sweep:
-    study = optuna.load_study(study_name=record.study, storage=open_storage(record.storage))
+    beside = folder / JOURNAL  # also where the folder was copied from another machine
+    storage = str(beside) if beside.is_file() else record.storage
+    if "://" not in storage and not Path(storage).is_file():
+        raise RunError(
+            f"{folder}: its study lies in {storage}, which is not here; bring it into the folder as {JOURNAL}"
+        )
+    study = optuna.load_study(study_name=record.study, storage=open_storage(storage))
     trials = [t for t in study.get_trials(deepcopy=False) if not t.user_attrs.get(WITHDRAWN)]
     return Sweep(
         folder=folder,
@@ -131,26 +141,27 @@ def _row(trial: FrozenTrial) -> TrialRow:
 
 
 def _grid(folder: Path) -> Sweep:
-    runs = sorted((p.parent for p in folder.glob("*/run.json")), key=lambda p: (len(p.name), p.name))
-    manifests = {run: manifest for run in runs if (manifest := readable_manifest(run))}
-    if not manifests:
+    runs = sorted((p for p in folder.glob("*") if p.is_dir() and is_run(p)), key=lambda p: (len(p.name), p.name))
+    if not runs:
         raise RunError(f"{folder} holds no sweep: neither sweep.json nor run folders")
-    overrides = {run: _overrides(manifest["argv"]) for run, manifest in manifests.items()}
-    command = str(next(iter(manifests.values()))["command"])
+    queue, manifests = Queue(runs), {run: read_run(run) for run in runs}
+    asked = {run: _asked(run, manifest) for run, manifest in manifests.items()}
+    command = next((words[1] for words in asked.values() if words), "pretrain")
+    overrides = {run: _overrides(words) for run, words in asked.items()}
     common = [o for o in next(iter(overrides.values())) if all(o in other for other in overrides.values())]
     trials = []
     for number, (run, manifest) in enumerate(manifests.items()):
-        value = main_value(run, command)
+        value, now = main_value(run, command), standing(run, manifest, queue)
         own = [o.partition("=") for o in overrides[run] if o not in common]
         trials.append(
             TrialRow(
                 number=int(run.name) if run.name.isdigit() else number,
-                state=str(manifest["status"]),
+                state=now.state.value,
                 values=[] if value is None else [value],
                 params={key: given for key, _, given in own},
                 folder=run,
                 seconds=manifest.get("seconds"),
-                error=manifest.get("last_error") if manifest["status"] == "failed" else None,
+                error=now.note if now.state in (State.failed, State.lost) else None,
             )
         )
     return Sweep(
@@ -161,6 +172,14 @@ def _grid(folder: Path) -> Sweep:
         trials=trials,
         fixed=common,
     )
+
+
+def _asked(run: Path, manifest: dict[str, Any]) -> list[str]:
+    """Program, command and arguments of a run, also of one that has not begun; empty where nothing tells them."""
+    if "argv" in manifest:
+        return [manifest["argv"][0], manifest["command"], *manifest["argv"][2:]]
+    arguments = (read_job(run) or {}).get("arguments")
+    return ["sslrun", *arguments] if arguments else []
 
 
 def _overrides(argv: Sequence[str]) -> list[str]:

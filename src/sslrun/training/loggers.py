@@ -76,6 +76,19 @@ class MetricsFile(Logger):
         """The run folder has config.yaml."""
 
 
+def check_loggers(config: LoggerConfig) -> None:
+    """Raise ConfigError where a logger is not installed, or wandb is to be online without a key."""
+    if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError("logger.tensorboard=true: not installed; pip install 'sslrun[tensorboard]'")
+    if config.wandb is WandbMode.online:
+        import wandb
+
+        if not wandb.api.api_key:
+            raise ConfigError(
+                "logger.wandb=online needs a key: set WANDB_API_KEY or run `wandb login`; or logger.wandb=offline"
+            )
+
+
 def build_loggers(
     config: LoggerConfig, folder: Path, settings: dict[str, Any], metrics: MetricsFile, *, wandb_id: str
 ) -> list[Logger]:
@@ -84,14 +97,10 @@ def build_loggers(
     Args:
         settings: the run's configuration, for wandb.
         wandb_id: the run's there; the same after every restart.
-
-    Raises:
-        ConfigError: a logger that is not installed, or wandb online without a key.
     """
+    check_loggers(config)
     loggers: list[Logger] = [metrics]
     if config.tensorboard:
-        if importlib.util.find_spec("tensorboard") is None:
-            raise ConfigError("logger.tensorboard=true: not installed; pip install 'sslrun[tensorboard]'")
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
     if config.wandb is not None:
         loggers.append(_wandb(config, folder, settings, identity=wandb_id))
@@ -132,13 +141,6 @@ def _end_unsent(files: str) -> None:
 
 
 def _wandb(config: LoggerConfig, folder: Path, settings: dict[str, Any], *, identity: str) -> Logger:
-    import wandb
-
-    online = config.wandb is WandbMode.online
-    if online and not wandb.api.api_key:
-        raise ConfigError(
-            "logger.wandb=online needs a key: set WANDB_API_KEY or run `wandb login`; or logger.wandb=offline"
-        )
     return WandbLogger(
         project=config.project,
         entity=config.entity,
@@ -146,7 +148,7 @@ def _wandb(config: LoggerConfig, folder: Path, settings: dict[str, Any], *, iden
         name="/".join(folder.parts[-2:]),
         id=identity,
         save_dir=folder,
-        offline=not online,
+        offline=config.wandb is not WandbMode.online,
         resume="allow",
         config=settings,
     )

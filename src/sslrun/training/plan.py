@@ -64,6 +64,23 @@ def parts_of_batch(trainer: TrainerConfig) -> int:
     return devices * trainer.num_nodes * trainer.accumulate
 
 
+def check_machine(trainer: TrainerConfig, loader: LoaderConfig) -> None:
+    """All of a plan that can be told before the dataset is read.
+
+    Raises:
+        ConfigError: batch and devices do not fit together; a device, a precision or a layer is asked for that is not
+            here.
+    """
+    accelerator, parts = accelerator_name(trainer.accelerator), parts_of_batch(trainer)
+    if loader.batch_size % parts:
+        raise ConfigError(
+            f"loader.batch_size={loader.batch_size} does not divide by {parts // trainer.accumulate} devices x "
+            f"trainer.accumulate={trainer.accumulate}; choose a multiple of {parts}"
+        )
+    resolve_precision(trainer.precision, accelerator=accelerator)
+    _sync_batchnorm(trainer, None, accelerator=accelerator, world=parts // trainer.accumulate)
+
+
 def make_plan(
     trainer: TrainerConfig,
     loader: LoaderConfig,
@@ -86,11 +103,7 @@ def make_plan(
     accelerator = accelerator_name(trainer.accelerator)
     devices = _devices(trainer, accelerator)
     world, parts = devices * trainer.num_nodes, parts_of_batch(trainer)
-    if loader.batch_size % parts:
-        raise ConfigError(
-            f"loader.batch_size={loader.batch_size} does not divide by {world} devices x trainer.accumulate="
-            f"{trainer.accumulate}; choose a multiple of {parts}"
-        )
+    check_machine(trainer, loader)
     if loader.batch_size > items:
         raise ConfigError(
             f"loader.batch_size={loader.batch_size} is more than the {items} training items; choose at most {items}"

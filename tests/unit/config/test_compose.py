@@ -151,3 +151,45 @@ def test_a_file_with_a_former_key_is_read(tmp_path: Path) -> None:
     saved["patience_epochs"] = saved.pop("patience")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(saved))
     assert load("finetune", tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("trainer:\n\tepochs: 3\n", r"conf/experiment/own.yaml, line 3: found character '\\t'"),
+        ("trainer: {epochs: ten}\n", r"^experiment/own.yaml: trainer.epochs: Value 'ten' .* could not be converted"),
+        ("method: {temprature: 3}\n", r"^experiment/own.yaml: method.temprature: .* did you mean 'temperature'\?"),
+        ("optimzer: {lr: 3}\n", r"^experiment/own.yaml: optimzer: no such key .* did you mean 'optimizer'\?"),
+        ("defaults: [override /method: bylo]\n", r"^method=bylo: .* did you mean 'byol'\?"),
+    ],
+)
+def test_errors_of_a_file_of_ones_own_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, told: str
+) -> None:
+    write_own(tmp_path, f"# @package _global_\n{content}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=told) as error:
+        pretrain("experiment=own")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_of_ones_own_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_own(tmp_path, "# @package _global_\ndefaults: [override /method: byol]\ntrainer: {epochs: 3}\n")
+    assert pretrain("experiment=own").trainer.epochs == 3
+    with pytest.raises(ConfigError, match="experiment=own is a recipe of method=byol, but method=simclr was asked"):
+        pretrain("experiment=own", "method=simclr")
+    write_own(tmp_path, "# @package _global_\ndefaults: [/experiment/cifar10/byol, _self_]\n")
+    with pytest.raises(ConfigError, match="experiment=own is a recipe of method=byol, but method=simclr was asked"):
+        pretrain("experiment=own", "method=simclr")
+    write_own(tmp_path, "defaults: [override /method: byol]\n")
+    with pytest.raises(
+        ConfigError, match=r"^experiment/own.yaml: override /method works in a file that begins with `#"
+    ):
+        pretrain("experiment=own")
+
+
+def write_own(folder: Path, content: str) -> None:
+    path = folder / "conf" / "experiment" / "own.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)

@@ -33,6 +33,11 @@ def test_a_policy_of_one_view_for_a_method_of_two() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            ["method=simclr", "dataset=imagefolder", "trainer.accumulate=3"],
+            "does not divide by 1 devices x",
+        ),
+        (["method=simclr", "dataset=imagefolder", "trainer.sync_batchnorm=true"], "trainer.sync_batchnorm=true needs"),
         (["method=clip", "dataset=imagefolder"], "reads image-text pairs; dataset=imagefolder gives views or images"),
         (["method=bert", "dataset=pairs"], "reads tokens; dataset=pairs gives image-text pairs or views or images"),
         (["method=simclr", "dataset=text"], "reads views; dataset=text gives tokens or blocks of tokens"),

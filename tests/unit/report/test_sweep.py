@@ -13,6 +13,7 @@ from sslrun.commands.sweep import main
 from sslrun.config.errors import RunError
 from sslrun.config.sweeper import OptunaConfig
 from sslrun.report.sweep import importance, points, render
+from sslrun.runs.manifest import now
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.space import parse_space
@@ -29,7 +30,7 @@ def make_study(folder: Path, *, trials: int, metrics: list[str] | None = None) -
     SweepRecord(
         command="pretrain", overrides=space.fixed, metrics=names, directions=config.directions, study="s",
         storage=storage, sampler="tpe", pruner="none", n_trials=20, config_dirs=["/my conf"],
-    ).write(folder)  # fmt: skip
+    ).write(folder, settled=True)  # fmt: skip
     for number in range(trials):
         trial = studies.ask(study, space.distributions, sweep=folder)
         if number == 1 and not metrics:
@@ -117,7 +118,25 @@ def test_a_plain_grid_has_means_over_seeds(tmp_path: Path) -> None:
     assert byol.low == pytest.approx(0.85 - 12.706 * 0.05, abs=1e-3)  # t of 1 degree of freedom; standard error 0.05
     assert (simclr.mean, simclr.low, simclr.high) == (0.5, 0.5, 0.5)
     assert sweep.command_of(sweep.best[0]) == "sslrun pretrain --config-dir=/c dataset=digits method=byol seed=2"
-    assert "<h2>Configurations</h2>" in render(sweep)
+    page = render(sweep)
+    assert "<h2>Configurations</h2>" in page and "0.85 [0.2147, 1.485], mean over 2 runs of method=byol" in page
+
+
+def test_runs_of_a_grid_that_ended_before_they_began_are_on_the_page(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        arguments = ["pretrain", "method=byol", f"seed={number}", f"run.dir={tmp_path / str(number)}"]
+        record = {"launcher": "process", "job": str(2**22), "task": None, "submitted": now(), "arguments": arguments}
+        (tmp_path / str(number) / "job.json").write_text(json.dumps(record))
+        (tmp_path / str(number) / "log.txt").write_text("sslrun: error: dataset.root=/x does not exist\n")
+    manifest = {"status": "finished", "command": "pretrain", "argv": ["sslrun", *arguments], "seconds": 1.0}
+    (tmp_path / "2" / "run.json").write_text(json.dumps(manifest))
+    sweep = read_sweep(tmp_path)
+    assert [(t.state, t.params) for t in sweep.trials] == [
+        ("failed", {"seed": "0"}), ("failed", {"seed": "1"}), ("finished", {"seed": "2"}),
+    ]  # fmt: skip
+    assert "dataset.root=/x does not exist" in (sweep.trials[0].error or "")
+    assert "1 finished without a linear/top1" in render(sweep)
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:

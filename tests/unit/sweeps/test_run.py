@@ -14,6 +14,7 @@ from runfolders import held
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.sweeper import PrunerName
 from sslrun.sweeps import study as studies
+from sslrun.sweeps.objective import watched_metric
 from sslrun.sweeps.run import run
 from unit.sweeps.fakes import FakeLauncher, leave, search
 
@@ -149,7 +150,17 @@ def test_failed_trials_are_replaced_until_there_are_too_many(tmp_path: Path) -> 
 def test_a_metric_that_no_run_has_is_told_with_those_that_exist(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda _, x: x)
     with pytest.raises(RunError, match=r"metric=probe/lineal: .* did you mean 'probe/linear'\?; it has health/rankme"):
-        run(search(tmp_path, launch, metric="probe/lineal", max_failures=0))
+        run(search(tmp_path, launch, metric="probe/lineal"))
+    assert launch.launched == [0]
+    study = run(search(tmp_path, launch, metric="probe/linear", n_trials=2))  # what was trained is not lost
+    assert launch.launched == [0, 1] and states(study) == ["COMPLETE"] * 2
+
+
+def test_a_pruner_needs_a_name_that_is_logged_while_it_trains(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda _, x: x)
+    with pytest.raises(ConfigError, match=r"^hydra.sweeper.metric=linear/macro_f1 is known when a run has ended"):
+        run(search(tmp_path, launch, metric="linear/macro_f1", pruner=PrunerName.median))
+    assert watched_metric("knn20/top1", command="pretrain") == "probe/knn20"
 
 
 def test_a_second_sweeper_is_refused_with_who_holds_it(tmp_path: Path) -> None:

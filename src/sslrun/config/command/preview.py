@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from sslrun.config.checks import check_range
 from sslrun.config.command.base import command
-from sslrun.config.command.recipe import RecipeConfig
+from sslrun.config.command.pretrain import PretrainConfig
 
 
 @command("preview")
 @dataclass(kw_only=True)
-class PreviewConfig(RecipeConfig):
+class PreviewConfig(PretrainConfig):
     """`sslrun preview`: the first `count` training images and their views as one picture."""
 
     count: int = 8

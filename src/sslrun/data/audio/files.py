@@ -1,6 +1,5 @@
 """Recordings out of folders, with labels by folder, by a table, or out of the file's name."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from sslrun.data.audio.clips import Clips
 from sslrun.data.audio.read import ENDINGS, read_wave
 from sslrun.data.audio.store import keep
 from sslrun.data.content import content_digest
-from sslrun.data.folders import cache_folder
+from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import check_filled, digest
 
 NAMES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
@@ -72,7 +71,7 @@ def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
 def sound_files(root: Path) -> list[str]:
     """Relative paths with `/`, sorted; hidden ones and other files are none."""
     found: list[str] = []
-    for folder, below, names in os.walk(root):
+    for folder, below, names in walk(root):
         below[:] = [b for b in below if not b.startswith(".")]
         prefix = Path(folder).relative_to(root)
         sounds = (n for n in names if not n.startswith(".") and Path(n).suffix.lower() in ENDINGS)

@@ -9,7 +9,7 @@ import numpy as np
 from sslrun.config.dataset.vision import ImageFolderConfig
 from sslrun.config.errors import DataError
 from sslrun.data.content import content_digest
-from sslrun.data.folders import cache_folder
+from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import digest, encode_labels
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
@@ -109,7 +109,7 @@ def image_files(root: Path) -> list[str]:
 
 def _images(root: Path) -> Iterator[str]:
     seen = {os.path.realpath(root)}
-    for folder, below, names in os.walk(root, followlinks=True):
+    for folder, below, names in walk(root, followlinks=True):
         below[:] = [b for b in below if not b.startswith(".") and _is_new(Path(folder, b), seen)]
         prefix = Path(folder).relative_to(root)
         images = (n for n in names if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS)
