@@ -73,6 +73,21 @@ def _mean_cell(group: list[Row], key: str, form: str) -> str:
     return format(statistics.mean(values), form) if values else ""
 
 
+def expected(rows: list[Row], method: str) -> str:
+    """The line of a recipe's header that says what it gave here."""
+    own = sorted((row for row in rows if row["method"] == method), key=lambda row: row["seed"])
+    untrained = [
+        row["linear"][0] for row in rows if row["method"] == "random" and row["architecture"] == own[0]["architecture"]
+    ]
+    values = " and ".join(f"{value:.1f} [{low:.1f}, {high:.1f}]" for value, low, high in (r["linear"] for r in own))
+    seeds = {1: "one seed", 2: "two seeds"}.get(len(own), f"{len(own)} seeds")
+    steps = " and ".join(dict.fromkeys(f"{row['steps']:,}" for row in own))
+    return (
+        f"# Expected, linear: {values} ({seeds}; untrained {statistics.mean(untrained):.1f}). "
+        f"{own[0]['budget_minutes']:g} minutes on 2 CPU cores, {steps} steps."
+    )
+
+
 def not_above_untrained(rows: list[Row], measure: str) -> list[str]:
     """Methods of which some seed's interval begins at or below the highest end of the untrained net's."""
     ceiling: dict[str, float] = {}

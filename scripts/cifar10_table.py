@@ -14,6 +14,7 @@ import argparse
 import csv
 import dataclasses
 import math
+import re
 import subprocess
 import sys
 from enum import Enum
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from cifar10_page import REFERENCES, RESULTS, page
+from cifar10_page import REFERENCES, RESULTS, expected, page
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose, plain
@@ -52,6 +53,8 @@ def main() -> None:
     failed = [] if options.only_table else make_rows(options)
     rows = read_rows(options.out)
     options.out.with_suffix(".md").write_text(page(rows))
+    if options.out == RESULTS:
+        tell_recipes(rows)
     print(f"{options.out.with_suffix('.md')}: {len(rows)} rows; next: python scripts/method_pages.py")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
@@ -61,6 +64,15 @@ def recipes() -> list[str]:
     """Registered image methods that have a recipe for this budget."""
     folder = conf_dir() / "experiment" / "cifar10-small"
     return [e.kind for e in entries("method") if e.modality == "image" and (folder / f"{e.kind}.yaml").is_file()]
+
+
+def tell_recipes(rows: list[Row]) -> None:
+    """What each recipe gave goes into its header."""
+    for method in {row["method"] for row in rows} - set(REFERENCES):
+        path = conf_dir() / "experiment" / "cifar10-small" / f"{method}.yaml"
+        text, count = re.subn(r"(?m)^# Expected, linear: .*$", expected(rows, method), path.read_text())
+        assert count == 1, f"{path} has no line '# Expected, linear:'"
+        path.write_text(text)
 
 
 def make_rows(options: argparse.Namespace) -> list[str]:
