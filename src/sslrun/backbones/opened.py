@@ -65,13 +65,11 @@ def image_inputs(folder: Path, architecture: Any) -> dict[str, Any]:
     """channels, image_size, mean and std of a checkpoint's images; None where it does not say."""
     told = _preprocessing(folder)
     side = _side(told.get("crop_size")) or _side(told.get("size")) or _side(architecture.image_size)
-    normalises = told.get("do_normalize", True)
-    return {
-        "channels": architecture.num_channels,
-        "image_size": side,
-        "mean": told.get("image_mean") if normalises else None,
-        "std": told.get("image_std") if normalises else None,
-    }
+    channels = architecture.num_channels
+    mean, std = told.get("image_mean"), told.get("image_std")
+    if told.get("do_normalize", True) is False:  # it was trained on values of 0 to 1
+        mean, std = [0.0] * channels, [1.0] * channels
+    return {"channels": channels, "image_size": side, "mean": mean, "std": std}
 
 
 def text_inputs(architecture: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sslrun.core.atomic import replacing
 from sslrun.data.build import build_data
 from sslrun.data.subset import Subset
 from sslrun.evaluation.goals import goal_of
+from sslrun.evaluation.goals.base import Budget, Goal
 from sslrun.methods.base import check_policy
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.monitors.validation import Validation
@@ -34,7 +35,7 @@ def run(config: FinetuneConfig) -> float | None:
     """Train, or continue; leaves results.json, report.html, encoder/ and the head's weights in the run folder.
 
     Returns:
-        Test top-1; None of transcripts.
+        Top-1 on the items that stopped it, else on test; None of transcripts.
     """
     session = Session("finetune", config)
     if session.tell_finished():
@@ -57,8 +58,7 @@ def run(config: FinetuneConfig) -> float | None:
     encoder = subject.build(data.encoder_inputs())
     method = goal.method(encoder.train(), config)
     session.parent = subject.ref.run
-    if config.dataset is None:
-        session.compare_with_parent(data)
+    session.compare_with_parent(data, same=config.dataset is None)
     plan = session.settle(plan_of(config, items=len(dataset)))
     resolved = {
         **data.describe(),
@@ -86,10 +86,18 @@ def run(config: FinetuneConfig) -> float | None:
         head = {k: v.detach().cpu().contiguous() for k, v in trained.head.state_dict().items()}
         with replacing(session.path / f"{goal.head}.safetensors") as temporary:
             save_file(head, temporary, metadata=goal.about(trained))
-        session.finish(rows, data=data)
+        session.finish(rows, data=data, selection=numbers_to_choose_by(goal, budget, trained, plan))
     report = write_report(session.path)
     sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")
     return session.value
+
+
+def numbers_to_choose_by(goal: Goal, budget: Budget, method: FineTuned, plan: Plan) -> dict[str, float]:
+    """Of the items that stopped the run, by names as of results.json; none where nothing was held out."""
+    if not budget.validation:
+        return {}
+    told = goal.check(method, budget.split, budget.validation, plan).logs
+    return {name.replace("probe/", "finetune/"): value for name, value in told.items()}
 
 
 def plan_of(config: FinetuneConfig, *, items: int) -> Plan:

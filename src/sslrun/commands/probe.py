@@ -26,7 +26,7 @@ def run(config: ProbeConfig) -> float | None:
     """Measure the encoder and its baselines; leaves results.json and report.html in the run folder.
 
     Returns:
-        Test top-1 of the linear probe.
+        Top-1 of the linear probe on validation, which chose its head.
     """
     session = Session("probe", config)
     if session.tell_finished():
@@ -45,8 +45,7 @@ def run(config: ProbeConfig) -> float | None:
     }
 
     session.parent = subject.ref.run
-    if config.dataset is None:
-        session.compare_with_parent(data)
+    session.compare_with_parent(data, same=config.dataset is None)
     with session:
         print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)
@@ -64,7 +63,9 @@ def run(config: ProbeConfig) -> float | None:
                     probe.draw(frozen, session.path)
         for probe in probes:
             rows += probe.references()
-        session.finish(rows, data=data, chosen=chosen, warnings=notes)
+        own = next(iter(chosen.values()))
+        selection = {"linear/top1": own["validation_top1"]} if own else {}
+        session.finish(rows, data=data, chosen=chosen, selection=selection, warnings=notes)
     shown = [row for row in session.rows if not row["condition"].startswith("group=")]
     table = results_table([row for row in shown if row["metric"] in ("top1", "mse", "mae")])
     report = write_report(session.path)

@@ -126,10 +126,19 @@ class Session:
             )
         self._warnings.append(told if then != now else f"dataset={data.name}: files have changed since the run began")
 
-    def compare_with_parent(self, data: Data) -> None:
-        """Note where the encoder's own run, whose dataset is taken, saw another state of it."""
+    def compare_with_parent(self, data: Data, *, same: bool) -> None:
+        """Note where the encoder's own run saw another state of this dataset, or cut it into other splits.
+
+        Args:
+            same: whether the dataset is that run's own, as it was configured there.
+        """
         known = {} if self.parent is None else find_manifest(self.parent).get("data") or {}
-        if known and _sizes(known) != _sizes(data):
+        if known.get("fingerprint") == data.fingerprint and known.get("cut", data.cut_digest()) != data.cut_digest():
+            self._warnings.append(
+                f"{self.parent} was trained on the same data, cut into other splits: test items are among those that "
+                "it saw; give the same dataset.split_seed, validation, test_share and limit"
+            )
+        elif same and known and _sizes(known) != _sizes(data):
             self._warnings.append(
                 f"dataset={data.name} has changed since {self.parent} was trained on it, so that test items may be "
                 "among those that it saw"
@@ -245,6 +254,7 @@ def describe_data(data: Data) -> dict[str, Any]:
     return {
         "name": data.name,
         "fingerprint": data.fingerprint,
+        "cut": data.cut_digest(),
         **{split: data.size(split) for split in SPLITS},
         "classes": len(data.classes) if data.classes else 0,
         "corrupt": sorted(set(data.corrupt)),

@@ -61,6 +61,16 @@ def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:
         raise ConfigError(f"{key}={value}: no such choice{did_you_mean(value, names)}; choose from {', '.join(names)}")
 
 
+def check_one_place(path: str | None, **named: str | None) -> None:
+    """Raise ConfigError where `dataset.path` and a split's own place are both told: one of them would be ignored."""
+    beside = next((key for key, value in named.items() if value), None)
+    if path and beside:
+        raise ConfigError(
+            f"dataset.path={path} and dataset.{beside} both tell where data lie; leave path away, and name "
+            "dataset.train too"
+        )
+
+
 def check_accelerator(key: str, value: str) -> None:
     """Raise ConfigError unless `value` names where a net can run, here or elsewhere."""
     check_one_of(key, value, ("auto", "cpu", "cuda", "gpu", "mps"))

@@ -102,6 +102,10 @@ class Data(ABC):
     def size(self, split: str) -> int:
         """Items of a split; 0 where it is absent."""
 
+    def cut_digest(self) -> str:
+        """Hex digest of which items each split has; equal for the same content only where its splits are the same."""
+        return ""
+
     @abstractmethod
     def collate(self, items: list[Any]) -> dict[str, Any]:
         """A batch of items, still in its compact form (uint8 images)."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from sslrun.config.schema import DatasetConfig
-from sslrun.data.base import Data
-from sslrun.data.labels import Coded
+from sslrun.data.base import SPLITS, Data
+from sslrun.data.labels import Coded, digest
 from sslrun.data.splits import Part, split
 
 
@@ -44,3 +44,7 @@ class SourcesData(Data):
 
     def size(self, split: str) -> int:
         return len(self._parts[split])
+
+    def cut_digest(self) -> str:
+        parts = [self._parts[name] for name in SPLITS]
+        return digest(*(told for part in parts for told in (part.source, part.positions)))

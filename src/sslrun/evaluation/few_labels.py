@@ -95,7 +95,7 @@ def budget_rows(
     scored: dict[Budget, list[dict[str, Tensor]]] = {}
     notes: list[str] = []
     for draw in range(draws):
-        subsets, notes = nested_subsets(pool_labels, budgets=budgets, seed=seed + draw)
+        subsets, notes = nested_subsets(pool_labels, budgets=budgets, seed=seed_of_draw(seed, draw))
         fitted: dict[bytes, dict[str, Tensor]] = {}  # by subset: `all` and a large share may be the same
         for budget, index in subsets.items():
             if budget == "all" and draw > 0:
@@ -127,6 +127,11 @@ def budget_rows(
                 )
             )
     return rows, notes
+
+
+def seed_of_draw(seed: int, draw: int) -> int:
+    """Of a subset: neighbouring seeds of a probe share no draws. Fine-tuning on few labels takes the first."""
+    return (1000 * seed + draw) % 2**63
 
 
 def nested_subsets(labels: Tensor, *, budgets: Sequence[Budget], seed: int) -> tuple[dict[Budget, Tensor], list[str]]:

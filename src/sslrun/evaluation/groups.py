@@ -15,7 +15,7 @@ from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.few_labels import logistic
-from sslrun.evaluation.intervals import TAIL, mean_row
+from sslrun.evaluation.intervals import EXTREMES, TAIL, extreme_interval, mean_row
 from sslrun.evaluation.linear import spread
 
 EVALUATION = "leave_one_group_out"
@@ -66,7 +66,9 @@ def group_rows(splits: Mapping[str, Features], data: Data, *, encoder: str, seed
 
 
 def mean_interval(values: list[float]) -> tuple[float, float]:
-    """Of the mean over groups drawn at random, by Student's t; kept within [0, 1]."""
+    """Of the mean over groups drawn at random, by Student's t, kept within [0, 1]; exact where all are right."""
+    if values[0] in EXTREMES and len(set(values)) == 1:
+        return extreme_interval(values[0], n=len(values))
     half = stats.t.ppf(1 - TAIL, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
     mean = float(np.mean(values))
     return max(0.0, mean - float(half)), min(1.0, mean + float(half))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
+from sslrun.config.errors import ConfigError
 from sslrun.core.batch import ImageBatch
 from sslrun.methods.base import Method
 
@@ -16,12 +17,20 @@ class FineTuned(Method):
     Args:
         outputs: of the head.
         weight_decay: of the blocks' own groups, where `layer_decay` is below 1.
+
+    Raises:
+        ConfigError: `layer_decay` for an encoder without blocks.
     """
 
     batch_type = ImageBatch
 
     def __init__(self, encoder: Encoder, *, outputs: int, layer_decay: float = 1.0, weight_decay: float = 0.0) -> None:
         super().__init__()
+        if layer_decay != 1 and len(encoder.layers()) == 1:
+            raise ConfigError(
+                f"layer_decay={layer_decay:g}: backbone={encoder.config.name} has no blocks that are told apart; "
+                "choose layer_decay=1"
+            )
         self.encoder = encoder
         self.head = nn.Linear(encoder.num_features, outputs)
         nn.init.zeros_(self.head.bias)

@@ -71,7 +71,7 @@ class Health(pl.Callback):
         """Check where it is due, once per optimizer step."""
         assert isinstance(pl_module, Training)
         step = trainer.global_step
-        due = self.every_steps and (step % self.every_steps == 0 or step == self.plan.total_steps)
+        due = step and self.every_steps and (step % self.every_steps == 0 or step == self.plan.total_steps)
         if not due or step == self._checked:
             return
         self._checked = step

@@ -25,6 +25,8 @@ def drop_nothing(network: M) -> M:
             module.drop_prob = 0.0
         elif isinstance(module, nn.Dropout):
             module.p = 0.0
+        elif isinstance(module, nn.MultiheadAttention):
+            module.dropout = 0.0
     return network
 
 

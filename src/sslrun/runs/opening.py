@@ -142,10 +142,20 @@ def _give_up(run: RunFolder) -> None:
 
 
 def _keep_results(path: Path, checkpoint: Checkpoint | None) -> None:
-    """A finished run that is extended keeps what it left in `finished-at-<step>/`."""
+    """What a finished run left goes into `finished-at-<step>/` where it is extended: until it has finished again, its
+    folder holds no encoder, which would be that of before under its name."""
     target = path / f"finished-at-{0 if checkpoint is None else checkpoint.step}"
-    if target.exists():
-        return
+    if not target.exists():
+        _copy_results(path, target)
+    for name in RESULTS:
+        if (left := path / name).is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _copy_results(path: Path, target: Path) -> None:
+    """All of them, or no folder."""
     temporary = path / f".{target.name}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()

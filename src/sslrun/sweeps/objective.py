@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, RunError
-from sslrun.runs.results import MAIN, read_rows
+from sslrun.runs.results import MAIN, numbers_to_choose_by, read_rows
 
 LOGGED = ("probe/", "health/", "train/", "held_out/")
 """Beginnings of names that are logged while a run trains."""
@@ -27,22 +27,26 @@ class NoSuchNumberError(RunError):
 
 
 def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) -> list[float]:
-    """The last logged value of each name, else its row of results.json, `evaluation/metric`.
+    """The last logged value of each name, else its row of results.json, `evaluation/metric`, that is not of test.
 
     Raises:
         NoSuchNumberError: naming those that exist.
         RunError: a value that is not finite.
     """
-    values = logged_values(folder) | {}
-    rows: dict[str, float] = {}
-    for row in read_rows(folder):  # the first of its kind is the encoder's own
-        rows.setdefault(f"{row['evaluation']}/{row['metric']}", math.nan if row["value"] is None else row["value"])
+    values = logged_values(folder)
+    rows = {name: math.nan if value is None else value for name, value in numbers_to_choose_by(folder).items()}
+    of_test = {f"{row['evaluation']}/{row['metric']}" for row in read_rows(folder)}
     found = []
     for metric in metrics:
         name = metric or "/".join(MAIN.get(command, ("no number",)))
         value = rows.get(name) if metric is None else values.get(name, rows.get(name))
         if value is None:
             names = [*values, *rows]
+            if name in of_test:
+                raise NoSuchNumberError(
+                    f"hydra.sweeper.metric={name}: {folder} has it of the test split alone, by which nothing may be "
+                    f"chosen; it has {', '.join(sorted(set(names))) or 'nothing else'}"
+                )
             raise NoSuchNumberError(
                 f"hydra.sweeper.metric={name}: {folder} has no such number{did_you_mean(name, names)}; it has "
                 f"{', '.join(sorted(set(names))) or 'none'}"

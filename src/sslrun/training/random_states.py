@@ -29,12 +29,15 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def restore_random_state(states: list[dict[str, Any]], *, rank: int, world: int) -> None:
-    """The state of this rank; with another number of ranks a fresh one, drawn from that of the first."""
+    """The state of this rank; with another number of ranks a fresh one, drawn from that of the first, alike on all.
+
+    As at the start of a run: what ranks draw together, such as TS2Vec's crops, must be alike.
+    """
     if len(states) == world:
         set_random_state(states[rank])
         return
     set_random_state(states[0])
-    seed = int(torch.randint(2**31, ())) + rank
+    seed = int(torch.randint(2**31, ()))
     torch.manual_seed(seed)  # of all devices
     np.random.seed(seed)
     random.seed(seed)

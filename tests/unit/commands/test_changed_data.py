@@ -61,6 +61,19 @@ def test_an_encoder_that_saw_other_splits_is_told(tmp_path: Path) -> None:
         own.mkdir()
         (parent / "run.json").write_text(json.dumps({"data": describe_data(DATA) | then}))
         opened = session(own, describe_data(DATA), parent=parent)
-        opened.compare_with_parent(DATA)
+        opened.compare_with_parent(DATA, same=True)
         told = warnings_of(opened)
         assert len(told) == len(then) and all(str(parent) in line for line in told)
+
+
+def test_an_encoder_that_cut_the_same_data_otherwise_is_told(tmp_path: Path) -> None:
+    other = build_data(compose("pretrain", ["dataset.split_seed=1"]).dataset)  # type: ignore[attr-defined]
+    assert other.fingerprint == DATA.fingerprint and other.cut_digest() != DATA.cut_digest()
+    parent, own = tmp_path / "parent", tmp_path / "own"
+    parent.mkdir()
+    own.mkdir()
+    (parent / "run.json").write_text(json.dumps({"data": describe_data(other)}))
+    opened = session(own, describe_data(DATA), parent=parent)
+    opened.compare_with_parent(DATA, same=False)
+    (line,) = warnings_of(opened)
+    assert line.startswith(f"{parent} was trained on the same data, cut into other splits")

@@ -12,7 +12,7 @@ from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
 from sslrun.core.rows import Row
 from sslrun.evaluation import few_labels
-from sslrun.evaluation.few_labels import BUDGETS, few_label_rows, logistic, nested_subsets, regression
+from sslrun.evaluation.few_labels import BUDGETS, few_label_rows, logistic, nested_subsets, regression, seed_of_draw
 from sslrun.evaluation.linear import spread
 
 NAMES = {"encoder": "pixels", "dataset": "digits", "seed": 0}
@@ -181,3 +181,8 @@ def test_subsets_of_one_size_that_differ_have_their_own_numbers(digits):
         (alone,) = top1(few_label_rows(*pool, *queries, **NAMES, budgets=(budget,), draws=2)[0])
         assert both[budget] == alone
     assert both[10].value != both[0.2].value
+
+
+def test_neighbouring_seeds_share_no_draws() -> None:
+    drawn = [seed_of_draw(seed, draw) for seed in range(4) for draw in range(5)]
+    assert len(set(drawn)) == len(drawn)

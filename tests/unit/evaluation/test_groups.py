@@ -52,3 +52,7 @@ def test_the_interval_of_the_mean_is_students() -> None:
     low, high = mean_interval([0.4, 0.5, 0.6])
     half = 4.302653 * 0.1 / math.sqrt(3)  # t of 2 degrees of freedom
     assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
+
+
+def test_where_all_are_right_the_interval_is_exact() -> None:
+    assert mean_interval([1.0] * 4) == pytest.approx((0.025**0.25, 1.0))

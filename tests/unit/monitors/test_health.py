@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from sslrun.methods.base import Method, StepOutput
 from sslrun.metrics.alignment import uniformity
 from sslrun.monitors import health as module
 from sslrun.monitors.health import Health
+from sslrun.training.module import Training
 from sslrun.training.plan import make_plan
 
 
@@ -96,6 +98,15 @@ def test_pairs_are_of_the_whole_bank(monkeypatch: pytest.MonkeyPatch) -> None:
     z = watch._features(Holder(collapsed=False), "train", watch.bank).features  # (256, D)
     assert asked == [watch.bank[::3]]
     assert numbers["health/uniformity"] == float(uniformity(z[::3]))
+
+
+def test_there_is_no_check_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after the first micro-batch of an accumulation."""
+    watch = health(every_epochs=1.0)
+    monkeypatch.setattr(watch, "measure", lambda method: pytest.fail("measured the untrained net"))
+    trainer: Any = SimpleNamespace(global_step=0)
+    training: Any = Training.__new__(Training)
+    watch.on_train_batch_end(trainer, training, None, None, 0)
 
 
 def test_collapse_warns_once_after_enough_checks() -> None:

@@ -42,6 +42,12 @@ def test_frozen_copy_takes_no_gradient_and_stays_in_train_mode() -> None:
     assert target.training
 
 
+def test_frozen_copy_drops_nothing() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, dropout=0.5, batch_first=True)
+    target, x = frozen_copy(layer), torch.randn(2, 5, 8)
+    assert torch.equal(target(x), target(x)) and not torch.equal(layer(x), layer(x))
+
+
 def test_ema_leaves_buffers_alone() -> None:
     online = nn.BatchNorm1d(2)
     target = frozen_copy(online)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_range
+from sslrun.config.checks import check_one_place, check_range
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
@@ -77,6 +77,7 @@ class PairsConfig(PairDatasetConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_one_place(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
                 "dataset.path is not set; say where images and captions lie: dataset.path=/data/captions.csv, or "

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sslrun.config.checks import check_range
+from sslrun.config.checks import check_one_place, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
@@ -69,6 +69,7 @@ class SeriesConfig(SeriesDatasetConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_one_place(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
                 "dataset.path is not set; say where the series lie: dataset.path=/data/ArrowHead, or dataset.train=… "

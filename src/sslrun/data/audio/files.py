@@ -17,9 +17,8 @@ from sslrun.data.audio.store import keep
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import check_filled, digest
+from sslrun.data.split_names import NAMES, refuse_parts
 
-NAMES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
-"""Names of a split's folder below `dataset.path`."""
 Told = tuple[str | None, str | None]
 """Label and group of a file."""
 
@@ -52,6 +51,8 @@ def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
     else:
         root = Path(config.path).expanduser()
         below = {split: [root / n for n in names if (root / n).is_dir()] for split, names in NAMES.items()}
+        if not below["train"] and config.test_pattern is None:
+            refuse_parts(root, (p.name for found in below.values() for p in found))
         folders = {s: found[0] for s, found in below.items() if found} if below["train"] else {"train": root}
     for split, folder in folders.items():
         if not folder.is_dir():

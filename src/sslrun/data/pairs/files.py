@@ -10,7 +10,7 @@ from sslrun.data.labels import check_filled, code_labels
 from sslrun.data.pairs.pairs import PairData
 from sslrun.data.pairs.source import Captioned
 from sslrun.data.pairs.tables import ENDINGS, Table, read_table
-from sslrun.data.text.files import NAMES
+from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.vision.images import decoder_of
 
 Place = tuple[Table, np.ndarray]
@@ -54,6 +54,7 @@ def split_tables(config: PairsConfig) -> dict[str, Path]:
     found = {split: [t for t in tables if t.stem in names] for split, names in NAMES.items()}
     if found["train"]:
         return {split: files[0] for split, files in found.items() if files}
+    refuse_parts(path, (t.stem for t in tables))
     if len(tables) == 1 or (tables and all(t.suffix.lower() == ".parquet" for t in tables)):
         return {"train": tables[0] if len(tables) == 1 else path}
     listed = ", ".join(t.name for t in tables[:3]) or "none"

@@ -10,12 +10,11 @@ from sslrun.data.series.series import SeriesData
 from sslrun.data.series.source import Recordings, Source, cut_in_time, items_of, together, whole
 from sslrun.data.series.tables import read_npy, read_table
 from sslrun.data.series.ts import read_ts
+from sslrun.data.split_names import NAMES, refuse_parts
 
 ENDINGS = (".ts", ".csv", ".parquet", ".npy")
 BESIDE = ("_labels", "_anomalies")
 """Ends of the names of files that tell of the array beside them."""
-NAMES = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
-"""Names of a split's folder or file below `dataset.path`, also behind `NAME_` of .ts files."""
 
 
 class SeriesFiles(SeriesData):
@@ -97,7 +96,10 @@ def split_paths(path: Path) -> dict[str, Path]:
             raise DataError(f"{path}: both {fitting[0].name} and {fitting[1].name} could be {split}; say dataset.train")
         if fitting:
             found[split] = fitting[0]
-    return found if "train" in found else {"train": path}
+    if "train" not in found:
+        refuse_parts(path, (name for split in found.values() for name in (split.stem, split.stem.rpartition("_")[2])))
+        return {"train": path}
+    return found
 
 
 def read_recordings(path: Path, config: SeriesConfig) -> Recordings:
@@ -127,7 +129,7 @@ def _read_file(path: Path, config: SeriesConfig) -> Recordings:
 
 
 def _is_named(path: Path, names: tuple[str, ...]) -> bool:
-    stem = path.stem.lower()
+    stem = path.stem.lower()  # of .ts files also behind `NAME_`
     if path.is_dir():
         return path.name.lower() in names
     if path.suffix.lower() not in ENDINGS or stem.endswith(BESIDE):

@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sslrun.config.checks import did_you_mean
+from sslrun.config.checks import check_one_place, did_you_mean
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
 from sslrun.data.hub import KEYS, distinct
 from sslrun.data.labels import is_hidden
+from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
 from sslrun.data.text.texts import TextData
-
-NAMES = {"train": ("train",), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
-"""Names of a split's folder or file below `dataset.path`."""
 
 
 class Texts(TextData):
@@ -39,6 +37,7 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
     is_saved = (path / "dataset_dict.json").exists() or (path / "state.json").exists()
     if is_saved or not path.exists():
         return _from_hub(path if is_saved else None, config, named)
+    check_one_place(config.path, train=config.train, val=config.val, test=config.test)
     return {split: read_documents(found, config) for split, found in split_paths(path).items()}
 
 
@@ -49,7 +48,11 @@ def split_paths(path: Path) -> dict[str, Path]:
         below = [path / f"{name}{ending}" for name in names for ending in ("", *ENDINGS)]
         if existing := [p for p in below if path.is_dir() and p.exists()]:
             found[split] = existing[0]
-    return found if "train" in found else {"train": path}
+    if "train" in found:
+        return found
+    if path.is_dir():
+        refuse_parts(path, (p.stem if p.is_file() else p.name for p in path.iterdir()))
+    return {"train": path}
 
 
 def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | None]) -> dict[str, Documents]:

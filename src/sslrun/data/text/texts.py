@@ -1,5 +1,6 @@
 """What all text datasets share: splits, the tokenizer, items."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,9 @@ from sslrun.data.text.documents import Documents, without_empty
 from sslrun.data.text.items import AsIs, Blocks, TextItems, collate, stream_of
 from sslrun.data.text.streamed import Stream
 from sslrun.data.text.tokenizer import Encoded, TokensOf, open_tokenizer
+
+LOOKED_AT = 200
+"""Texts of a split by which it is told whether tokens lose something."""
 
 
 class TextData(SourcesData):
@@ -124,7 +128,7 @@ class TextData(SourcesData):
             return self._documents(split, policy=policy, seed=seed or 0, windows=seed is None)
         if policy.transforms:
             raise ConfigError(f"augmentation={policy.name}: blocks of tokens bear no transforms; augmentation=none")
-        characters = self.characters(split) if seed is None else None
+        characters = self.characters(split) if seed is None and self._keeps_texts(split) else None
         blocks = Blocks(self._stream(split), length=self.config.max_length, seed=seed, characters=characters)
         if not len(blocks):
             raise DataError(
@@ -132,6 +136,10 @@ class TextData(SourcesData):
                 f"dataset.max_length={self.config.max_length}; choose a smaller one"
             )
         return blocks
+
+    def _keeps_texts(self, split: str) -> bool:
+        """Whether tokens tell all of a text: the likelihood of what is left of it is not that of its characters."""
+        return self.tokenizer.keeps(text for _, text in itertools.islice(self.readable(split), LOOKED_AT))
 
     def _stream(self, split: str) -> np.ndarray | Stream:
         if split not in self._streams:

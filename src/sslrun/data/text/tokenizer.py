@@ -111,6 +111,10 @@ class Tokenizer:
         """Text of ids; marks are left out."""
         return str(self.backend.decode([int(i) for i in ids], skip_special_tokens=True))
 
+    def keeps(self, texts: Iterable[str]) -> bool:
+        """Whether these texts come back as they were: no case, blank or unknown character is lost in tokens."""
+        return all(self.decode(self.encode([text]).ids) == text for text in texts)
+
     def save(self, folder: Path, *, max_length: int) -> None:
         """tokenizer.json and tokenizer_config.json, as `transformers.AutoTokenizer` loads them."""
         folder.mkdir(parents=True, exist_ok=True)

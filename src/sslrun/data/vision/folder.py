@@ -11,11 +11,10 @@ from sslrun.config.errors import DataError
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import digest, encode_labels
+from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
-FOLDERS = {"train": ("train", "training"), "validation": ("val", "valid", "validation"), "test": ("test", "testing")}
-"""Names of a split's folder below the root, in any case."""
 UNREADABLE = "expected {root}/*.jpg, {root}/<class>/*.jpg or {root}/{{train,val,test}}/…"
 
 
@@ -78,14 +77,14 @@ def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
     """Splits that have a folder of their own; all of `root` is train where there is no root/train.
 
     Raises:
-        DataError: two folders of one split, or folders of splits alone and none of train: these are no classes.
+        DataError: two folders of one split, or folders of splits and none of train: these are no classes.
     """
     below = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
-    found = [(split, f) for split, names in FOLDERS.items() for f in below if f.name.lower() in names]
+    found = [(split, f) for split, names in NAMES.items() for f in below if f.name.lower() in names]
     splits = [split for split, _ in found]
     if "train" not in splits:
-        if found and len(found) == len(below):
-            raise DataError(f"dataset.root={root} has {', '.join(f.name for f in below)}, and no folder train beside")
+        # beside others `valid` may be a class
+        refuse_parts(root, (f.name for _, f in found if len(found) == len(below) or f.name.lower() != "valid"))
         return [("train", root)]
     if len(set(splits)) < len(splits):
         raise DataError(f"dataset.root={root} has two folders of one split: {', '.join(f.name for _, f in found)}")

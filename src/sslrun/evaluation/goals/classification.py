@@ -17,7 +17,7 @@ from sslrun.data.base import Data, Items
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.classification import classification_rows, confusion_matrix
 from sslrun.evaluation.features import Features, extract
-from sslrun.evaluation.few_labels import nested_subsets, regression
+from sslrun.evaluation.few_labels import nested_subsets, regression, seed_of_draw
 from sslrun.evaluation.goals.base import HELD_OUT, Budget, Check, Goal
 from sslrun.evaluation.plane import plane, write_embedding
 from sslrun.methods.classifier import Classifier
@@ -55,7 +55,7 @@ class Classification(Goal):
         known = self.data.labels("train")
         assert known is not None
         targets = torch.from_numpy(known)
-        subsets, _ = nested_subsets(targets, budgets=[labels], seed=seed)
+        subsets, _ = nested_subsets(targets, budgets=[labels], seed=seed_of_draw(seed, 0))
         if labels not in subsets:
             smallest = int(np.unique(known, return_counts=True)[1].min())
             raise ConfigError(
@@ -67,6 +67,7 @@ class Classification(Goal):
         held, _ = nested_subsets(targets[chosen], budgets=[HELD_OUT], seed=seed)
         is_held = torch.zeros(len(chosen), dtype=torch.bool)
         is_held[held[HELD_OUT]] = True
+        is_held &= torch.isin(targets[chosen], targets[chosen[~is_held]])  # an only label is trained on
         return Budget(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
 
     def start_head(self, method: FineTuned, budget: Budget, plan: Plan) -> None:

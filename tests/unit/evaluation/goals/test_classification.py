@@ -1,0 +1,17 @@
+"""Which labels are trained on, and which stop the run."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from sslrun.evaluation.goals.classification import Classification
+
+
+def test_the_only_label_of_a_class_is_trained_on() -> None:
+    known = np.repeat([0, 1, 2], [500, 500, 40])
+    data: Any = SimpleNamespace(labels=lambda split: known, classes=("a", "b", "c"))
+    budget = Classification(data).few(0.02, seed=0)
+    assert np.bincount(known[budget.train]).tolist() == [8, 8, 1]
+    assert np.bincount(known[budget.validation]).tolist() == [2, 2]
+    assert not set(budget.train) & set(budget.validation)
