@@ -5,6 +5,7 @@ from torch import nn
 
 from small import BACKBONES
 from sslrun.backbones.folder import build_encoder
+from sslrun.config.backbone import TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.methods.classifier import Classifier
 
@@ -22,6 +23,6 @@ def test_blocks_have_rates_by_their_depth() -> None:
 
 
 def test_an_encoder_without_blocks_takes_no_layer_decay() -> None:
-    encoder = build_encoder(BACKBONES["cnn"], IMAGES)
-    with pytest.raises(ConfigError, match=r"layer_decay=0.65: backbone=small_cnn has no blocks"):
+    encoder = build_encoder(TimmConfig(name="resnet10t"), IMAGES | {"image_size": 32})
+    with pytest.raises(ConfigError, match=r"layer_decay=0.65: backbone=resnet10t has no blocks"):
         Classifier(encoder, num_classes=3, layer_decay=0.65, label_smoothing=0.0)
