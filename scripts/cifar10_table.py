@@ -31,7 +31,7 @@ from sslrun.config.registry import entries
 from sslrun.config.schema import BackboneConfig
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method
-from sslrun.monitors.health import Health
+from sslrun.monitors.measurements import Measurements
 from sslrun.training.plan import make_plan
 from table_runs import INTERRUPTED, ROOT, Row, append, finished, machine, read_json, read_rows, sslrun, sslrun_anew
 
@@ -183,7 +183,7 @@ def untrained_rankme(config: PretrainConfig, seed: int) -> float:
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs()))
     dataset = data.evaluation("train")
     plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=len(dataset))
-    return Health(config.monitor, data, dataset, plan, seed=seed).measure(method)["health/rankme"]
+    return Measurements(config.monitor, data, dataset, plan, seed=seed).measure(method)["health/rankme"]
 
 
 def numbers(found: list[Row], encoder: str) -> Row:

@@ -156,6 +156,12 @@ class Checkpoints(pl.Callback):
         self._restore = state_dict["random"]
 
 
+def save_best(trainer: pl.Trainer) -> None:
+    """Keep this step as the best so far; called on all ranks."""
+    found = next(c for c in trainer.callbacks if isinstance(c, Checkpoints))  # type: ignore[attr-defined]
+    found.save(trainer, BEST)
+
+
 def steps_apart(seconds_per_step: float) -> int:
     """Steps until ranks agree again: about a second, so that a signal is honoured in a grace time of a few."""
     return max(1, min(MAX_STEPS_APART, int(1 / max(seconds_per_step, 1e-9))))

@@ -53,6 +53,10 @@ class Plan:
         """Length of the run in epochs."""
         return self.total_steps / self.steps_per_epoch
 
+    def steps_of(self, epochs: float) -> int:
+        """Optimizer steps of so many epochs, one at least where there are any."""
+        return max(1, round(epochs * self.steps_per_epoch)) if epochs else 0
+
     def warmup_of(self, phase: Phase) -> int:
         """Steps of warm-up at the start of a phase's schedules."""
         return warmup_steps(self.schedule, total_steps=phase.steps, steps_per_epoch=self.steps_per_epoch)

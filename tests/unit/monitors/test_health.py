@@ -21,7 +21,7 @@ from sslrun.core.batch import ViewsBatch
 from sslrun.data.build import build_data
 from sslrun.methods.base import Method, StepOutput
 from sslrun.metrics.alignment import uniformity
-from sslrun.monitors import health as module
+from sslrun.monitors import measurements as module
 from sslrun.monitors.health import Health
 from sslrun.training.module import Training
 from sslrun.training.plan import make_plan
@@ -70,27 +70,27 @@ def health(**settings: Any) -> Health:
 
 def test_pixels_of_digits_are_healthy_and_can_be_probed() -> None:
     watch = health()
-    numbers = watch.measure(Holder(collapsed=False))
+    numbers = watch.measurements.measure(Holder(collapsed=False))
     assert numbers["probe/knn1"] > 0.85 and numbers["probe/linear"] > 0.85
     assert 20 < numbers["health/rankme"] < 64
     assert numbers["health/rankme_projector"] <= 10
     assert 0.5 < numbers["health/std"] < 1
     assert 0 < numbers["health/alignment"] < 1 and numbers["health/uniformity"] < -1
-    assert numbers == watch.measure(Holder(collapsed=False))
+    assert numbers == watch.measurements.measure(Holder(collapsed=False))
 
 
 def test_a_validation_split_without_labels_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     monitor = health()
-    known = monitor.data.labels
-    monkeypatch.setattr(monitor.data, "labels", lambda split: known(split) if split == "train" else None)
-    numbers = monitor.measure(Holder(collapsed=False))
+    known = monitor.measurements.data.labels
+    monkeypatch.setattr(monitor.measurements.data, "labels", lambda split: known(split) if split == "train" else None)
+    numbers = monitor.measurements.measure(Holder(collapsed=False))
     assert "health/rankme" in numbers and not any(name.startswith("probe/") for name in numbers)
     assert monitor.rows(Holder(collapsed=False), encoder="pixels") == []
 
 
 def test_pairs_are_of_the_whole_bank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions are sorted, in class folders class after class: the first of them would be some of the classes."""
-    watch, asked = health(), []
+    watch, asked = health().measurements, []
     view = watch._view
     monkeypatch.setattr(module, "PAIRS", 100)
     monkeypatch.setattr(watch, "_view", lambda method, positions: asked.append(positions) or view(method, positions))
@@ -103,7 +103,7 @@ def test_pairs_are_of_the_whole_bank(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_is_no_check_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after the first micro-batch of an accumulation."""
     watch = health(every_epochs=1.0)
-    monkeypatch.setattr(watch, "measure", lambda method: pytest.fail("measured the untrained net"))
+    monkeypatch.setattr(watch.measurements, "measure", lambda method: pytest.fail("measured the untrained net"))
     trainer: Any = SimpleNamespace(global_step=0)
     training: Any = Training.__new__(Training)
     watch.on_train_batch_end(trainer, training, None, None, 0)
@@ -111,15 +111,15 @@ def test_there_is_no_check_before_the_first_step(monkeypatch: pytest.MonkeyPatch
 
 def test_collapse_warns_once_after_enough_checks() -> None:
     watch = health(collapse_checks=3)
-    numbers = watch.measure(Holder(collapsed=True))
+    numbers = watch.measurements.measure(Holder(collapsed=True))
     assert numbers["health/rankme"] == pytest.approx(1, abs=1e-3) and numbers["health/std"] < 1e-3
     for step in (1, 2):
-        assert watch._watch_collapse(numbers, step) is None
+        assert watch.alarm.look(numbers, step) is None
     assert watch.warnings == []
-    alarm = watch._watch_collapse(numbers, 3)
+    alarm = watch.alarm.look(numbers, 3)
     assert alarm is not None and alarm.startswith("collapse at step 3: std 0.000 ")
     assert "for 3 checks; try a lower optimizer.lr" in alarm
-    assert watch._watch_collapse(numbers, 4) is None
+    assert watch.alarm.look(numbers, 4) is None
     assert watch.warnings == [alarm]
 
 
@@ -135,4 +135,4 @@ def test_the_alarm_is_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
 def test_collapse_stops_where_asked() -> None:
     watch = health(collapse_checks=1, on_collapse=OnCollapse.stop)
     with pytest.raises(TrainingError, match="collapse at step 1"):
-        watch._watch_collapse(watch.measure(Holder(collapsed=True)), 1)
+        watch.alarm.look(watch.measurements.measure(Holder(collapsed=True)), 1)

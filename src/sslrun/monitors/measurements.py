@@ -1,0 +1,145 @@
+"""What a run's encoder is worth by now: measured on a fixed, unaugmented subset, in eval mode."""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslrun.config.monitor import MonitorConfig
+from sslrun.core.rows import Row
+from sslrun.data.base import Data, Items
+from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.classification import classification_rows
+from sslrun.evaluation.features import Features, extract
+from sslrun.evaluation.knn import knn_rows
+from sslrun.evaluation.linear import fit_linear
+from sslrun.methods.base import Method
+from sslrun.metrics.alignment import alignment, uniformity
+from sslrun.metrics.rank import rankme, relative_std
+from sslrun.training.plan import Plan
+from sslrun.training.precision import autocast_dtype
+
+PAIRS = 1024
+"""Of items at most, for alignment and uniformity, whose cost rises with its square."""
+
+
+class Measurements:
+    """kNN and linear probe on validation where there are labels; RankMe, spread, alignment and uniformity.
+
+    Attributes:
+        bank: positions in train of what the probes learn from, and the spread is of.
+        queries: positions in validation.
+    """
+
+    def __init__(self, config: MonitorConfig, data: Data, dataset: Items, plan: Plan, *, seed: int) -> None:
+        self.config, self.data, self.dataset, self.plan, self.seed = config, data, dataset, plan, seed
+        self.bank, self.queries = self._positions("train"), self._positions("validation")
+
+    @cached_property
+    def is_labelled(self) -> bool:
+        """Whether there is a probe."""
+        return bool(self.queries) and all(self.data.labels(split) is not None for split in ("train", "validation"))
+
+    @property
+    def watched(self) -> str:
+        """The number that tells whether a run gets better."""
+        return "probe/linear" if self.is_labelled else "health/rankme"
+
+    def measure(self, method: Method) -> dict[str, float]:
+        """All numbers of one check."""
+        bank = self._features(method, "train", self.bank)
+        z = bank.features
+        numbers = {"health/rankme": float(rankme(z)), "health/std": float(relative_std(z))}
+        projected = self._project(method, z)
+        if projected is not None:
+            numbers["health/rankme_projector"] = float(rankme(projected))
+            numbers["health/std_projector"] = float(relative_std(projected))
+        every = -(-len(z) // PAIRS)  # the bank is in the order of the dataset, often class after class
+        few = z[::every]
+        numbers["health/uniformity"] = float(uniformity(few))
+        is_whole = len(z) == len(self.bank)  # where one could not be read, pairs would be wrong
+        view = self._view(method, self.bank[::every]) if is_whole else None
+        if view is not None:
+            numbers["health/alignment"] = float(alignment(few, view))
+        if self.is_labelled:
+            queries = self._features(method, "validation", self.queries)
+            for row in self._probe_rows(bank, queries, encoder=""):
+                if row.metric == "top1":
+                    numbers[f"probe/{row.evaluation}"] = row.value
+        return numbers
+
+    def rows(self, method: Method, *, encoder: str) -> list[Row]:
+        """Rows of results.json at the end of the run: probes on validation, none where there are no labels."""
+        if not self.is_labelled:
+            return []
+        bank = self._features(method, "train", self.bank)
+        return self._probe_rows(bank, self._features(method, "validation", self.queries), encoder=encoder)
+
+    def _probe_rows(self, bank: Features, queries: Features, *, encoder: str) -> list[Row]:
+        """kNN, and one linear head with fixed settings: a grid chosen on validation would flatter itself here.
+
+        `labels` of the rows is the share of train in the bank.
+        """
+        assert bank.labels is not None and queries.labels is not None and self.data.classes is not None
+        sides = (bank.features, bank.labels, queries.features, queries.labels)
+        about: dict[str, Any] = {
+            "encoder": encoder,
+            "dataset": self.data.name,
+            "split": "validation",
+            "seed": self.seed,
+        }
+        classes = len(self.data.classes)
+        probe = fit_linear(
+            *sides, num_classes=classes, seed=self.seed, learning_rates=[3.0], weight_decays=[1e-5], min_steps=300
+        )
+        scores = probe.scores(queries.features)
+        linear = classification_rows(scores, queries.labels, evaluation="linear", logits=True, resamples=500, **about)
+        share = len(bank.features) / self.data.size("train")
+        used = "all" if share == 1 else float(f"{share:.3g}")
+        return [replace(row, labels=used) for row in [*knn_rows(*sides, num_classes=classes, **about), *linear]]
+
+    def _positions(self, split: str) -> list[int]:
+        count = self.data.size(split)
+        order = np.random.Generator(np.random.Philox(self.seed)).permutation(count)
+        return sorted(order[: self.config.items].tolist())
+
+    def _features(self, method: Method, split: str, positions: list[int]) -> Features:
+        return self._extract(method, self.data.evaluation(split), positions)
+
+    def _view(self, method: Method, positions: list[int]) -> Tensor | None:
+        """Features of the first augmented view of the same images, the same view at every check."""
+        if not self.dataset.are_of_split:
+            return None
+        features = self._extract(method, self.dataset, positions)
+        return features.features if len(features.features) == len(positions) else None
+
+    def _extract(self, method: Method, dataset: Items, positions: list[int]) -> Features:
+        loader = evaluation_loader(
+            self.data, dataset, positions=positions, batch_size=min(256, self.plan.batch_size), workers=0
+        )
+        device = next(method.parameters()).device
+        encoder = next(iter(method.encoders().values()))
+        prepare = self.data.prepare().to(device)
+        return extract(
+            encoder,
+            loader,
+            lambda batch: first_view(prepare(batch), reads=encoder.reads),
+            device=device,
+            autocast=autocast_dtype(self.plan.precision),
+        )
+
+    def _project(self, method: Method, features: Tensor) -> Tensor | None:
+        was_training = method.training
+        method.eval()
+        with torch.inference_mode():
+            projected = method.project(features.to(next(method.parameters()).device))
+        method.train(was_training)
+        return None if projected is None else projected.float().cpu()
+
+
+def first_view(batch: dict[str, Any], *, reads: str) -> dict[str, Any]:
+    """A batch of views as a batch of what the encoder reads, the first view each; other batches as they are."""
+    return {**batch, reads: batch["views"][0]} if "views" in batch else batch
