@@ -156,6 +156,7 @@ def _facts(sweep: Sweep) -> list[tuple[str, str]]:
     facts = [
         ("trials", ", ".join(f"{n} {state}" for state, n in counts.items())),
         ("metric", ", ".join(f"{d} {m}" for m, d in zip(sweep.metric_names, sweep.directions, strict=True))),
+        ("measured on", "validation, where a run tells it; each run's own page has its test numbers"),
         ("time of all trials", _duration(total)),
     ]
     if (record := sweep.record) is not None:
