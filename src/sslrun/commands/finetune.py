@@ -86,13 +86,13 @@ def run(config: FinetuneConfig) -> float | None:
         head = {k: v.detach().cpu().contiguous() for k, v in trained.head.state_dict().items()}
         with replacing(session.path / f"{goal.head}.safetensors") as temporary:
             save_file(head, temporary, metadata=goal.about(trained))
-        session.finish(rows, data=data, selection=numbers_to_choose_by(goal, budget, trained, plan))
+        session.finish(rows, data=data, selection=numbers_of_validation(goal, budget, trained, plan))
     report = write_report(session.path)
     sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")
     return session.value
 
 
-def numbers_to_choose_by(goal: Goal, budget: Budget, method: FineTuned, plan: Plan) -> dict[str, float]:
+def numbers_of_validation(goal: Goal, budget: Budget, method: FineTuned, plan: Plan) -> dict[str, float]:
     """Of the items that stopped the run, by names as of results.json; none where nothing was held out."""
     if not budget.validation:
         return {}

@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Any
 
 from sslrun.commands.ending import end_session
+from sslrun.commands.seen_data import changed_since, describe_data, seen_otherwise
 from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange
 from sslrun.core.rows import Row
-from sslrun.data.base import SPLITS, Data
+from sslrun.data.base import Data
 from sslrun.report.html import write_report
 from sslrun.runs import signals
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
@@ -108,23 +109,14 @@ class Session:
             write_report(self.path)
 
     def check_data(self, data: Data) -> None:
-        """Compare the dataset with what the folder's run began on: where splits have other sizes they were cut anew.
+        """Compare the dataset with the one that the folder's run began on.
 
         Raises:
-            RunError: items that the run trained on may be test items now, and `run.on_change=continue` is not said.
+            RunError: its splits were cut anew, and `run.on_change=continue` is not said.
         """
         known = find_manifest(self.path).get("data") or {}
-        if not known or known["fingerprint"] == data.fingerprint or known["name"] != data.name:
-            return
-        sizes = (_sizes(known), _sizes(data))
-        then, now = (", ".join(f"{count:,} {split}" for split, count in of.items()) for of in sizes)
-        told = f"dataset={data.name} has changed since the run began: {then} then, {now} now"
-        if then != now and self.config.run.on_change is OnChange.refuse:
-            raise RunError(
-                f"{told}; what was trained on may be test data now: bring the files back, choose another run.dir, or "
-                "say run.on_change=continue"
-            )
-        self._warnings.append(told if then != now else f"dataset={data.name}: files have changed since the run began")
+        refuses = self.config.run.on_change is OnChange.refuse
+        self._warnings += changed_since(known, data, refuses=refuses)
 
     def compare_with_parent(self, data: Data, *, same: bool) -> None:
         """Note where the encoder's own run saw another state of this dataset, or cut it into other splits.
@@ -132,17 +124,8 @@ class Session:
         Args:
             same: whether the dataset is that run's own, as it was configured there.
         """
-        known = {} if self.parent is None else find_manifest(self.parent).get("data") or {}
-        if known.get("fingerprint") == data.fingerprint and known.get("cut", data.cut_digest()) != data.cut_digest():
-            self._warnings.append(
-                f"{self.parent} was trained on the same data, cut into other splits: test items are among those that "
-                "it saw; give the same dataset.split_seed, validation, test_share and limit"
-            )
-        elif same and known and _sizes(known) != _sizes(data):
-            self._warnings.append(
-                f"dataset={data.name} has changed since {self.parent} was trained on it, so that test items may be "
-                "among those that it saw"
-            )
+        if self.parent is not None:
+            self._warnings += seen_otherwise(self.parent, data, same=same)
 
     @property
     def resumed(self) -> bool:
@@ -243,22 +226,6 @@ class Session:
     def value(self) -> float | None:
         """The command's main number in results.json; None where there is none."""
         return main_value(self.path, self.command)
-
-
-def _sizes(data: Data | dict[str, Any]) -> dict[str, int]:
-    return {split: data[split] if isinstance(data, dict) else data.size(split) for split in SPLITS}
-
-
-def describe_data(data: Data) -> dict[str, Any]:
-    """The `data` entry of run.json."""
-    return {
-        "name": data.name,
-        "fingerprint": data.fingerprint,
-        "cut": data.cut_digest(),
-        **{split: data.size(split) for split in SPLITS},
-        "classes": len(data.classes) if data.classes else 0,
-        "corrupt": sorted(set(data.corrupt)),
-    }
 
 
 def print_resolved(session: Session, resolved: dict[str, str]) -> None:

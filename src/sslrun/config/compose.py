@@ -20,7 +20,7 @@ from sslrun.config.checks import near_or_all
 from sslrun.config.command.base import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import conf_dir
-from sslrun.config.messages import GROUPS, one_line
+from sslrun.config.messages import KIND_GROUPS, one_line
 from sslrun.config.registry import find, load_all
 from sslrun.config.resolvers import register_resolvers
 from sslrun.config.search_path import UserConf, refuse_contradiction, refuse_null
@@ -121,7 +121,7 @@ def from_plain(command: str, raw: dict[str, Any], *, origin: str) -> CommandConf
     schema = OmegaConf.structured(COMMANDS[command])
     raw = {COMMANDS[command].renamed.get(key, key): value for key, value in raw.items()}
     try:
-        for group in GROUPS:
+        for group in KIND_GROUPS:
             if isinstance(raw.get(group), dict):
                 schema[group] = OmegaConf.structured(find(group, raw[group]["kind"]).config)
         config = OmegaConf.merge(schema, raw)

@@ -4,14 +4,14 @@ import dataclasses
 import re
 
 import yaml
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException, OverrideParseException
 
 from sslrun.config.checks import did_you_mean, near_or_all
 from sslrun.config.command.base import COMMANDS
 from sslrun.config.folders import group_files
 from sslrun.config.registry import entries
 
-GROUPS = ("method", "backbone", "dataset", "optimizer")
+KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
 """Groups whose dataclass depends on `kind`."""
 
 
@@ -26,7 +26,7 @@ def one_line(error: BaseException) -> str:
         if named := re.match(r"Could not override '([^']*@[^']*)'", told):
             group = named.group(1).partition("@")[0]
             return f"{match.group(1)}.yaml: override /{group} works in a file that begins with `# @package _global_`"
-        return f"{match.group(1)}.yaml: {one_line(type(error)(told))}"
+        return f"{match.group(1)}.yaml: {one_line(HydraException(told))}"
     full_key = getattr(error, "full_key", None) or _search(r"full_key: (\S+)", text)
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
@@ -102,7 +102,7 @@ def _unknown_key(full_key: str, error: BaseException) -> str:
 
 def _class_named(name: str | None) -> type | None:
     """A configuration's class, of which Hydra's error tells no more than the name."""
-    of_groups = [entry.config for group in GROUPS for entry in entries(group)]
+    of_groups = [entry.config for group in KIND_GROUPS for entry in entries(group)]
     of_commands = list(COMMANDS.values())
     below = [field.type for command in of_commands for field in dataclasses.fields(command)]
     known = [kind for kind in (*of_groups, *of_commands, *below) if dataclasses.is_dataclass(kind)]

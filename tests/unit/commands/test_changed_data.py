@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sslrun.commands.session import Session, describe_data
+from sslrun.commands.seen_data import describe_data
+from sslrun.commands.session import Session
 from sslrun.config.compose import compose, save
 from sslrun.config.errors import RunError
 from sslrun.data.build import build_data

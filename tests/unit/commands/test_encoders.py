@@ -76,3 +76,8 @@ def test_a_checkpoint_of_finetune_is_refused(tmp_path: Path) -> None:
         ConfigError, match=rf"^encoder={checkpoint} is of no pretraining; use the run's encoder/ folder"
     ):
         find_subject(str(checkpoint), None, None)
+
+
+def test_weights_that_timm_does_not_know_are_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^encoder=timm:resnet18.typo: timm has no pretrained weights of that name"):
+        find_subject("timm:resnet18.typo", None, compose("probe", CNN).dataset)  # type: ignore[attr-defined]

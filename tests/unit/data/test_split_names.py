@@ -15,6 +15,7 @@ from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.data.build import build_data
+from sslrun.data.folders import walk
 from sslrun.data.split_names import split_named
 
 
@@ -60,3 +61,8 @@ def test_a_file_of_texts_beside_a_named_split_is_refused(tmp_path: Path) -> None
     path = write_texts(tmp_path / "made.jsonl", count=10)
     with pytest.raises(ConfigError, match=r"and dataset.test both tell where data lie"):
         build_data(TextConfig(name="made", path=str(path), test="test"))
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere cannot be read: No such file"):
+        list(walk(tmp_path / "nowhere"))

@@ -139,6 +139,20 @@ def test_runs_of_a_grid_that_ended_before_they_began_are_on_the_page(tmp_path: P
     assert "1 finished without a linear/top1" in render(sweep)
 
 
+def test_a_sweep_that_was_copied_is_shown(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    make_study(there, trials=3)
+    there.rename(here)
+    if not (here / "study.journal").exists():
+        next(here.glob("*journal*")).rename(here / "study.journal")
+    assert len(read_sweep(here).trials) == 3 and not there.exists()
+    (here / "study.journal").unlink()
+    with pytest.raises(RunError, match=r"its study lies in .*, which is not here"):
+        read_sweep(here)
+    assert not there.exists()
+
+
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="holds no sweep"):
         read_sweep(tmp_path)

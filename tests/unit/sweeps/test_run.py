@@ -163,6 +163,13 @@ def test_a_pruner_needs_a_name_that_is_logged_while_it_trains(tmp_path: Path) ->
     assert watched_metric("knn20/top1", command="pretrain") == "probe/knn20"
 
 
+def test_a_sweep_whose_trials_were_stopped_says_that_it_is_not_done(tmp_path: Path) -> None:
+    launch = FakeLauncher(tmp_path, lambda number, x: "interrupted" if number == 0 else x)
+    with pytest.raises(SystemExit) as ended:
+        run(search(tmp_path, launch, n_trials=2))
+    assert ended.value.code == 3 and launch.launched == [0, 1]
+
+
 def test_a_second_sweeper_is_refused_with_who_holds_it(tmp_path: Path) -> None:
     def second(_: int, x: float) -> float:
         with pytest.raises(RunError, match=f"in the hands of process {os.getpid()} on "):

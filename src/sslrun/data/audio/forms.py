@@ -1,5 +1,6 @@
 """How clips are handed out: images of log-mel, frames of it, or samples."""
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ class Indexed(Protocol):
     def __getitem__(self, index: int, /) -> np.ndarray: ...
 
 
-class Form:
+class Form(ABC):
     """One of the forms.
 
     Attributes:
@@ -46,13 +47,13 @@ class Form:
         """Length of an item at most, in frames or samples."""
         return config.frames
 
+    @abstractmethod
     def shape(self, config: AudioDatasetConfig) -> dict[str, Any]:
         """What an encoder must know of an item's size."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, config: AudioDatasetConfig) -> str:
         """In words, for the resolved block."""
-        raise NotImplementedError
 
     def measured(self, rows: Indexed, positions: np.ndarray, config: AudioDatasetConfig) -> tuple[float, float]:
         """Mean and std of the values that an encoder would see of some clips, evenly out of all.
