@@ -53,7 +53,7 @@ def run(config: ProbeConfig) -> float | None:
         chosen: dict[str, dict[str, float]] = {}
         notes: list[str] = []
         for i, (name, encoder, read) in enumerate(encoders(config, subject, data)):
-            frozen = Frozen(name, encoder, read, config.loader, device, precision)
+            frozen = Frozen(name, encoder, read, loader=config.loader, device=device, precision=precision)
             for probe in probes:
                 found = probe.measure(frozen)
                 rows += found.rows
