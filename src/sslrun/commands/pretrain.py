@@ -7,11 +7,12 @@ from typing import Any
 import pytorch_lightning as pl
 
 from sslrun.backbones.folder import build_encoder
+from sslrun.commands.rehearsal import rehearse
 from sslrun.commands.session import Session
 from sslrun.commands.train import check_settings, train
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.data.build import build_data
-from sslrun.methods.base import build_method, check_fit, check_labels
+from sslrun.methods.base import build_method, check_labels
 from sslrun.monitors.health import Health
 from sslrun.monitors.held_out import HeldOut
 from sslrun.nn.norms import has_batch_norm
@@ -31,9 +32,9 @@ def run(config: PretrainConfig) -> float | None:
         return session.value
     if isinstance(config.backbone.pretrained, str):
         session.parent = run_of(Path(config.backbone.pretrained))
-    pl.seed_everything(config.seed, verbose=False)
-    batch_type = check_fit(config.method, config.augmentation, config.dataset)  # before anything is read
     check_settings(config)
+    batch_type = rehearse(config)
+    pl.seed_everything(config.seed, verbose=False)
     data = build_data(config.dataset)
     session.check_data(data)
     check_labels(config.method, dataset=data.name, labelled=data.classes is not None)

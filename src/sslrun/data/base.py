@@ -125,6 +125,20 @@ class Data(ABC):
         `image_size`, `mean`, `std`; for text `vocab_size`, `max_length`, `pad`. `image_size` is
         one number, or height and width."""
 
+    @classmethod
+    def foreseen_inputs(
+        cls, config: Any, augmentation: AugmentationConfig, *, batch_type: type
+    ) -> dict[str, Any] | None:
+        """`encoder_inputs` before anything is read, with stand-ins for what is counted or measured.
+
+        Returns:
+            None where the configuration does not tell an item's shape.
+
+        Raises:
+            ConfigError: the policy does not fit such items.
+        """
+        return None
+
     @abstractmethod
     def describe(self) -> dict[str, str]:
         """Lines for the resolved block: sizes, splits, what was left out of the policy."""

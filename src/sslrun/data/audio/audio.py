@@ -12,7 +12,7 @@ from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ViewsBatch
 from sslrun.data.audio.augment import Facts, Policy
 from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
-from sslrun.data.audio.forms import FORMS, Form
+from sslrun.data.audio.forms import FORMS, Form, form_for
 from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, collate
 from sslrun.data.audio.join import strings
 from sslrun.data.audio.logmel import FLOOR, LogMel
@@ -55,7 +55,7 @@ class AudioData(SourcesData):
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """All views of the policy for `ViewsBatch`, its first view alone for the others."""
-        self._take_form(batch_type)
+        self.form = form_for(batch_type, self.config)
         policy = Policy(augmentation, self._facts())
         if self.config.join is not None and not policy.keeps_all:
             raise ConfigError(
@@ -112,6 +112,15 @@ class AudioData(SourcesData):
     def mild(self) -> str:  # type: ignore[override]
         """Of the form."""
         return self.form.mild
+
+    @classmethod
+    def foreseen_inputs(
+        cls, config: AudioDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
+    ) -> dict[str, Any] | None:
+        form = form_for(batch_type, config)
+        room, waves = form.room(config), form.of_waves
+        Policy(augmentation, Facts(std=1.0, room=room, silence=0.0, fixed=form.fixed, of_waves=waves))
+        return {"reads": form.reads, "classes": 2, **form.shape(config)}
 
     def encoder_inputs(self) -> dict[str, Any]:
         config, (mean, std) = self.config, self.scale
@@ -194,12 +203,6 @@ class AudioData(SourcesData):
         part = self._parts[split]
         logmel = self.logmel(part.source)
         return ((i, logmel[int(position)]) for i, position in enumerate(part.positions))
-
-    def _take_form(self, batch_type: type) -> None:
-        """Where it is open, what the method reads settles it."""
-        assert batch_type in self.gives
-        if self.config.form is None:
-            self.form = next(form for form in FORMS.values() if batch_type in form.gives)
 
     def _facts(self) -> Facts:
         room = self.form.room(self.config)

@@ -126,3 +126,8 @@ class Wave(Form):
 
 
 FORMS: dict[str, Form] = {form.name: form for form in (Spectrogram(), Frames(), Wave())}
+
+
+def form_for(batch_type: type, config: AudioDatasetConfig) -> Form:
+    """The configured one; where that is open, what the method reads settles it."""
+    return FORMS[config.form] if config.form else next(f for f in FORMS.values() if batch_type in f.gives)

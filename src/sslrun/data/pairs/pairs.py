@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sslrun.config.dataset.pairs import PairDatasetConfig
+from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, PairBatch, ViewsBatch
 from sslrun.data.base import Items
 from sslrun.data.labels import digest
 from sslrun.data.pairs.items import Captions, PairItems, collate
 from sslrun.data.pairs.source import Captioned
-from sslrun.data.text.tokenizer import open_tokenizer
+from sslrun.data.text.tokenizer import foreseen_tokens, open_tokenizer
 from sslrun.data.vision.images import ImageData
 from sslrun.data.vision.items import TrainingImages
 
@@ -62,15 +63,16 @@ class PairData(ImageData):
 
     def encoder_inputs(self) -> dict[str, Any]:
         """Those of images; under `text` those of a text backbone."""
-        text = {
-            "reads": "input_ids",
-            "vocab_size": self.tokenizer.size,
-            "max_length": self._max_length,
-            "pad": self.tokenizer.pad,
-            "end": self.tokenizer.end,
-            "classes": None,
-        }
-        return {**super().encoder_inputs(), "text": text}
+        text = self.tokenizer.encoder_inputs(max_length=self._max_length)
+        return {**super().encoder_inputs(), "text": {**text, "classes": None}}
+
+    @classmethod
+    def foreseen_inputs(
+        cls, config: ImageDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
+    ) -> dict[str, Any] | None:
+        assert isinstance(config, PairDatasetConfig)
+        images = super().foreseen_inputs(config, augmentation, batch_type=batch_type)
+        return {**(images or {}), "text": {**foreseen_tokens(max_length=config.max_length), "classes": None}}
 
     def save_inputs(self, folder: Path) -> None:
         self.tokenizer.save(folder, max_length=self._max_length)

@@ -19,7 +19,7 @@ from sslrun.data.text.corrupt import Corruption
 from sslrun.data.text.documents import Documents, without_empty
 from sslrun.data.text.items import AsIs, Blocks, TextItems, collate, stream_of
 from sslrun.data.text.streamed import Stream
-from sslrun.data.text.tokenizer import Encoded, TokensOf, open_tokenizer
+from sslrun.data.text.tokenizer import Encoded, TokensOf, foreseen_tokens, open_tokenizer
 
 LOOKED_AT = 200
 """Texts of a split by which it is told whether tokens lose something."""
@@ -83,15 +83,15 @@ class TextData(SourcesData):
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
         return AsIs()
 
+    @classmethod
+    def foreseen_inputs(
+        cls, config: TextDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
+    ) -> dict[str, Any] | None:
+        return {**foreseen_tokens(max_length=config.max_length), "classes": 2}
+
     def encoder_inputs(self) -> dict[str, Any]:
-        return {
-            "reads": "input_ids",
-            "vocab_size": self.tokenizer.size,
-            "max_length": self.config.max_length,
-            "pad": self.tokenizer.pad,
-            "end": self.tokenizer.end,
-            "classes": len(self.classes) if self.classes else None,
-        }
+        classes = len(self.classes) if self.classes else None
+        return {**self.tokenizer.encoder_inputs(max_length=self.config.max_length), "classes": classes}
 
     def save_inputs(self, folder: Path) -> None:
         self.tokenizer.save(folder, max_length=self.config.max_length)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the loader's workers fork; its threads would not survive
 
@@ -115,6 +115,11 @@ class Tokenizer:
         """Whether these texts come back as they were: no case, blank or unknown character is lost in tokens."""
         return all(self.decode(self.encode([text]).ids) == text for text in texts)
 
+    def encoder_inputs(self, *, max_length: int) -> dict[str, Any]:
+        """What a text backbone must know to be built."""
+        sizes = {"vocab_size": self.size, "max_length": max_length}
+        return {"reads": "input_ids", **sizes, "pad": self.pad, "end": self.end}
+
     def save(self, folder: Path, *, max_length: int) -> None:
         """tokenizer.json and tokenizer_config.json, as `transformers.AutoTokenizer` loads them."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +146,11 @@ class Tokenizer:
     def _find(self, mark: str) -> int | None:
         ids = (self.backend.token_to_id(name) for name in NAMES[mark])
         return next((int(i) for i in ids if i is not None), None)
+
+
+def foreseen_tokens(*, max_length: int) -> dict[str, Any]:
+    """`Tokenizer.encoder_inputs` before there is one; its vocabulary is so small that any weights have room for it."""
+    return {"reads": "input_ids", "vocab_size": 16, "max_length": max_length, "pad": 0, "end": 1}
 
 
 def open_tokenizer(config: TextDatasetConfig | PairDatasetConfig, texts: list[str]) -> Tokenizer:

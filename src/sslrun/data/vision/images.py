@@ -70,7 +70,7 @@ class ImageData(SourcesData):
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """Items with all views of the policy for `ViewsBatch`, with its first view alone for `ImageBatch`."""
-        policy = Policy(augmentation, self.facts)
+        policy = Policy(augmentation, facts_of(self.config))
         self._left_out = policy.left_out
         return TrainingImages(self._split("train"), policy=policy, seed=seed, first_only=batch_type is ImageBatch)
 
@@ -90,14 +90,14 @@ class ImageData(SourcesData):
         return Normalize(mean=mean, std=std, channels_last=channels_last)
 
     def encoder_inputs(self) -> dict[str, Any]:
-        mean, std = self.mean_std
-        return {
-            "channels": self.config.channels,
-            "image_size": self.config.image_size,
-            "mean": mean,
-            "std": std,
-            "classes": len(self.classes) if self.classes else None,
-        }
+        return _inputs(self.config, self.mean_std, classes=len(self.classes) if self.classes else None)
+
+    @classmethod
+    def foreseen_inputs(
+        cls, config: ImageDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
+    ) -> dict[str, Any] | None:
+        Policy(augmentation, facts_of(config))
+        return _inputs(config, ([0.5] * config.channels, [0.5] * config.channels), classes=2)
 
     def describe(self) -> dict[str, str]:
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
@@ -116,17 +116,6 @@ class ImageData(SourcesData):
     def _where(self) -> str:
         fresh = isinstance(self._stores["train"], OnTheFly)
         return "decoded each time" if fresh else "decoded once"
-
-    @property
-    def facts(self) -> ImageFacts:
-        """What a policy must know."""
-        config = self.config
-        return ImageFacts(
-            image_size=config.image_size,
-            channels=config.channels,
-            unsuitable=config.unsuitable,
-            min_crop_scale=config.min_crop_scale,
-        )
 
     @cached_property
     def mean_std(self) -> tuple[list[float], list[float]]:
@@ -161,6 +150,29 @@ class ImageData(SourcesData):
             store=self._stores[part.source],
             labels=self.labels(name),
         )
+
+
+def facts_of(config: ImageDatasetConfig) -> ImageFacts:
+    """What a policy must know of a dataset."""
+    return ImageFacts(
+        image_size=config.image_size,
+        channels=config.channels,
+        unsuitable=config.unsuitable,
+        min_crop_scale=config.min_crop_scale,
+    )
+
+
+def _inputs(
+    config: ImageDatasetConfig, mean_std: tuple[list[float], list[float]], *, classes: int | None
+) -> dict[str, Any]:
+    mean, std = mean_std
+    return {
+        "channels": config.channels,
+        "image_size": config.image_size,
+        "mean": mean,
+        "std": std,
+        "classes": classes,
+    }
 
 
 def _open(config: ImageDatasetConfig, sources: Mapping[str, Source]) -> dict[str, Store]:
