@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
+from sslrun.core.machine import cpu_name, usable_cores
 from sslrun.data.folders import cache_folder
-from sslrun.runs.manifest import cpu_name, usable_cores
 
 GIB = 1 << 30
 OPTIONAL = {

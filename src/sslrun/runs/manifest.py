@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.config.errors import RunError
+from sslrun.core.machine import cpu_name
 
 SCHEMA_VERSION = 1
 PACKAGES = ("sslrun", "torch", "torchvision", "pytorch-lightning", "timm", "albumentations", "hydra-core", "numpy")
@@ -92,20 +93,6 @@ def git_state() -> dict[str, Any] | None:
     if commit.returncode != 0:
         return None
     return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
-
-
-def cpu_name() -> str:
-    """Model name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _user() -> str:

@@ -10,8 +10,8 @@ from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import OptimizerConfig
 from sslrun.config.schedule import ScheduleConfig
 from sslrun.config.trainer import Precision, TrainerConfig
+from sslrun.core.machine import usable_cores
 from sslrun.runs.length import Length, Phase
-from sslrun.runs.manifest import usable_cores
 from sslrun.training.optimizers import scaled_lr, warmup_steps
 from sslrun.training.precision import accelerator_name, resolve_precision
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import replacing, write_json
+from sslrun.core.machine import usable_cores
 from sslrun.data.folders import locked
 from sslrun.data.labels import digest
 from sslrun.data.vision.resize import centre_crop, resize_shorter, with_margin
@@ -162,7 +162,7 @@ def _decode_into(images: np.ndarray, source: Source) -> dict[int, str]:
             corrupt[position] = str(error)
 
     with (
-        ThreadPoolExecutor(max_workers=min(8, len(os.sched_getaffinity(0)))) as pool,
+        ThreadPoolExecutor(max_workers=min(8, usable_cores())) as pool,
         tqdm(total=len(source), desc="decoding images", unit=" images", delay=SLOW, disable=None, leave=False) as line,
     ):
         for start in range(0, len(source), CHUNK):

@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import pickle
 
 import numpy as np
@@ -93,6 +94,12 @@ def test_an_interrupted_write_leaves_nothing_valid(tmp_path):
     assert not [f for f in tmp_path.iterdir() if f.suffix in (".npy", ".json", ".tmp")]
     whole = open_cache(Counted(images(), notes=tmp_path / "reads"), WANTED, folder=tmp_path)
     np.testing.assert_array_equal(whole.read(30), images()[30])
+
+
+def test_images_are_decoded_where_the_system_tells_no_affinity(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # macOS has none
+    store = open_cache(Counted(images(), notes=tmp_path / "reads"), WANTED, folder=tmp_path)
+    np.testing.assert_array_equal(store.read(0), images()[0])
 
 
 def _open(source, folder, results):
