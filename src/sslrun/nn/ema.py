@@ -4,10 +4,13 @@ import copy
 from typing import TypeVar
 
 import torch
-from timm.layers import DropPath
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 M = TypeVar("M", bound=nn.Module)
+
+RATES = ("drop_prob", "dropout", "attention_dropout")
+"""Names under which modules of torch, timm and transformers hold a rate that they pass to a function."""
 
 
 def frozen_copy(network: M) -> M:
@@ -21,12 +24,11 @@ def frozen_copy(network: M) -> M:
 def drop_nothing(network: M) -> M:
     """Switch off dropout and stochastic depth for good."""
     for module in network.modules():
-        if isinstance(module, DropPath):
-            module.drop_prob = 0.0
-        elif isinstance(module, nn.Dropout):
+        if isinstance(module, _DropoutNd):
             module.p = 0.0
-        elif isinstance(module, nn.MultiheadAttention):
-            module.dropout = 0.0
+        for name in RATES:
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
     return network
 
 
