@@ -4,31 +4,32 @@ import errno
 import fcntl
 import os
 import re
-import sys
 import time
 import weakref
 from pathlib import Path
 from typing import IO
 
+from sslrun.core.console import say
+
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What a file system without locks answers: Lustre without `-o flock`, NFS without lockd."""
+"""Errors of a file system without locks: Lustre without `-o flock`, NFS without lockd."""
 POLL_SECONDS = 0.05
 _taken: "weakref.WeakSet[IO[str]]" = weakref.WeakSet()
 
 
 class LockedError(Exception):
-    """Another process has the lock; the message is which."""
+    """Another process has the lock; the message says which."""
 
 
 def take_lock(path: Path, *, patience_seconds: float = 0.2, sign: bool = True) -> IO[str]:
-    """Take the lock in a file; it is free again when the file is closed or this process gone.
+    """Take the lock in a file; it is free again when the file is closed or this process ends.
 
-    Where the file system has no locks, that is told on stderr, and work goes on without one.
+    On a file system without locks a line on stderr says so, and work goes on without one.
 
     Args:
-        patience_seconds: how long to wait for it; by default for a look at whether it is locked, which takes
-            microseconds.
-        sign: whether the file shall say that this process has it.
+        patience_seconds: how long to wait for it; the default outlasts another process's `is_locked`, which holds it
+            for microseconds.
+        sign: whether to write into the file that this process has it.
 
     Raises:
         LockedError: another process has it.
@@ -46,7 +47,7 @@ def take_lock(path: Path, *, patience_seconds: float = 0.2, sign: bool = True) -
         if error.errno not in NO_LOCKS:
             lock.close()
             raise
-        tell(f"{path.parent}: this file system has no locks ({error.strerror}); see that one process works there only")
+        say(f"{path.parent}: no locks on this file system ({error.strerror}); run only one process there")
     if sign:
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {os.uname().nodename}")
@@ -56,7 +57,7 @@ def take_lock(path: Path, *, patience_seconds: float = 0.2, sign: bool = True) -
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process is seen to have the lock in a file now; on a file system without locks none is."""
+    """Whether a process has the lock in a file now; False on a file system without locks."""
     try:
         with path.open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -71,13 +72,13 @@ def is_locked(path: Path) -> bool:
 
 
 def signer_is_dead(path: Path) -> bool:
-    """Whether the process that last signed a lock was one of this machine, and is gone."""
+    """Whether the process that last signed a lock ran on this machine and has ended."""
     signed = re.fullmatch(r"process (\d+) on (.*)", path.read_text())
     return signed is not None and signed[2] == os.uname().nodename and not is_alive(int(signed[1]))
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine lives."""
+    """Whether a process of this machine is running."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -85,12 +86,6 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return pid > 0
-
-
-def tell(line: str) -> None:
-    """Tell the user at once why something waits, or goes on without a lock."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def _lock(lock: IO[str], patience_seconds: float) -> None:
@@ -105,7 +100,7 @@ def _lock(lock: IO[str], patience_seconds: float) -> None:
 
 
 def _close_all() -> None:
-    """A fork shares its parent's locks: loader workers would hold them for seconds after their trainer was killed."""
+    """A fork shares its parent's locks: loader workers would hold them for seconds after the trainer was killed."""
     for lock in list(_taken):
         lock.close()
 

@@ -8,7 +8,8 @@ from typing import IO, Any
 
 from sslrun.config.errors import RunError
 from sslrun.core.atomic import write_json
-from sslrun.core.locks import LockedError, is_locked, take_lock, tell
+from sslrun.core.console import say
+from sslrun.core.locks import LockedError, is_locked, take_lock
 from sslrun.core.rows import SCHEMA_VERSION, Row
 from sslrun.runs.manifest import now
 from sslrun.runs.newest import Checkpoint, last_step
@@ -105,7 +106,7 @@ def hold(path: Path) -> IO[str]:
         except LockedError as holder:
             if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
                 raise
-            tell(f"run.dir={path} is in use by {holder}, perhaps of a lost node: waiting {LOST_NODE_SECONDS:.0f} s")
+            say(f"run.dir={path} is in use by {holder}, perhaps of a lost node: waiting {LOST_NODE_SECONDS:.0f} s")
             return take_lock(lock, patience_seconds=LOST_NODE_SECONDS)
     except LockedError as holder:
         raise RunError(f"run.dir={path} is in use by {holder}") from holder

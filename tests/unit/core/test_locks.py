@@ -22,15 +22,15 @@ def answer(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_without_locks_work_goes_on_and_that_is_told_once(
+def test_without_locks_work_goes_on_and_one_line_says_so(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer(number, monkeypatch)
     with take_lock(tmp_path / ".lock"):
         assert not is_locked(tmp_path / ".lock")
         assert (tmp_path / ".lock").read_text().startswith(f"process {os.getpid()} on ")
-    told = f"{tmp_path}: this file system has no locks ({os.strerror(number)}); see that one process works there only\n"
-    assert capsys.readouterr().err == told
+    warning = f"{tmp_path}: no locks on this file system ({os.strerror(number)}); run only one process there\n"
+    assert capsys.readouterr().err == warning
 
 
 def test_another_error_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
