@@ -76,7 +76,10 @@ class CPCEncoder(Encoder):
             h = F.relu(norm(h.transpose(1, 2))).transpose(1, 2)  # (B, W, T')
             lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
         z = h.transpose(1, 2)  # (B, N, W)
-        context, _ = gru(self.dropout(z))  # (B, N, D)
+        # on CUDA autocast runs a GRU in float16 whatever it is set to, and float16 would need a loss scaler
+        with torch.autocast(z.device.type, enabled=torch.is_autocast_enabled(z.device.type) and not z.is_cuda):
+            dropped = self.dropout(z)
+            context, _ = gru(dropped.float() if z.is_cuda else dropped)  # (B, N, D)
         return z, context, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
 
     def library_state(self) -> dict[str, Tensor]:

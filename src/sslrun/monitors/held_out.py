@@ -56,7 +56,7 @@ class HeldOut(Check):
     def _losses(self, method: Method, positions: list[int] | None) -> tuple[Tensor, Tensor] | None:
         device = next(method.parameters()).device
         loader = evaluation_loader(
-            self.data, self.items, positions=positions, batch_size=min(256, self.plan.batch_size), workers=0
+            self.data, self.items, positions=positions, batch_size=min(256, self.plan.micro_batch), workers=0
         )
         prepare = self.data.prepare().to(device)
         return held_out_losses(method, loader, prepare, device=device, autocast=autocast_dtype(self.plan.precision))

@@ -118,7 +118,7 @@ class Measurements:
 
     def _extract(self, method: Method, dataset: Items, positions: list[int]) -> Features:
         loader = evaluation_loader(
-            self.data, dataset, positions=positions, batch_size=min(256, self.plan.batch_size), workers=0
+            self.data, dataset, positions=positions, batch_size=min(256, self.plan.micro_batch), workers=0
         )
         device = next(method.parameters()).device
         encoder = next(iter(method.encoders().values()))

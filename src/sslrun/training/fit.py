@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from datetime import timedelta
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -25,8 +26,11 @@ from sslrun.training.plan import Plan
 from sslrun.training.precision import LIGHTNING_NAMES
 from sslrun.training.progress import Progress, Resumed
 from sslrun.training.ranks import Ranks
-from sslrun.training.sharded import Sharded
+from sslrun.training.sharded import Sharded, check_can_be_sharded
 from sslrun.training.unreadable import SharedUnreadable
+
+CHECK_TIMEOUT = timedelta(hours=6)
+"""Other ranks wait while rank 0 measures; torch's 30 minutes are short for a large validation split."""
 
 
 def fit(
@@ -53,11 +57,14 @@ def fit(
         The trained method on rank 0, None on others.
 
     Raises:
+        ConfigError: the strategy cannot cut the method's parameters.
         Interrupted: a signal or the time limit asked to stop; the checkpoint is written.
         TrainingError: the loss is not finite.
         RunError: another rank failed, or goes on from another step.
     """
     quiet()
+    if trainer_config.strategy == "fsdp":
+        check_can_be_sharded(method)
     progress = Progress()
     saver = Checkpoints(
         checkpoints,
@@ -68,7 +75,8 @@ def fit(
         keep=trainer_config.keep_checkpoints,
     )
     watching = [progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, Resumed(progress)]
-    trainer = _trainer(plan, trainer_config, loggers=loggers, callbacks=watching)
+    has_fixed_shapes = "image_size" in data.encoder_inputs()
+    trainer = _trainer(plan, trainer_config, has_fixed_shapes=has_fixed_shapes, loggers=loggers, callbacks=watching)
     sampler = RunSampler(
         len(dataset),
         batch_size=plan.batch_size,
@@ -83,6 +91,8 @@ def fit(
     loader = ItemLoader(data, dataset, sampler, workers=plan.workers)
     channels_last = trainer_config.channels_last and trainer_config.strategy != "fsdp"  # which cuts contiguous weights
     method.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    if plan.sync_batchnorm:
+        sync_batch_norms(method)
     module = Training(method, data.prepare(channels_last=channels_last), plan)
     if trainer_config.compile:
         compile_encoders(method)
@@ -100,11 +110,26 @@ def fit(
             raise
         raise RunError(ranks.cause) from error
     signals.check()
-    return module.trained if trainer.is_global_zero else None
+    if module.trained is None or not trainer.is_global_zero:
+        return None
+    return module.trained.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU, and it is measured next
 
 
-def _trainer(plan: Plan, config: TrainerConfig, *, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's, without what this project does itself: samplers, checkpoints, the bar, requeueing."""
+def sync_batch_norms(method: Method) -> None:
+    """BatchNorm over all ranks, in place. Lightning's own converter drops the activations inside timm's norms."""
+    from timm.layers import convert_sync_batchnorm
+
+    convert_sync_batchnorm(method)
+
+
+def _trainer(
+    plan: Plan, config: TrainerConfig, *, has_fixed_shapes: bool, loggers: list[Logger], callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    """Lightning's, without what this project does itself: samplers, checkpoints, the bar, requeueing.
+
+    Args:
+        has_fixed_shapes: whether batches come in few shapes: cuDNN searches for its fastest kernels anew for each.
+    """
     return pl.Trainer(
         max_steps=plan.total_steps,
         accelerator="gpu" if plan.accelerator == "cuda" else plan.accelerator,
@@ -114,9 +139,8 @@ def _trainer(plan: Plan, config: TrainerConfig, *, loggers: list[Logger], callba
         precision=LIGHTNING_NAMES[plan.precision],  # type: ignore[arg-type]
         accumulate_grad_batches=plan.accumulate,
         gradient_clip_val=config.clip,
-        deterministic=config.deterministic,
-        benchmark=not config.deterministic,
-        sync_batchnorm=plan.sync_batchnorm or False,
+        deterministic="warn" if config.deterministic else False,  # some CUDA kernels have no deterministic twin
+        benchmark=has_fixed_shapes and not config.deterministic,
         # our own preemption: Lightning's would requeue without the random states
         plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
         logger=loggers,
@@ -154,9 +178,9 @@ def _strategy(name: str, *, world: int) -> str | Strategy:
     statistics are read on rank 0 alone. A queue of 65,536 would else cross the network at every step.
     """
     if name == "ddp" or (name == "auto" and world > 1):
-        return DDPStrategy(broadcast_buffers=False)
+        return DDPStrategy(broadcast_buffers=False, timeout=CHECK_TIMEOUT)
     if name == "fsdp":
-        return Sharded(world=world)
+        return Sharded(world=world, timeout=CHECK_TIMEOUT)
     return name
 
 

@@ -19,6 +19,7 @@ from sslrun.training.optimizers import (
     gradient_norm,
     lr_factor,
     parameter_groups,
+    place_step_counts,
     set_lr,
     set_weight_decay,
 )
@@ -144,9 +145,10 @@ class Training(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """A checkpoint brings the options of its own optimizer, those of a changed configuration among them."""
-        optimizers = self.trainer.optimizers
-        for group, options in zip(optimizers[0].param_groups, self._options, strict=True):
+        optimizer = self.trainer.optimizers[0]
+        for group, options in zip(optimizer.param_groups, self._options, strict=True):
             group.update(options)
+        place_step_counts(optimizer)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """RunError where the checkpoint is of another architecture."""

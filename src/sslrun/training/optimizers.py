@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from timm.optim import Lars
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -127,3 +127,15 @@ def are_finite(parameters: Iterable[nn.Parameter]) -> bool:
     """Whether all parameters are finite; of those cut over ranks, this rank's part."""
     local = (p.to_local() if isinstance(p, DTensor) else p for p in parameters)
     return bool(torch.stack([p.detach().isfinite().all() for p in local]).all())
+
+
+def place_step_counts(optimizer: Optimizer) -> None:
+    """Adam's step counts go where its kernels want them: on the device if fused, else on the host.
+
+    Those of a checkpoint lie where the options it was written with wanted them.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter, {})
+            if isinstance(state.get("step"), Tensor):
+                state["step"] = state["step"].to(parameter.device if group.get("fused") else "cpu")

@@ -81,7 +81,9 @@ def check_machine(trainer: TrainerConfig, loader: LoaderConfig) -> None:
             f"loader.batch_size={loader.batch_size} does not divide by {parts // trainer.accumulate} devices x "
             f"trainer.accumulate={trainer.accumulate}; choose a multiple of {parts}"
         )
-    resolve_precision(trainer.precision, accelerator=accelerator)
+    precision = resolve_precision(trainer.precision, accelerator=accelerator)
+    if precision is Precision.fp16 and trainer.strategy == "fsdp":
+        raise ConfigError("trainer.precision=fp16 does not go with trainer.strategy=fsdp; choose bf16, fp32 or auto")
     _sync_batchnorm(trainer, None, accelerator=accelerator, world=parts // trainer.accumulate)
 
 

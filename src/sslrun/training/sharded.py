@@ -1,6 +1,7 @@
 """`trainer.strategy=fsdp`: weights, gradients and optimizer state are cut over all ranks (FSDP2, arXiv:2304.11277)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.optim import Optimizer
 
+from sslrun.config.errors import ConfigError
+
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -26,8 +29,10 @@ class Sharded(ModelParallelStrategy):
     whose groups part weights from biases: so a run may change between this strategy and another.
     """
 
-    def __init__(self, *, world: int) -> None:
-        super().__init__(data_parallel_size=world, tensor_parallel_size=1, save_distributed_checkpoint=False)
+    def __init__(self, *, world: int, timeout: timedelta) -> None:
+        super().__init__(
+            data_parallel_size=world, tensor_parallel_size=1, save_distributed_checkpoint=False, timeout=timeout
+        )
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """As `optimizer.state_dict()` of whole parameters, on rank 0; all ranks call it."""
@@ -54,6 +59,16 @@ class Sharded(ModelParallelStrategy):
             named: Any = {"state": {names[i]: state for i, state in numbered["state"].items()}, "param_groups": groups}
             set_optimizer_state_dict(self.model, optimizer, named, options=WHOLE)
         return checkpoint
+
+
+def check_can_be_sharded(method: nn.Module) -> None:
+    """Raise ConfigError where a parameter is a single number: FSDP2 cuts along the first dimension."""
+    scalars = [name for name, parameter in method.named_parameters() if parameter.dim() == 0]
+    if scalars:
+        raise ConfigError(
+            f"trainer.strategy=fsdp cannot cut {type(method).__name__}'s {', '.join(scalars)}, a single number; choose "
+            "trainer.strategy=ddp"
+        )
 
 
 def shard(method: nn.Module, mesh: DeviceMesh) -> None:

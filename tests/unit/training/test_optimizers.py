@@ -14,6 +14,7 @@ from sslrun.training.optimizers import (
     build_optimizer,
     lr_factor,
     parameter_groups,
+    place_step_counts,
     scaled_lr,
     set_lr,
     set_weight_decay,
@@ -158,3 +159,15 @@ def test_weight_decay_moves_along_a_cosine_and_spares_biases() -> None:
         seen.append([group["weight_decay"] for group in optimizer.param_groups])
     assert [w for w, _ in seen] == pytest.approx([0.04, 0.22, 0.4])
     assert [b for _, b in seen] == [0.0, 0.0, 0.0]
+
+
+def test_step_counts_lie_where_the_kernels_want_them() -> None:
+    """The device is torch's meta device: a checkpoint of a CPU, or of kernels that are not fused, goes on fused."""
+    weight = nn.Parameter(torch.empty(3, device="meta"))
+    optimizer = torch.optim.AdamW([weight], fused=False)
+    optimizer.state[weight] = {"step": torch.tensor(7.0)}
+    place_step_counts(optimizer)
+    assert optimizer.state[weight]["step"] == 7
+    optimizer.param_groups[0]["fused"] = True
+    place_step_counts(optimizer)
+    assert optimizer.state[weight]["step"].is_meta

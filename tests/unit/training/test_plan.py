@@ -68,6 +68,14 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("gpus")
+def test_fp16_does_not_go_with_sharded_weights() -> None:
+    with pytest.raises(
+        ConfigError, match=r"trainer.precision=fp16 does not go with trainer.strategy=fsdp; choose bf16"
+    ):
+        plan(precision=Precision.fp16, strategy="fsdp", accelerator="gpu")
+
+
+@pytest.mark.usefixtures("gpus")
 @pytest.mark.parametrize(
     ("said", "method", "expected", "line"),
     [
