@@ -5,7 +5,6 @@ import os
 import re
 import select
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sslrun.runs import signals
@@ -128,7 +127,7 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, OSError):  # Hydra makes the run folder
         from sslrun.runs.storage import storage_error
 
-        place = Path(error.filename or "run.dir, or the cache (dataset.cache_dir, $SSLRUN_CACHE),")
+        place = error.filename or "run.dir, or the cache (dataset.cache_dir, $SSLRUN_CACHE),"
         error = storage_error(error, place, begun=False) or error
     if isinstance(error, SslrunError):
         return " ".join(str(error).split())

@@ -63,7 +63,9 @@ class MetricsFile(Logger):
                     for name, value in metrics.items()
                 )
         except OSError as error:
-            raise storage_error(error, self.path) or error from error
+            if (full := storage_error(error, self.path)) is not None:
+                raise full from error
+            raise
 
     def sync(self) -> None:
         """Have the rows on the disk, not only on their way."""

@@ -130,6 +130,12 @@ def test_a_disk_that_takes_no_more_is_told(number: int, tmp_path: Path) -> None:
     assert storage_error(RuntimeError("no"), tmp_path) is None
 
 
+def test_an_error_that_is_its_own_cause_is_searched_once(tmp_path: Path) -> None:
+    failing = OSError(errno.EIO, os.strerror(errno.EIO))
+    failing.__cause__ = failing
+    assert storage_error(failing, tmp_path) is None
+
+
 def test_settled_twice_is_settled_once() -> None:
     known = {"total_steps": 100}
     asked: dict[str, Any] = {"planned": 150, "step": 100, "extend": Extend.stretch}

@@ -1,5 +1,7 @@
 """The LightningModule: hooks once per optimizer step, a stop at NaN."""
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import torch
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.backbone import SmallCNNConfig
 from sslrun.config.compose import compose
-from sslrun.config.errors import TrainingError
+from sslrun.config.errors import RunError, TrainingError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import SGDConfig
 from sslrun.config.schedule import ScheduleConfig
@@ -125,6 +127,22 @@ def test_weights_that_are_not_finite_are_never_saved(data: Data, tmp_path: Path)
     ):
         train(Spoiled(data), data, tmp_path, steps=1)
     assert not (tmp_path / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(errno.EIO, OSError), (errno.ESTALE, OSError), (errno.ENOSPC, RunError)]
+)
+def test_a_failing_disk_ends_the_log_with_its_own_error(
+    number: int, raised: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    metrics = MetricsFile(tmp_path / "metrics.csv", steps_per_epoch=2, seconds_before=0.0)
+    with pytest.raises(raised, match=os.strerror(number)) as failed:
+        metrics.log_metrics({"train/loss": 1.0}, 1)
+    assert failed.value.__cause__ is not failed.value
 
 
 def test_metrics_file_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
