@@ -29,6 +29,7 @@ from sslrun.report.tables import results_table
 from sslrun.runs.encoders import Source
 from sslrun.training.checkpoints import BEST
 from sslrun.training.plan import Plan, describe_plan, make_plan, parts_of_batch
+from sslrun.training.states import method_state
 
 
 def run(config: FinetuneConfig) -> float | None:
@@ -115,4 +116,4 @@ def plan_of(config: FinetuneConfig, *, items: int) -> Plan:
 def load_best(method: FineTuned, path: Path) -> None:
     """The weights that did best on validation."""
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    method.load_state_dict({k.removeprefix("method."): v for k, v in state.items() if k.startswith("method.")})
+    method.load_state_dict(method_state(state))

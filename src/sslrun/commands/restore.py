@@ -15,6 +15,7 @@ from sslrun.config.compose import group_from_plain
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.schema import BackboneConfig
 from sslrun.methods.base import Method, build_method
+from sslrun.training.states import first_misfit, method_state
 
 
 def restore_encoders(
@@ -36,8 +37,8 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
         The method in eval mode, and the optimizer step of the checkpoint.
 
     Raises:
-        ConfigError: the run is no pretraining.
-        RunError: the checkpoint cannot be read.
+        ConfigError: the run is not a pretraining run.
+        RunError: the checkpoint cannot be read, or is of another architecture.
     """
     if not isinstance(config, PretrainConfig):
         raise ConfigError(f"{checkpoint} is of no pretraining; use the run's encoder/ folder")
@@ -45,13 +46,16 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
     method = build_method(config.method, build_encoder(config.backbone, manifest["inputs"]))
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        state = {k.removeprefix("method."): v for k, v in saved["state_dict"].items() if k.startswith("method.")}
+        state, step = method_state(saved["state_dict"]), int(saved["global_step"])
     except pickle.UnpicklingError as error:
         raise RunError(f"{checkpoint} holds more than tensors, or is damaged; take another of its folder") from error
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise RunError(f"{checkpoint} cannot be read: {error}") from error
-    method.load_state_dict(state)
-    return method.eval(), int(saved["global_step"])
+    try:
+        method.load_state_dict(state)
+    except RuntimeError as error:
+        raise RunError(f"{checkpoint} does not fit the run's configuration: {first_misfit(error)}") from error
+    return method.eval(), step
 
 
 def as_built(config: PretrainConfig, manifest: dict[str, Any]) -> PretrainConfig:

@@ -25,6 +25,7 @@ from sslrun.training.optimizers import (
 )
 from sslrun.training.plan import Plan
 from sslrun.training.sharded import shard
+from sslrun.training.states import first_misfit, method_state
 
 
 @dataclass
@@ -74,8 +75,7 @@ class Training(pl.LightningModule):
         state = self.trainer.strategy.lightning_module_state_dict()
         if not self.trainer.is_global_zero:
             return None
-        whole = {k.removeprefix("method."): v for k, v in state.items() if k.startswith("method.")}
-        self._beside.copy.load_state_dict(whole)
+        self._beside.copy.load_state_dict(method_state(state))
         return self._beside.copy.to(self.device)
 
     def on_fit_end(self) -> None:
@@ -155,9 +155,8 @@ class Training(pl.LightningModule):
         try:
             return super().load_state_dict(state_dict, strict=strict, assign=assign)
         except RuntimeError as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             raise RunError(
-                f"the checkpoint does not fit this configuration: {lines[min(1, len(lines) - 1)]} an architecture "
+                f"the checkpoint does not fit this configuration: {first_misfit(error)} an architecture "
                 "cannot change within a run or its fork; choose another run.dir for a new run"
             ) from error
 
