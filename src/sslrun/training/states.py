@@ -14,6 +14,6 @@ def method_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def first_misfit(error: RuntimeError) -> str:
-    """The first line of torch's list of what does not fit, cut if it names many tensors; the heading only has a class."""
+    """The first line of torch's list of misfits, cut if it names many tensors; its heading names only the class."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return textwrap.shorten(lines[min(1, len(lines) - 1)], MISFIT_CHARACTERS, placeholder=" …")
