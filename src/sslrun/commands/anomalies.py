@@ -1,13 +1,12 @@
 """`sslrun anomalies`: how badly each timestamp of a series fits: how badly a trained method rebuilds it."""
 
-import csv
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from sslrun.config.command.anomalies import AnomaliesConfig
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError, DataError
-from sslrun.core.atomic import replacing
+from sslrun.core.atomic import write_csv
 from sslrun.data.build import build_data
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
@@ -134,12 +133,12 @@ def _rebuilding(method: Method, *, device: str) -> Score:
 def write_scores(path: Path, scores: Scores, data: SeriesData, split: str) -> None:
     """recording, row, score and, where it is known, anomaly; a timestamp without a value has no score."""
     names, known = data.recording_names(split), data.anomalies(split)
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("recording", "row", "score", *(("anomaly",) if known else ())))
+
+    def rows() -> Iterator[tuple[str | int, ...]]:
         for i, _, first, last in data.stretches(split):
-            truth = known[i] if known else np.zeros(last, dtype=bool)
             for row in range(first, last):
                 score = float(scores[i][row])
-                told = "" if math.isnan(score) else f"{score:.6g}"
-                writer.writerow((names[i], row, told, *((int(truth[row]),) if known else ())))
+                shown = "" if math.isnan(score) else f"{score:.6g}"
+                yield (names[i], row, shown, *((int(known[i][row]),) if known else ()))
+
+    write_csv(path, ("recording", "row", "score", *(("anomaly",) if known else ())), rows())

@@ -1,11 +1,14 @@
 """Files that are written whole or not at all."""
 
+import csv
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from sslrun.core.locks import locked
 
 
 @contextmanager
@@ -30,3 +33,27 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, indented, refusing NaN, which is not JSON."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table atomically."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def made_once(make: Callable[..., None], *paths: Path) -> None:
+    """Make files that belong together, unless all of them are there; processes that ask meanwhile wait for the first.
+
+    Args:
+        make: writes the files; it is called with a temporary path for each.
+        paths: in one folder, which is made.
+    """
+    if all(path.exists() for path in paths):
+        return
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    with locked(paths[0].with_suffix(".lock")):
+        if not all(path.exists() for path in paths):
+            with ExitStack() as stack:
+                make(*(stack.enter_context(replacing(path)) for path in paths))

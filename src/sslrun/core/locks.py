@@ -6,6 +6,8 @@ import os
 import re
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -54,6 +56,21 @@ def take_lock(path: Path, *, patience_seconds: float = 0.2, sign: bool = True) -
         lock.flush()
     _taken.add(lock)
     return lock
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for the lock in a file and hold it; the system frees it if this process dies.
+
+    On a file system without locks nothing is held: two processes may then do the same work.
+    """
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield
 
 
 def is_locked(path: Path) -> bool:

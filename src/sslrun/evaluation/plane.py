@@ -1,6 +1,5 @@
 """Features as a picture: t-SNE (van der Maaten and Hinton 2008) after PCA."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,17 +8,15 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor
 
-from sslrun.core.atomic import replacing
+from sslrun.core.atomic import write_csv
 
 MAX_ITEMS = 1000
 
 
 def write_embedding(path: Path, points: Tensor, labels: Sequence[str]) -> None:
     """x, y, label."""
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("x", "y", "label"))
-        writer.writerows((f"{x:.3f}", f"{y:.3f}", label) for (x, y), label in zip(points.tolist(), labels, strict=True))
+    rows = ((f"{x:.3f}", f"{y:.3f}", label) for (x, y), label in zip(points.tolist(), labels, strict=True))
+    write_csv(path, ("x", "y", "label"), rows)
 
 
 def plane(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:

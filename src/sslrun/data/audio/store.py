@@ -5,25 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sslrun.core.atomic import replacing
+from sslrun.core.atomic import made_once
 from sslrun.data.audio.clips import Ragged
-from sslrun.data.folders import locked
 
 VERSION = 1
 """Raised when reading, resampling or log-mel changes, so that old files are not read again."""
 
 
 def keep(folder: Path, key: str, make: Callable[[], Iterator[np.ndarray]]) -> Ragged:
-    """The rows that `make` yields, from the files of `key` where they are there.
-
-    Processes that ask for the same wait for the first of them.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+    """The rows that `make` yields, from the files of `key` if they exist."""
     flat, ends = folder / f"{key}-v{VERSION}.bin", folder / f"{key}-v{VERSION}.npy"
-    if not ends.exists():
-        with locked(folder / f"{key}.lock"):
-            if not ends.exists():
-                _write(flat, ends, make())
+    made_once(lambda f, e: _write(f, e, make()), flat, ends)
     shape = np.load(ends, allow_pickle=False)  # (N + 1,): columns, or 0 of plain rows, and the ends
     columns, bounds = int(shape[0]), shape[1:]
     total = int(bounds[-1])
@@ -33,13 +25,13 @@ def keep(folder: Path, key: str, make: Callable[[], Iterator[np.ndarray]]) -> Ra
 
 
 def _write(flat: Path, ends: Path, rows: Iterator[np.ndarray]) -> None:
-    """Rows of int16 (n,) or float32 (n, columns); the ends last, so that their presence means a whole file."""
+    """Rows of int16 (n,) or float32 (n, columns)."""
     lengths, columns = [], 0
-    with replacing(flat) as temporary, temporary.open("wb") as file:
+    with flat.open("wb") as file:
         for row in rows:
             columns = row.shape[1] if row.ndim == 2 else 0
             assert row.dtype == (np.float32 if columns else np.int16)
             file.write(np.ascontiguousarray(row).tobytes())
             lengths.append(len(row))
-    with replacing(ends) as temporary, temporary.open("wb") as file:
+    with ends.open("wb") as file:
         np.save(file, np.array([columns, *np.cumsum(lengths)], dtype=np.int64))

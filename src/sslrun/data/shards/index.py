@@ -12,8 +12,7 @@ from tqdm import tqdm
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import replacing
-from sslrun.data.folders import locked
+from sslrun.core.atomic import made_once
 from sslrun.data.labels import digest
 from sslrun.data.order import Together
 from sslrun.data.shards.fields import all_texts, one_text
@@ -88,17 +87,14 @@ class Shards:
     def _index(self, shard: int) -> int:
         """Number of samples."""
         path = self._path(shard)
-        if not path.exists():
-            with locked(path.with_suffix(".lock")):  # ranks of one machine read it once, not each its own
-                if not path.exists():
-                    self._write(path, read_contents(self.files[shard]))
+        made_once(lambda temporary: self._write(temporary, read_contents(self.files[shard])), path)
         with np.load(path, allow_pickle=False) as kept:
             return int(kept["count"])
 
     def _write(self, path: Path, found: Contents) -> None:
         keys, extensions = (np.frombuffer(json.dumps(t).encode(), np.uint8) for t in (found.keys, found.extensions))
         members = np.stack([found.sample, found.extension, found.offset, found.size])
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with path.open("wb") as file:
             np.savez(file, count=np.int64(len(found.keys)), members=members, keys=keys, extensions=extensions)
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import replacing
-from sslrun.data.folders import locked
+from sslrun.core.atomic import made_once
 from sslrun.data.labels import digest
 from sslrun.data.shards.index import Members
 
@@ -37,9 +36,5 @@ def all_each(members: Members, *, folder: Path) -> list[list[str]]:
 
 def _kept(members: Members, kind: str, read: Callable[[int], Any], *, folder: Path) -> Any:
     path = folder / f"{digest(VERSION, kind, members.shards.fingerprint, members.wanted)}.json"
-    if not path.exists():
-        with locked(path.with_suffix(".lock")):  # ranks of one machine read it once, not each its own
-            if not path.exists():
-                with replacing(path) as temporary:
-                    temporary.write_text(json.dumps([read(i) for i in range(len(members))]))
+    made_once(lambda temporary: temporary.write_text(json.dumps([read(i) for i in range(len(members))])), path)
     return json.loads(path.read_text())

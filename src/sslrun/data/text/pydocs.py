@@ -12,8 +12,8 @@ import numpy as np
 
 from sslrun.config.dataset.text import PyDocsConfig
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import write_json
-from sslrun.data.folders import cache_folder, locked
+from sslrun.core.atomic import made_once, write_json
+from sslrun.data.folders import cache_folder
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.texts import TextData
 
@@ -51,12 +51,8 @@ class PyDocs(TextData):
 
 def cached(folder: Path) -> Documents:
     """The docstrings of this Python, read once."""
-    folder = folder / "pydocs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{VERSION}-{'.'.join(map(str, sys.version_info[:3]))}.json"
-    with locked(path.with_suffix(".lock")):
-        if not path.exists():
-            write_json(path, read(Path(sysconfig.get_paths()["stdlib"])))
+    path = folder / "pydocs" / f"{VERSION}-{'.'.join(map(str, sys.version_info[:3]))}.json"
+    made_once(lambda temporary: write_json(temporary, read(Path(sysconfig.get_paths()["stdlib"]))), path)
     names, families, texts = zip(*json.loads(path.read_text(encoding="utf-8")), strict=True)
     return Documents(list(texts), list(names), np.array(families))
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import replacing
-from sslrun.data.folders import locked
+from sslrun.core.atomic import made_once
 from sslrun.data.labels import digest
 from sslrun.data.text.tokenizer import Tokenizer, TokensOf
 
@@ -41,12 +40,13 @@ class StreamedTokens:
 
     def lengths(self, positions: np.ndarray) -> np.ndarray:
         """(n,) int64 tokens of some texts; these are read for it once, and the numbers are kept."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{digest(self._key, positions)}.npy"
-        with locked(path.with_suffix(".lock")):
-            if not path.exists():
-                with replacing(path) as temporary, temporary.open("wb") as file:
-                    np.save(file, self._count(positions))
+
+        def make(temporary: Path) -> None:
+            with temporary.open("wb") as file:
+                np.save(file, self._count(positions))
+
+        made_once(make, path)
         counted: np.ndarray = np.load(path, allow_pickle=False)
         for position in positions[counted < 0]:
             self._read(int(position))

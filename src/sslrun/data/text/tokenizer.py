@@ -17,9 +17,9 @@ from tokenizers import Tokenizer as Backend
 from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import replacing, write_json
+from sslrun.core.atomic import made_once, replacing, write_json
 from sslrun.core.hub import local_path
-from sslrun.data.folders import cache_folder, locked
+from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
 
 VERSION = 2
@@ -162,13 +162,12 @@ def open_tokenizer(config: TextDatasetConfig | PairDatasetConfig, texts: list[st
     if config.tokenizer not in TRAINED:
         return Tokenizer(_read(local_path(config.tokenizer, key="dataset.tokenizer"), asked=config.tokenizer))
     size = None if config.tokenizer == "char" else config.vocab_size
-    folder = cache_folder(config.cache_dir) / "tokenizers"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{digest(VERSION, config.tokenizer, size, *texts)}.json"
-    with locked(path.with_suffix(".lock")):
-        if not path.exists():
-            with replacing(path) as temporary:
-                train(config.tokenizer, texts, vocab_size=config.vocab_size).save(str(temporary))
+    path = cache_folder(config.cache_dir) / "tokenizers" / f"{digest(VERSION, config.tokenizer, size, *texts)}.json"
+
+    def make(temporary: Path) -> None:
+        train(config.tokenizer, texts, vocab_size=config.vocab_size).save(str(temporary))
+
+    made_once(make, path)
     return Tokenizer(_read(path, asked=config.tokenizer))
 
 

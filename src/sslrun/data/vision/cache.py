@@ -12,9 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import replacing, write_json
+from sslrun.core.atomic import made_once, write_json
 from sslrun.core.machine import usable_cores
-from sslrun.data.folders import locked
 from sslrun.data.labels import digest
 from sslrun.data.vision.resize import centre_crop, resize_shorter, with_margin
 from sslrun.data.vision.source import Source
@@ -91,7 +90,7 @@ def _map(path: Path) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the decoded pixels depend on beside their source."""
+    """What the decoded pixels depend on besides their source."""
 
     image_size: int
     channels: int
@@ -106,7 +105,7 @@ def decode_in_memory(source: Source, wanted: Wanted) -> InMemory:
 
 
 def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
-    """Map the decoded images of `source`, decoding them first where no process has yet.
+    """Map the decoded images of `source`, decoding them first if no process has yet.
 
     Raises:
         DataError: the folder cannot be written.
@@ -114,10 +113,7 @@ def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
     key = digest(VERSION, source.fingerprint, len(source), wanted)
     array, notes = folder / f"{key}.npy", folder / f"{key}.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / f"{key}.lock"):
-            if not (array.exists() and notes.exists()):
-                _write(array, notes, source, wanted)
+        made_once(lambda a, n: _write(a, n, source, wanted), array, notes)
     except OSError as error:
         remedy = "say dataset.cache_dir=… or dataset.cache=never"
         raise DataError(f"decoded images cannot be written to {folder}: {error}; {remedy}") from error
@@ -138,15 +134,12 @@ def stored_side(source: Source, *, image_size: int) -> int:
 
 
 def _write(array: Path, notes: Path, source: Source, wanted: Wanted) -> None:
-    """Write both files whole or not at all; the notes come last and make the array valid."""
-    log.info("decoding %s images once into %s", f"{len(source):,}", array)
+    log.info("decoding %s images once into %s", f"{len(source):,}", array.parent)
     side = stored_side(source, image_size=wanted.image_size)
-    with replacing(array) as temporary:
-        size = (len(source), side, side, wanted.channels)
-        images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=size)
-        corrupt = _decode_into(images, source)
-        images.flush()
-        del images
+    size = (len(source), side, side, wanted.channels)
+    images = np.lib.format.open_memmap(array, mode="w+", dtype=np.uint8, shape=size)
+    corrupt = _decode_into(images, source)
+    images.flush()
     write_json(notes, {"corrupt": corrupt})
 
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.vision import ParquetConfig
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import replacing
+from sslrun.core.atomic import made_once
 from sslrun.data.content import content_digest
-from sslrun.data.folders import cache_folder, locked
+from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, check_filled, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
@@ -89,23 +89,15 @@ class ParquetSource:
         if self._bytes <= IN_MEMORY_BYTES:
             return pa.chunked_array([part for f in self._files for part in _binary_parts(f, self._column)])
         path = self._scratch / f"{self.fingerprint}.arrow"
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        with locked(path.with_suffix(".lock")):  # ranks of one machine write it once, not each its own
-            self._copy(path)
+        made_once(self._copy, path)
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("bytes")
 
     def _copy(self, path: Path) -> None:
-        """Write the Arrow file, where it is not there yet."""
-        if not path.exists():
-            schema = pa.schema([("bytes", pa.large_binary())])
-            with (
-                replacing(path) as temporary,
-                pa.OSFile(str(temporary), "wb") as sink,
-                pa.ipc.new_file(sink, schema) as writer,
-            ):
-                for file in self._files:
-                    for part in _binary_parts(file, self._column):
-                        writer.write_batch(pa.record_batch([part], schema=schema))
+        schema = pa.schema([("bytes", pa.large_binary())])
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            for file in self._files:
+                for part in _binary_parts(file, self._column):
+                    writer.write_batch(pa.record_batch([part], schema=schema))
 
 
 def _binary_parts(file: Path, column: str) -> "list[pa.Array] | Any":

@@ -1,6 +1,5 @@
 """Fine-tuning to transcripts: connectionist temporal classification, word and character error rates."""
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from sslrun.backbones.base import Encoder
 from sslrun.config.command.finetune import FinetuneConfig
 from sslrun.config.errors import ConfigError
-from sslrun.core.atomic import replacing
+from sslrun.core.atomic import write_csv
 from sslrun.core.rows import Row
 from sslrun.data.audio.audio import AudioData
 from sslrun.data.base import to_device
@@ -67,10 +66,7 @@ class Transcription(Goal):
     ) -> list[Row]:
         """Rows wer and cer; transcripts.csv."""
         heard, said, _ = self._hear(method, "test", plan)
-        with replacing(folder / "transcripts.csv") as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("said", "heard"))
-            writer.writerows(zip(said, heard, strict=True))
+        write_csv(folder / "transcripts.csv", ("said", "heard"), zip(said, heard, strict=True))
         return transcript_rows(
             heard,
             said,

@@ -4,8 +4,6 @@ import io
 import json
 import pickle
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import pytest
 
 from shards import write_shard, write_shards
 from sslrun.config.errors import DataError
-from sslrun.data.folders import locked
 from sslrun.data.shards.index import Members, Shards
 from sslrun.data.shards.labels import as_values
 from sslrun.data.shards.patterns import expand, shard_files
@@ -116,23 +113,6 @@ def test_all_texts_of_a_sample(tmp_path: Path) -> None:
         all_each(of_json(tmp_path / "null", ["one", ["two", None]]), folder=tmp_path)
     with pytest.raises(DataError, match=r"dataset.label=json:said: no sample of .*made-000.tar has text there"):
         all_each(of_json(tmp_path / "bare", [None, [" "]]), folder=tmp_path)
-
-
-def test_ranks_that_waited_do_not_read_texts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    members = of_json(tmp_path, ["a", "b", "c"])
-    read: list[int] = []
-    text = members.text
-    monkeypatch.setattr(members, "text", lambda i: (read.append(i), text(i))[1])
-
-    @contextmanager
-    def after_another(path: Path) -> Iterator[None]:
-        with monkeypatch.context() as first:
-            first.setattr("sslrun.data.shards.texts.locked", locked)
-            one_each(members, folder=tmp_path)
-        yield
-
-    monkeypatch.setattr("sslrun.data.shards.texts.locked", after_another)
-    assert one_each(members, folder=tmp_path) == ["a", "b", "c"] and read == [0, 1, 2]
 
 
 def test_a_tar_is_indexed_once_and_anew_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
