@@ -19,6 +19,7 @@ from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.atomic import write_csv
+from sslrun.core.rows import RowKey
 from sslrun.data.build import build_data
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
@@ -73,7 +74,8 @@ def run(config: AnomaliesConfig) -> None:
         rows = []
         for name, score in scorers(config, trained, device=device).items():
             scores = score_split(data, config.split, score, batch_size=config.batch_size)
-            rows += anomaly_rows(scores, data, config.split, encoder=name, seed=config.seed)
+            key = RowKey(encoder=name, dataset=data.name, split=config.split, seed=config.seed)
+            rows += anomaly_rows(scores, data, key=key)
             if name == trained.subject.ref.name:
                 write_scores(session.path / "scores.csv", scores, data, config.split)
                 highest = highest_windows(scores, data, config.split, count=SHOWN)

@@ -11,7 +11,7 @@ from sslrun.commands.joint import Towers, find_towers, image_vectors
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.zeroshot import PromptsConfig, ZeroshotConfig
 from sslrun.config.errors import ConfigError, DataError
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
 from sslrun.data.pairs.pairs import PairData
@@ -59,9 +59,10 @@ def run(config: ZeroshotConfig) -> float | None:
             data, data.evaluation(config.split), batch_size=config.loader.batch_size, workers=workers
         )
         images = image_vectors(towers, loader, data.prepare())
-        rows = class_rows(config, towers, images, data, classes) if classes else []
+        key = RowKey(encoder=towers.ref.name, dataset=data.name, split=config.split, seed=config.seed)
+        rows = class_rows(config, towers, images, classes, key=key) if classes else []
         if isinstance(data, PairData):
-            rows += caption_rows(config, towers, images, data)
+            rows += caption_rows(config, towers, images, data, key=key)
         session.finish(rows, data=data)
     report = write_report(session.path)
     shown = [row for row in session.rows if row["metric"].startswith(("top", "recall"))]
@@ -88,7 +89,7 @@ def class_names(prompts: PromptsConfig, data: ImageData) -> tuple[str, ...]:
 
 
 def class_rows(
-    config: ZeroshotConfig, towers: Towers, images: Features, data: ImageData, classes: tuple[str, ...]
+    config: ZeroshotConfig, towers: Towers, images: Features, classes: tuple[str, ...], *, key: RowKey
 ) -> list[Row]:
     """By the names of the classes."""
     assert images.labels is not None
@@ -102,14 +103,11 @@ def class_rows(
         classes=classes,
         templates=templates,
         scale=towers.joint.scale,
-        encoder=towers.ref.name,
-        dataset=data.name,
-        split=config.split,
-        seed=config.seed,
+        key=key,
     )
 
 
-def caption_rows(config: ZeroshotConfig, towers: Towers, images: Features, data: PairData) -> list[Row]:
+def caption_rows(config: ZeroshotConfig, towers: Towers, images: Features, data: PairData, *, key: RowKey) -> list[Row]:
     """Both ways between the images that could be read and their captions, alike where they are written alike: captions
     that a tokenizer cannot tell apart stay different answers.
     """
@@ -122,8 +120,5 @@ def caption_rows(config: ZeroshotConfig, towers: Towers, images: Features, data:
         torch.from_numpy(np.repeat(np.arange(len(captions)), [len(own) for own in captions])),
         torch.from_numpy(np.unique(texts, return_inverse=True)[1]),
         ks=config.recalls,
-        encoder=towers.ref.name,
-        dataset=data.name,
-        split=config.split,
-        seed=config.seed,
+        key=key,
     )

@@ -6,6 +6,9 @@ from typing import Any
 
 SCHEMA_VERSION = 1
 
+Labels = int | float | str
+"""Labels per class (int), a share of each class (float in (0, 1)), or `"all"`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -17,7 +20,7 @@ class Row:
         split: `test` or `validation`.
         evaluation: `knn1`, `knn20`, `linear`, `few_labels`, `finetune`, ….
         condition: free text: a corruption, a horizon, a subgroup; empty for the plain test.
-        labels: whole number of labels per class, a fraction below 1, or `"all"`.
+        labels: what was trained with.
         metric: `top1`, `top5`, `macro_f1`, `balanced_accuracy`, `auroc`, `ece`, `wer`, `cer`, `loss`, ….
         value: the number, fractions as fractions (0.93, not 93).
         low, high: 95 % interval; None where none can be given.
@@ -38,8 +41,34 @@ class Row:
     draws: int = 1
     seed: int
     condition: str = ""
-    labels: int | float | str = "all"
+    labels: Labels = "all"
 
     def as_json(self) -> dict[str, Any]:
         """Plain dict; numbers that are not finite become null, which JSON can carry."""
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowKey:
+    """What rows share before anything is measured; attributes as in `Row`."""
+
+    encoder: str
+    dataset: str
+    split: str = "test"
+    evaluation: str = ""
+    condition: str = ""
+    labels: Labels = "all"
+    seed: int
+
+    def row(
+        self,
+        metric: str,
+        value: float,
+        *,
+        n: int,
+        interval: tuple[float, float] | tuple[None, None] = (None, None),
+        draws: int = 1,
+    ) -> Row:
+        """The row of one metric."""
+        low, high = interval
+        return Row(**vars(self), metric=metric, value=value, low=low, high=high, n=n, draws=draws)

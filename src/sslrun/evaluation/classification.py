@@ -1,11 +1,9 @@
 """Class scores to rows: accuracy, F1, balanced accuracy, AUROC and calibration, each with its interval."""
 
-import functools
-
 import torch
 from torch import Tensor
 
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation.intervals import EXTREMES, extreme_interval, mean_row, percentile_interval, resampled_counts
 
 CALIBRATION_BINS = 15
@@ -16,66 +14,53 @@ def classification_rows(
     scores: Tensor,
     labels: Tensor,
     *,
-    encoder: str,
-    dataset: str,
-    split: str,
-    evaluation: str,
-    seed: int,
+    key: RowKey,
     logits: bool,
-    labels_used: int | float | str = "all",
-    condition: str = "",
     resamples: int = 2000,
 ) -> list[Row]:
-    """Rows top1, top5 (where C > 5), macro_f1, balanced_accuracy, auroc and ece.
+    """Rows top1, top5 (if C > 5), macro_f1, balanced_accuracy, auroc and ece.
 
-    `auroc` is one class against the rest, averaged over classes; it is left out where the test lacks a class.
-    Intervals are percentile bootstraps over test items; where nothing is wrong, or nothing right, they are the exact
+    `auroc` is one class against the rest, averaged over classes; it is omitted if the test lacks a class.
+    Intervals are percentile bootstraps over test items; if nothing is wrong, or nothing right, they are the exact
     bound for the rarest class.
 
     Args:
         scores: (N, C) logits, or probabilities whose rows sum to 1.
         labels: (N,) int64 classes.
         logits: whether a softmax turns the scores into probabilities.
-        labels_used: labels that the classifier was trained with, as in `Row.labels`.
     """
     scores, labels = scores.float().cpu(), labels.cpu()
     num_classes = scores.shape[1]
     probabilities = scores.softmax(dim=1) if logits else scores
-    about = {
-        "encoder": encoder, "dataset": dataset, "split": split, "evaluation": evaluation, "seed": seed,
-        "condition": condition, "labels": labels_used,
-    }  # fmt: skip
-    row = functools.partial(Row, n=len(labels), **about)  # type: ignore[arg-type]
     rows, rarest = [], int(torch.unique(labels, return_counts=True)[1].min())
     for k in (1, 5) if num_classes > 5 else (1,):
         correct = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double()  # (N,)
-        rows.append(mean_row(correct, metric=f"top{k}", resamples=resamples, **about))  # type: ignore[arg-type]
+        rows.append(mean_row(key, f"top{k}", correct, resamples=resamples))
 
     cells, counts = torch.unique(labels * num_classes + scores.argmax(dim=1), return_counts=True)  # (M,)
     of_counts = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}
     resampled: dict[str, list[Tensor]] = {metric: [] for metric in of_counts}
-    for drawn in resampled_counts(counts, resamples=resamples, seed=seed):
+    for drawn in resampled_counts(counts, resamples=resamples, seed=key.seed):
         for metric, statistic in of_counts.items():
             resampled[metric].append(statistic(drawn, cells, num_classes=num_classes))
     for metric, statistic in of_counts.items():
         value = statistic(counts.double()[None], cells, num_classes=num_classes).item()
         exact = extreme_interval(value, n=rarest) if value in EXTREMES else None
-        low, high = exact or percentile_interval(torch.cat(resampled[metric]))
-        rows.append(row(metric=metric, value=value, low=low, high=high))
+        interval = exact or percentile_interval(torch.cat(resampled[metric]))
+        rows.append(key.row(metric, value, n=len(labels), interval=interval))
 
     each = torch.ones(len(labels), dtype=torch.int64)
-    weights = torch.cat(list(resampled_counts(each, resamples=SLOW_RESAMPLES, seed=seed)))  # (R, N)
+    weights = torch.cat(list(resampled_counts(each, resamples=SLOW_RESAMPLES, seed=key.seed)))  # (R, N)
     of_weights = {"auroc": macro_auroc, "ece": calibration_error}
     if len(torch.unique(labels)) < num_classes:
         del of_weights["auroc"]
     for metric, weighted in of_weights.items():
         value = weighted(probabilities, labels, weights=each.double()[None]).item()
         statistics = weighted(probabilities, labels, weights=weights)
-        # resampling widens the gap in every bin, so a resample's ECE lies above that of the test: centre them on it
+        # resampling widens the gap in every bin, so resamples have a higher ECE than the test: centre them on it
         centred = (statistics - statistics.nanmean() + value).clamp(0, 1)
         exact = extreme_interval(value, n=rarest) if metric == "auroc" and value in EXTREMES else None
-        low, high = exact or percentile_interval(centred)
-        rows.append(row(metric=metric, value=value, low=low, high=high))
+        rows.append(key.row(metric, value, n=len(labels), interval=exact or percentile_interval(centred)))
     return rows
 
 

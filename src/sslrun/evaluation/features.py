@@ -3,16 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sslrun.backbones.base import encode
-from sslrun.config.errors import TrainingError
+from sslrun.config.errors import DataError, TrainingError
 from sslrun.data.base import to_device
 
 Batch = dict[str, Any]
+
+
+class Labelled(NamedTuple):
+    """Items whose classes are known: (N, D) float32 and (N,) int64."""
+
+    features: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,17 @@ class Features:
     features: Tensor
     labels: Tensor | None
     index: Tensor
+
+    def labelled(self, *, split: str, dataset: str) -> Labelled:
+        """The same with labels; DataError if there are none, naming the split and the dataset."""
+        return Labelled(self.features, labels_of(self.labels, split=split, dataset=dataset))
+
+
+def labels_of(labels: Tensor | np.ndarray | None, *, split: str, dataset: str) -> Tensor:
+    """(N,) int64; DataError if there are none."""
+    if labels is None:
+        raise DataError(f"dataset={dataset}: its {split} split has no labels, which a probe needs")
+    return torch.as_tensor(labels)
 
 
 def extract(

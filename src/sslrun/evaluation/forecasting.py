@@ -1,13 +1,13 @@
-"""Forecasts by a ridge regression on the last vector of a window, beside a ridge on raw lags and the last value.
+"""Forecasts by a ridge regression on the last vector of a window, compared with a ridge on raw lags and the last value.
 
 The protocol is that of TS2Vec (section 4.2 of arXiv:2106.10466): the penalty is chosen on validation (by the squared
 error; the authors' code adds its root and the absolute error), errors are of normalised values, averaged over rows
 ahead and channels. Every window of the test counts, none is dropped.
 """
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.errors import DataError
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
+from sslrun.data.base import SPLITS
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import evaluating
 from sslrun.evaluation.intervals import percentile_interval, resampled_counts
@@ -27,36 +28,44 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Moments:
-    """Where forecasts of one split are made.
+    """The places of one split that forecasts are made at.
 
     Attributes:
         context: (N, L, C) what is seen before each.
-        future: (N, H, C) what comes.
+        future: (N, H, C) what follows.
     """
 
     context: Tensor
     future: Tensor
 
 
-Represent = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
-"""(N, L, C) -> (N, D) vectors, and (N, C) level and scale in which the future is told to the regression."""
+class Encoded(NamedTuple):
+    """Contexts as a regression sees them.
+
+    Attributes:
+        vectors: (N, D).
+        level, scale: (N, C), in which the regression's futures are expressed.
+    """
+
+    vectors: Tensor
+    level: Tensor
+    scale: Tensor
 
 
-def forecast_rows(
-    data: SeriesData, horizons: Sequence[int], *, encoder: str, represent: Represent, seed: int
-) -> list[Row]:
+Represent = Callable[[Tensor], Encoded]
+"""Of contexts (N, L, C)."""
+
+
+def forecast_rows(data: SeriesData, horizons: Sequence[int], represent: Represent, *, key: RowKey) -> list[Row]:
     """Rows `forecast`, mse and mae of each horizon, by a ridge on what `represent` gives."""
-    seen = {split: moments(data, split, horizon=min(horizons)) for split in ("train", "validation", "test")}
-    told = {split: represent(m.context) for split, m in seen.items()}
+    shortest = min(horizons)
+    encoded = {split: represent(moments(data, split, horizon=shortest).context) for split in SPLITS}
     rows = []
     for horizon in horizons:
-        at = {split: moments(data, split, horizon=horizon) for split in seen}
+        at = {split: moments(data, split, horizon=horizon) for split in SPLITS}
         # the places of a longer horizon are among those of the shortest, which were encoded
-        known = {split: _of_longer(data, split, told[split], min(horizons), horizon) for split in seen}
-        predicted = _ridge(
-            known["train"], at["train"].future, known["validation"], at["validation"].future, known["test"]
-        )
-        rows += _rows(predicted, at["test"].future, data, encoder=encoder, horizon=horizon, seed=seed)
+        known = {split: _of_longer(data, split, encoded[split], shortest, horizon) for split in SPLITS}
+        rows += _rows(_ridge(known, at), at["test"].future, key=key, horizon=horizon)
     return rows
 
 
@@ -64,42 +73,39 @@ def lag_rows(data: SeriesData, horizons: Sequence[int], *, seed: int) -> list[Ro
     """The same by a ridge on each channel's own lags, encoder `lags`, and by its last value, encoder `last value`."""
     rows = []
     for horizon in horizons:
-        at = {split: moments(data, split, horizon=horizon) for split in ("train", "validation", "test")}
+        at = {split: moments(data, split, horizon=horizon) for split in SPLITS}
         by_channel = []
         for c in range(data.channels):
             one = {split: Moments(m.context[..., c : c + 1], m.future[..., c : c + 1]) for split, m in at.items()}
-            told = {split: _values(m.context) for split, m in one.items()}
-            by_channel.append(
-                _ridge(told["train"], one["train"].future, told["validation"], one["validation"].future, told["test"])
-            )
+            by_channel.append(_ridge({split: _values(m.context) for split, m in one.items()}, one))
         test = at["test"]
-        forecast = torch.cat(by_channel, dim=2)
-        rows += _rows(forecast, test.future, data, encoder="lags", horizon=horizon, seed=seed)
         last = last_value(test.context)[:, None].expand_as(test.future)
-        rows += _rows(last, test.future, data, encoder="last value", horizon=horizon, seed=seed)
+        for encoder, forecast in (("lags", torch.cat(by_channel, dim=2)), ("last value", last)):
+            key = RowKey(encoder=encoder, dataset=data.name, seed=seed)
+            rows += _rows(forecast, test.future, key=key, horizon=horizon)
     return rows
 
 
 def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int = 256) -> Represent:
-    """The token at the last known value, and the level and scale that the encoder takes out, where it does."""
+    """The token at the last known value, and the level and scale that the encoder removes, if it does."""
 
-    def represent(context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def represent(context: Tensor) -> Encoded:
         vectors, levels, scales = [], [], []
         with torch.inference_mode(), evaluating(encoder):
             for chunk in torch.split(context, batch_size):
                 x = chunk.to(device)
                 vectors.append(_last_token(encoder, x).float().cpu())
-                taken = encoder.level_and_scale(x)
-                level, scale = taken or (x.new_zeros(len(x), x.shape[2]), x.new_ones(len(x), x.shape[2]))
+                removed = encoder.level_and_scale(x)
+                level, scale = removed or (x.new_zeros(len(x), x.shape[2]), x.new_ones(len(x), x.shape[2]))
                 levels.append(level.cpu())
                 scales.append(scale.cpu())
-        return torch.cat(vectors), torch.cat(levels), torch.cat(scales)
+        return Encoded(torch.cat(vectors), torch.cat(levels), torch.cat(scales))
 
     return represent
 
 
 def _last_token(encoder: Encoder, x: Tensor) -> Tensor:
-    """(B, D) of (B, L, C): behind the last value an encoder of moments sees no more than padding."""
+    """(B, L, C) -> (B, D): after the last value an encoder of moments sees only padding."""
     if not encoder.has_moments:
         return encoder.tokens(x)[:, -1]
     tokens, inside = encoder.moments(x)  # (B, N, D), (B, N)
@@ -108,12 +114,12 @@ def _last_token(encoder: Encoder, x: Tensor) -> Tensor:
 
 
 def moments(data: SeriesData, split: str, *, horizon: int) -> Moments:
-    """Every place in a split before which there is a whole window and behind which `horizon` rows of the split.
+    """Every place of a split that has a whole window before it and `horizon` rows of the split after it.
 
-    What is seen may reach back into the split before; what comes may not leave the split.
+    The window may reach back into the split before; what follows may not leave the split.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such place.
     """
     length = data.max_length
     contexts, futures = [], []
@@ -130,7 +136,7 @@ def moments(data: SeriesData, split: str, *, horizon: int) -> Moments:
 
 
 def last_value(context: Tensor) -> Tensor:
-    """(N, C): the last value that is there; 0, train's mean, where there is none."""
+    """(N, C): the last value that is not missing; 0, which is the mean of train, if all are."""
     known = ~context.isnan()
     places = torch.arange(context.shape[1])[:, None] * known  # (N, L, C)
     last = context.gather(1, places.amax(dim=1, keepdim=True))[:, 0]
@@ -144,76 +150,58 @@ def _spans(data: SeriesData, split: str, horizon: int) -> Iterator[tuple[np.ndar
             yield values, first, last
 
 
-def _of_longer(
-    data: SeriesData, split: str, told: tuple[Tensor, Tensor, Tensor], short: int, long: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Of what was told of every place for a short horizon, that of the places for a longer one."""
+def _of_longer(data: SeriesData, split: str, encoded: Encoded, short: int, long: int) -> Encoded:
+    """The places for a long horizon out of those for a short one."""
     kept = [
         torch.arange(last - first - short + 1) <= last - first - long for _, first, last in _spans(data, split, short)
     ]
     places = torch.cat(kept)
-    return told[0][places], told[1][places], told[2][places]
+    return Encoded(*(tensor[places] for tensor in encoded))
 
 
-def _values(context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _values(context: Tensor) -> Encoded:
     values = context.nan_to_num(nan=0.0)
-    return values.flatten(1), torch.zeros(len(values), values.shape[2]), torch.ones(len(values), values.shape[2])
+    level = torch.zeros(len(values), values.shape[2])
+    return Encoded(values.flatten(1), level, torch.ones_like(level))
 
 
-def _ridge(
-    train: tuple[Tensor, Tensor, Tensor],
-    future: Tensor,
-    validation: tuple[Tensor, Tensor, Tensor],
-    validation_future: Tensor,
-    test: tuple[Tensor, Tensor, Tensor],
-) -> Tensor:
+def _ridge(encoded: Mapping[str, Encoded], at: Mapping[str, Moments]) -> Tensor:
     """(M, H, C) forecasts of the test, with the penalty that does best on validation."""
+    train, future = encoded["train"], at["train"].future
     whole = ~future.flatten(1).isnan().any(dim=1)
     if not whole.any():
-        raise DataError("dataset.horizons: values are missing behind every window of train")
-    x, y = train[0][whole].double(), _scaled(future[whole], train[1][whole], train[2][whole]).flatten(1).double()
+        raise DataError("dataset.horizons: values are missing after every window of train")
+    x, level, scale = (tensor[whole] for tensor in train)
+    x, y = x.double(), ((future[whole] - level[:, None]) / scale[:, None]).flatten(1).double()
     mean, std, center = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-8), y.mean(dim=0)
     x = (x - mean) / std
     eigenvalues, vectors = torch.linalg.eigh(x.T @ x)
     rotated = vectors.T @ (x.T @ (y - center))  # (D, H C)
     shape = future.shape[1:]
 
-    def predict(told: tuple[Tensor, Tensor, Tensor], penalty: float) -> Tensor:
+    def predict(contexts: Encoded, penalty: float) -> Tensor:
         weight = vectors @ (rotated / (eigenvalues.clamp(min=0)[:, None] + penalty))
-        forecast = ((told[0].double() - mean) / std @ weight + center).view(-1, *shape)
-        return forecast * told[2][:, None] + told[1][:, None]
+        forecast = ((contexts.vectors.double() - mean) / std @ weight + center).view(-1, *shape)
+        return forecast * contexts.scale[:, None] + contexts.level[:, None]
 
-    errors = [(predict(validation, p) - validation_future).square().nanmean().item() for p in PENALTIES]
-    return predict(test, PENALTIES[int(np.argmin(errors))])
-
-
-def _scaled(future: Tensor, level: Tensor, scale: Tensor) -> Tensor:
-    return (future - level[:, None]) / scale[:, None]
+    target = at["validation"].future
+    errors = [(predict(encoded["validation"], p) - target).square().nanmean().item() for p in PENALTIES]
+    return predict(encoded["test"], PENALTIES[int(np.argmin(errors))])
 
 
-def _rows(predicted: Tensor, future: Tensor, data: SeriesData, *, encoder: str, horizon: int, seed: int) -> list[Row]:
-    """Intervals are a bootstrap over blocks of as many neighbouring windows as rows are forecast."""
-    row = functools.partial(
-        Row,
-        encoder=encoder,
-        dataset=data.name,
-        split="test",
-        evaluation="forecast",
-        condition=f"horizon={horizon}",
-        n=len(future),
-        seed=seed,
-    )
+def _rows(predicted: Tensor, future: Tensor, *, key: RowKey, horizon: int) -> list[Row]:
+    """Intervals are a bootstrap over blocks of `horizon` neighbouring windows."""
+    key = replace(key, evaluation="forecast", condition=f"horizon={horizon}")
     difference = (predicted - future).flatten(1)
     rows = []
     for metric, errors in (("mse", difference.square()), ("mae", difference.abs())):
         blocks = torch.split(errors, horizon)
         sums = torch.stack([b.nansum() for b in blocks]).double()
         counts = torch.stack([(~b.isnan()).sum() for b in blocks]).double()
-        low: float | None = None
-        high: float | None = None
+        interval: tuple[float, float] | tuple[None, None] = (None, None)
         if len(blocks) > 1:
             each = torch.ones(len(blocks), dtype=torch.int64)
-            drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=seed)))
-            low, high = percentile_interval((drawn @ sums) / (drawn @ counts))
-        rows.append(row(metric=metric, value=float(sums.sum() / counts.sum()), low=low, high=high))
+            drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=key.seed)))
+            interval = percentile_interval((drawn @ sums) / (drawn @ counts))
+        rows.append(key.row(metric, float(sums.sum() / counts.sum()), n=len(future), interval=interval))
     return rows

@@ -1,14 +1,14 @@
 """A method's own loss on data that it was not trained on, all of it."""
 
-import functools
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import to_device
 from sslrun.evaluation.features import evaluating
 from sslrun.evaluation.intervals import ratio_interval
@@ -56,30 +56,20 @@ def held_out_rows(
     counts: Tensor,
     *,
     characters: int | None,
-    encoder: str,
-    dataset: str,
-    seed: int,
+    key: RowKey,
     is_likelihood: bool = True,
 ) -> list[Row]:
-    """Rows `held_out` on validation; intervals are percentile bootstraps over items, n is the number of targets."""
-    low, high = ratio_interval(sums, counts, seed=seed)
+    """Rows `held_out`; intervals are percentile bootstraps over items, n is the number of targets."""
+    low, high = ratio_interval(sums, counts, seed=key.seed)
     numbers = held_out_numbers(sums, counts, characters=characters, is_likelihood=is_likelihood)
-    row = functools.partial(
-        Row,
-        encoder=encoder,
-        dataset=dataset,
-        split="validation",
-        evaluation="held_out",
-        n=int(counts.sum()),
-        seed=seed,
-    )
     scale = numbers.get("bits_per_character", 0.0) / numbers["loss"] if numbers["loss"] else 0.0
-    ends = {
+    intervals = {
         "loss": (low, high),
         "perplexity": (_exp(low), _exp(high)),
         "bits_per_character": (scale * low, scale * high),
     }
-    return [row(metric=m, value=value, low=ends[m][0], high=ends[m][1]) for m, value in numbers.items()]
+    key = replace(key, evaluation="held_out")
+    return [key.row(m, value, n=int(counts.sum()), interval=intervals[m]) for m, value in numbers.items()]
 
 
 def _exp(loss: float) -> float:

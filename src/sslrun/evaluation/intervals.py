@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 
 CONFIDENCE = 0.95
 TAIL = (1 - CONFIDENCE) / 2
@@ -51,39 +51,14 @@ def extreme_interval(value: float, *, n: int) -> tuple[float, float]:
     return (bound, 1.0) if value else (0.0, 1 - bound)
 
 
-def mean_row(
-    per_item: Tensor,
-    *,
-    encoder: str,
-    dataset: str,
-    split: str,
-    evaluation: str,
-    metric: str,
-    seed: int,
-    condition: str = "",
-    labels: int | float | str = "all",
-    resamples: int = 2000,
-) -> Row:
+def mean_row(key: RowKey, metric: str, per_item: Tensor, *, resamples: int = 2000) -> Row:
     """The row of a mean over test items, with its `bootstrap_interval`.
 
     Args:
         per_item: (n,) values, one per test item.
     """
-    low, high = bootstrap_interval(per_item, seed=seed, resamples=resamples)
-    return Row(
-        encoder=encoder,
-        dataset=dataset,
-        split=split,
-        evaluation=evaluation,
-        metric=metric,
-        value=per_item.mean().item(),
-        low=low,
-        high=high,
-        n=len(per_item),
-        seed=seed,
-        condition=condition,
-        labels=labels,
-    )
+    interval = bootstrap_interval(per_item, seed=key.seed, resamples=resamples)
+    return key.row(metric, per_item.mean().item(), n=len(per_item), interval=interval)
 
 
 def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sslrun.config.errors import TrainingError
+from sslrun.evaluation.features import Labelled
 
 LEARNING_RATES = (0.3, 1.0, 3.0, 10.0, 30.0)
 WEIGHT_DECAYS = (0.0, 1e-6, 1e-5, 1e-4)
@@ -24,7 +25,7 @@ class LinearProbe:
         bias: (C,).
         mean, std: (D,) of the training features.
         learning_rate, weight_decay: what was chosen.
-        validation_top1: what it was chosen by; being the best of a grid, it flatters.
+        validation_top1: what it was chosen by; optimistic, as the best of a grid.
     """
 
     weight: Tensor
@@ -41,10 +42,8 @@ class LinearProbe:
 
 
 def fit_linear(
-    train: Tensor,
-    train_labels: Tensor,
-    validation: Tensor,
-    validation_labels: Tensor,
+    train: Labelled,
+    validation: Labelled,
     *,
     num_classes: int,
     seed: int,
@@ -59,34 +58,33 @@ def fit_linear(
     SGD with momentum 0.9 and a cosine to zero; all G heads are the columns of one matrix and see the same batches.
     Features are standardised with training statistics and divided by sqrt(D), so that their mean square norm is 1 and
     one grid of learning rates fits every D. Ties go to the first learning rate, then the first weight decay.
-    Runs where the features lie.
+    Runs on the device of the features.
 
     Args:
-        train: (N, D) float32.
-        train_labels: (N,) int64.
-        validation: (M, D); chooses among the heads and does nothing else.
+        validation: chooses among the heads and does nothing else.
         weight_decays: L2 penalty on the weights (of features of norm 1), not on the biases.
-        epochs: passes over `train`, more where that makes fewer than `min_steps` steps.
+        epochs: passes over `train`, more if that makes fewer than `min_steps` steps.
 
     Raises:
         TrainingError: every head diverged.
     """
-    mean, std = train.mean(dim=0), spread(train)
-    scale = std * math.sqrt(train.shape[1])
+    items, dim = train.features.shape
+    mean, std = train.features.mean(dim=0), spread(train.features)
+    scale = std * math.sqrt(dim)
     grid = list(itertools.product(learning_rates, weight_decays))
-    batch_size = min(batch_size, len(train))
-    steps = max(min_steps, epochs * (len(train) // batch_size))
-    x = (train - mean) / scale
+    batch_size = min(batch_size, items)
+    steps = max(min_steps, epochs * (items // batch_size))
+    x = (train.features - mean) / scale
     weight, bias = _train_heads(
-        x, train_labels, grid, num_classes=num_classes, steps=steps, batch_size=batch_size, seed=seed
+        x, train.labels, grid, num_classes=num_classes, steps=steps, batch_size=batch_size, seed=seed
     )  # (D, G, C), (G, C)
-    top1 = _validation_top1(weight, bias, (validation - mean) / scale, validation_labels)  # (G,)
+    top1 = _validation_top1(weight, bias, (validation.features - mean) / scale, validation.labels)  # (G,)
     if (top1 < 0).all():
         raise TrainingError(f"linear.learning_rates: all of {list(learning_rates)} diverged; try smaller ones")
     best = int(top1.argmax())
     learning_rate, weight_decay = grid[best]
     return LinearProbe(
-        weight=weight[:, best] / math.sqrt(train.shape[1]),
+        weight=weight[:, best] / math.sqrt(dim),
         bias=bias[best],
         mean=mean,
         std=std,

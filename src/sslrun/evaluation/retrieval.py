@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation.intervals import clustered_interval
 
 CHUNK = 512
@@ -20,16 +21,12 @@ def retrieval_rows(
     same: Tensor,
     *,
     ks: Sequence[int],
-    encoder: str,
-    dataset: str,
-    split: str,
-    seed: int,
+    key: RowKey,
 ) -> list[Row]:
-    """Rows `recall@K`: the share of queries with a right answer among their first K, and beside them chance.
+    """Rows `recall@K`: the share of queries with a right answer among their first K; and the same for chance.
 
-    Each caption is a query; an image looks among the different ones, so that one that stands often is not found often.
-    Intervals resample images, so that the captions of one count as one. A caption that equals one of an image's is
-    right for it too.
+    Each caption is a query. An image searches the distinct captions, so a repeated one is not found more than once.
+    Intervals resample images with all their captions. A caption that equals one of an image's is right for it too.
 
     Args:
         images: (N, P) of unit length.
@@ -56,19 +53,17 @@ def retrieval_rows(
         rank, count = torch.cat(ranks), torch.cat(rights)
         for k in ks:
             found = (rank <= k).double()
-            low, high = clustered_interval(found, cluster, seed=seed)
-            shared = {
-                "dataset": dataset, "split": split, "evaluation": "retrieval", "condition": condition, "seed": seed,
-                "metric": f"recall@{k}", "n": len(queries),
-            }  # fmt: skip
-            rows.append(Row(encoder=encoder, value=found.mean().item(), low=low, high=high, **shared))  # type: ignore[arg-type]
-            rows.append(Row(encoder="chance", value=chance(count, total=len(keys), k=k), **shared))  # type: ignore[arg-type]
+            interval = clustered_interval(found, cluster, seed=key.seed)
+            own_key = replace(key, evaluation="retrieval", condition=condition)
+            by_chance = chance(count, total=len(keys), k=k)
+            rows.append(own_key.row(f"recall@{k}", found.mean().item(), n=len(queries), interval=interval))
+            rows.append(replace(own_key, encoder="chance").row(f"recall@{k}", by_chance, n=len(queries)))
     return rows
 
 
 def rank_of_right(scores: Tensor, is_right: Tensor) -> Tensor:
-    """(Q,) rank of the best right answer, from 1; a wrong one with an equal score comes first, so that an encoder to
-    which all is equal finds nothing.
+    """(Q,) rank of the best right answer, from 1. A wrong one with an equal score comes first, so that
+    constant features find nothing.
 
     Args:
         scores: (Q, K).

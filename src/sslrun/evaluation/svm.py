@@ -1,38 +1,38 @@
 """The classifier that representations of series are compared by: a support vector machine with a Gaussian kernel.
 
 The protocol of TS2Vec (section 4.1 of arXiv:2106.10466, after Franceschi et al. 2019): all labels of train and
-validation together, the penalty by cross-validation among them, none where they are few.
+validation together, the penalty chosen by cross-validation among them, and fixed if they are few.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import torch
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC
 
-from sslrun.core.rows import Row
-from sslrun.evaluation.features import Features
+from sslrun.core.rows import Row, RowKey
+from sslrun.evaluation.features import Labelled
 from sslrun.evaluation.intervals import mean_row
-from sslrun.evaluation.table import labels_of
 
 HARDEST = 1e9
 """scikit-learn's C of a machine without slack; the authors' infinity."""
 PENALTIES = (*(10.0**k for k in range(-4, 5)), HARDEST)
 FEWEST, FEWEST_PER_CLASS = 50, 5
-"""Labels below which nothing is cross-validated."""
+"""With fewer labels nothing is cross-validated."""
 MOST = 10_000
-"""Labels above which a kernel takes too long; of more, so many are drawn."""
+"""A kernel of more labels takes too long, so this many are drawn."""
 
 
-def svm_row(train: Features, validation: Features, test: Features, *, encoder: str, dataset: str, seed: int) -> Row:
-    """The row `svm` top1 on test."""
-    known = [labels_of(f.labels, split=s, dataset=dataset) for s, f in (("train", train), ("validation", validation))]
-    x, y = torch.cat([train.features, validation.features]).numpy(), torch.cat(known).numpy()
+def svm_row(train: Labelled, validation: Labelled, test: Labelled, *, key: RowKey) -> Row:
+    """The row `svm` top1."""
+    x, y = (torch.cat(pair).numpy() for pair in zip(train, validation, strict=True))
     if len(x) > MOST:
-        drawn = np.sort(np.random.default_rng(seed).permutation(len(x))[:MOST])
+        drawn = np.sort(np.random.default_rng(key.seed).permutation(len(x))[:MOST])
         x, y = x[drawn], y[drawn]
-    truth = labels_of(test.labels, split="test", dataset=dataset)
-    correct = torch.from_numpy(_fit(x, y, seed=seed).predict(test.features.numpy()) == truth.numpy()).double()
-    return mean_row(correct, encoder=encoder, dataset=dataset, split="test", evaluation="svm", metric="top1", seed=seed)
+    predicted = _fit(x, y, seed=key.seed).predict(test.features.numpy())
+    correct = torch.from_numpy(predicted == test.labels.numpy()).double()
+    return mean_row(replace(key, evaluation="svm"), "top1", correct)
 
 
 def _fit(x: np.ndarray, y: np.ndarray, *, seed: int) -> SVC | GridSearchCV:

@@ -1,12 +1,13 @@
-"""Classes told by their names alone (Radford et al. 2021, arXiv:2103.00020, section 3.1)."""
+"""Classification by nothing but the names of the classes (Radford et al. 2021, arXiv:2103.00020, section 3.1)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation.classification import classification_rows
 from sslrun.evaluation.intervals import mean_row
 
@@ -26,55 +27,26 @@ def zeroshot_rows(
     classes: Sequence[str],
     templates: Sequence[str],
     scale: float,
-    encoder: str,
-    dataset: str,
-    split: str,
-    seed: int,
+    key: RowKey,
 ) -> list[Row]:
-    """Rows of the templates' mean, of the first template alone, of each class, and of chance.
+    """Rows of the templates' mean, of the first template by itself, of each class, and of chance.
 
     Args:
         images: (N, P) of unit length.
         labels: (N,) int64.
         prompts: (T, K, P) of unit length; a class is the mean over templates, of unit length again.
-        scale: by which the method multiplies cosines, for calibration.
+        scale: the method's factor of cosines, for calibration.
     """
-    about = {"encoder": encoder, "dataset": dataset, "split": split, "seed": seed}
+    key = replace(key, evaluation=NAME)
     scores = scale * images @ F.normalize(prompts.mean(dim=0), dim=1).T  # (N, K)
-    rows = classification_rows(scores, labels, evaluation=NAME, logits=True, **about)  # type: ignore[arg-type]
-    rows += [
-        Row(
-            evaluation=NAME,
-            metric=f"top{k}",
-            value=k / len(classes),
-            n=len(labels),
-            encoder="chance",
-            dataset=dataset,
-            split=split,
-            seed=seed,
-        )
-        for k in ((1, 5) if len(classes) > 5 else (1,))
-    ]
+    rows = classification_rows(scores, labels, key=key, logits=True)
+    for k in (1, 5) if len(classes) > 5 else (1,):
+        rows.append(replace(key, encoder="chance").row(f"top{k}", k / len(classes), n=len(labels)))
     if len(templates) > 1:
-        alone = scale * images @ prompts[0].T
-        told = classification_rows(
-            alone,
-            labels,
-            evaluation=NAME,
-            logits=True,
-            condition=f"template={templates[0]}",
-            **about,  # type: ignore[arg-type]
-        )
-        rows += [row for row in told if row.metric.startswith("top")]
+        of_first = replace(key, condition=f"template={templates[0]}")
+        found = classification_rows(scale * images @ prompts[0].T, labels, key=of_first, logits=True)
+        rows += [row for row in found if row.metric.startswith("top")]
     correct = (scores.argmax(dim=1) == labels).double()
     for k in torch.unique(labels).tolist():
-        rows.append(
-            mean_row(
-                correct[labels == k],
-                evaluation=NAME,
-                metric="top1",
-                condition=f"class={classes[k]}",
-                **about,  # type: ignore[arg-type]
-            )
-        )
+        rows.append(mean_row(replace(key, condition=f"class={classes[k]}"), "top1", correct[labels == k]))
     return rows

@@ -1,11 +1,11 @@
-"""The method's own loss on validation, while a run trains and at its end."""
+"""The method's own loss on validation, during a run and at its end."""
 
 import numpy as np
 import pytorch_lightning as pl
 from torch import Tensor
 
 from sslrun.config.monitor import MonitorConfig
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.held_out import held_out_losses, held_out_numbers, held_out_rows
@@ -21,7 +21,7 @@ class HeldOut(Check):
     """Logs `held_out/loss` and `held_out/perplexity` of at most `monitor.items` items every `monitor.every_epochs`.
 
     Args:
-        items: of the validation split in the form of training, their randomness fixed by position.
+        items: the validation split in the form of training, its randomness fixed by position.
     """
 
     def __init__(self, config: MonitorConfig, data: Data, items: Items, plan: Plan, *, seed: int) -> None:
@@ -32,26 +32,20 @@ class HeldOut(Check):
 
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
         """Measure and show."""
-        if method is None or (told := self._losses(method, self.positions)) is None:
+        if method is None or (losses := self._losses(method, self.positions)) is None:
             return
-        numbers = held_out_numbers(*told, characters=None, is_likelihood=method.is_likelihood)
+        numbers = held_out_numbers(*losses, characters=None, is_likelihood=method.is_likelihood)
         log_now(trainer, {f"held_out/{name}": value for name, value in numbers.items()})
         if (progress := progress_of(trainer)) is not None:
             progress.show(held_out=f"{numbers['loss']:.4g}")
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
-        """Rows of results.json over the whole split; none where the method tells no such loss."""
-        told = self._losses(method, None)
-        if told is None:
+        """Rows of results.json over the whole split; none if the method has no loss of single rows."""
+        losses = self._losses(method, None)
+        if losses is None:
             return []
-        return held_out_rows(
-            *told,
-            characters=self.items.characters,
-            is_likelihood=method.is_likelihood,
-            encoder=encoder,
-            dataset=self.data.name,
-            seed=self.seed,
-        )
+        key = RowKey(encoder=encoder, dataset=self.data.name, split="validation", seed=self.seed)
+        return held_out_rows(*losses, characters=self.items.characters, is_likelihood=method.is_likelihood, key=key)
 
     def _losses(self, method: Method, positions: list[int] | None) -> tuple[Tensor, Tensor] | None:
         device = next(method.parameters()).device

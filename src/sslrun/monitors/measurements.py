@@ -1,4 +1,4 @@
-"""What a run's encoder is worth by now: measured on a fixed, unaugmented subset, in eval mode."""
+"""How good a run's encoder is so far: measured on a fixed, unaugmented subset, in eval mode."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sslrun.config.monitor import MonitorConfig
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.classification import classification_rows
@@ -23,14 +23,14 @@ from sslrun.training.plan import Plan
 from sslrun.training.precision import autocast_dtype
 
 PAIRS = 1024
-"""Of items at most, for alignment and uniformity, whose cost rises with its square."""
+"""At most this many items for alignment and uniformity, whose cost is quadratic."""
 
 
 class Measurements:
-    """kNN and linear probe on validation where there are labels; RankMe, spread, alignment and uniformity.
+    """kNN and linear probe on validation if there are labels; RankMe, spread, alignment and uniformity.
 
     Attributes:
-        bank: positions in train of what the probes learn from, and the spread is of.
+        bank: positions in train: the probes learn from these items, and the spread is theirs.
         queries: positions in validation.
     """
 
@@ -45,7 +45,7 @@ class Measurements:
 
     @property
     def watched(self) -> str:
-        """The number that tells whether a run gets better."""
+        """The number that says whether a run gets better."""
         return "probe/linear" if self.is_labelled else "health/rankme"
 
     def measure(self, method: Method) -> dict[str, float]:
@@ -60,7 +60,7 @@ class Measurements:
         every = -(-len(z) // PAIRS)  # the bank is in the order of the dataset, often class after class
         few = z[::every]
         numbers["health/uniformity"] = float(uniformity(few))
-        is_whole = len(z) == len(self.bank)  # where one could not be read, pairs would be wrong
+        is_whole = len(z) == len(self.bank)  # if one could not be read, pairs would be wrong
         view = self._view(method, self.bank[::every]) if is_whole else None
         if view is not None:
             numbers["health/alignment"] = float(alignment(few, view))
@@ -72,34 +72,31 @@ class Measurements:
         return numbers
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
-        """Rows of results.json at the end of the run: probes on validation, none where there are no labels."""
+        """Rows of results.json at the end of the run: probes on validation; none without labels."""
         if not self.is_labelled:
             return []
         bank = self._features(method, "train", self.bank)
         return self._probe_rows(bank, self._features(method, "validation", self.queries), encoder=encoder)
 
     def _probe_rows(self, bank: Features, queries: Features, *, encoder: str) -> list[Row]:
-        """kNN, and one linear head with fixed settings: a grid chosen on validation would flatter itself here.
+        """kNN, and one linear head with fixed settings: the best of a grid chosen on validation would be optimistic.
 
         `labels` of the rows is the share of train in the bank.
         """
-        assert bank.labels is not None and queries.labels is not None and self.data.classes is not None
-        sides = (bank.features, bank.labels, queries.features, queries.labels)
-        about: dict[str, Any] = {
-            "encoder": encoder,
-            "dataset": self.data.name,
-            "split": "validation",
-            "seed": self.seed,
-        }
-        classes = len(self.data.classes)
-        probe = fit_linear(
-            *sides, num_classes=classes, seed=self.seed, learning_rates=[3.0], weight_decays=[1e-5], min_steps=300
-        )
-        scores = probe.scores(queries.features)
-        linear = classification_rows(scores, queries.labels, evaluation="linear", logits=True, resamples=500, **about)
+        assert self.data.classes is not None
+        name, classes = self.data.name, len(self.data.classes)
+        known, asked = bank.labelled(split="train", dataset=name), queries.labelled(split="validation", dataset=name)
         share = len(bank.features) / self.data.size("train")
         used = "all" if share == 1 else float(f"{share:.3g}")
-        return [replace(row, labels=used) for row in [*knn_rows(*sides, num_classes=classes, **about), *linear]]
+        key = RowKey(encoder=encoder, dataset=name, split="validation", labels=used, seed=self.seed)
+        probe = fit_linear(
+            known, asked, num_classes=classes, seed=self.seed, learning_rates=[3.0], weight_decays=[1e-5], min_steps=300
+        )
+        linear = classification_rows(
+            probe.scores(asked.features), asked.labels, key=replace(key, evaluation="linear"), logits=True,
+            resamples=500,
+        )  # fmt: skip
+        return [*knn_rows(known, asked, num_classes=classes, key=key), *linear]
 
     def _positions(self, split: str) -> list[int]:
         count = self.data.size(split)
@@ -110,7 +107,7 @@ class Measurements:
         return self._extract(method, self.data.evaluation(split), positions)
 
     def _view(self, method: Method, positions: list[int]) -> Tensor | None:
-        """Features of the first augmented view of the same images, the same view at every check."""
+        """Features of the first augmented view of the same items, the same view at every check."""
         if not self.dataset.are_of_split:
             return None
         features = self._extract(method, self.dataset, positions)
@@ -141,5 +138,5 @@ class Measurements:
 
 
 def first_view(batch: dict[str, Any], *, reads: str) -> dict[str, Any]:
-    """A batch of views as a batch of what the encoder reads, the first view each; other batches as they are."""
+    """A batch of views as a batch of the encoder's input, the first view of each; other batches unchanged."""
     return {**batch, reads: batch["views"][0]} if "views" in batch else batch

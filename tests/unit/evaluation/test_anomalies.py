@@ -9,8 +9,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
+from sslrun.core.rows import RowKey
 from sslrun.data.series.files import SeriesFiles
 from sslrun.evaluation.anomalies import anomaly_rows, deviation, highest_windows, score_split, window_places
+
+KEY = RowKey(encoder="deviation", dataset="x", seed=0)
 
 
 def recording(folder: Path, values: np.ndarray, anomalies: np.ndarray | None = None) -> SeriesFiles:
@@ -48,7 +51,7 @@ def test_areas_are_those_of_scikit_learn(tmp_path: Path) -> None:
     anomalies[[82, 83, 95]] = 1
     data = recording(tmp_path, random.standard_normal((100, 1)), anomalies)
     scores = score_split(data, "test", deviation, batch_size=8)
-    rows = {(r.condition, r.metric): r for r in anomaly_rows(scores, data, "test", encoder="deviation", seed=0)}
+    rows = {(r.condition, r.metric): r for r in anomaly_rows(scores, data, key=KEY)}
     told, truth = scores[0][80:], anomalies[80:] > 0
     np.testing.assert_allclose(told, data.spans("test")[0][0][80:, 0].astype(np.float64) ** 2, rtol=1e-6)
     auroc, precision = rows["timestamp", "auroc"], rows["timestamp", "average_precision"]
@@ -62,7 +65,7 @@ def test_areas_are_those_of_scikit_learn(tmp_path: Path) -> None:
 def test_without_labels_there_is_no_area(tmp_path: Path) -> None:
     data = recording(tmp_path, np.ones((100, 1)))
     scores = score_split(data, "test", deviation, batch_size=8)
-    rows = anomaly_rows(scores, data, "test", encoder="deviation", seed=0)
+    rows = anomaly_rows(scores, data, key=KEY)
     assert [(r.condition, r.metric, r.value) for r in rows] == [
         ("timestamp", "score_p99", 1.0),
         ("window", "score_p99", 1.0),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from sklearn import metrics as sk
 from sklearn.metrics import average_precision_score
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.classification import (
     average_precision,
     calibration_error,
@@ -13,7 +16,7 @@ from sslrun.evaluation.classification import (
     macro_auroc,
 )
 
-NAMES = {"encoder": "byol", "dataset": "digits", "split": "test", "evaluation": "linear", "seed": 0}
+KEY = RowKey(encoder="byol", dataset="digits", evaluation="linear", seed=0)
 
 
 def noisy(n: int = 600, num_classes: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
@@ -22,8 +25,8 @@ def noisy(n: int = 600, num_classes: int = 7) -> tuple[torch.Tensor, torch.Tenso
     return torch.randn(n, num_classes, generator=g) + 1.5 * torch.eye(num_classes)[labels], labels
 
 
-def by_metric(scores, labels, **options) -> dict:
-    return {r.metric: r for r in classification_rows(scores, labels, **NAMES, logits=True, **options)}
+def by_metric(scores, labels, *, key=KEY, **options) -> dict:
+    return {r.metric: r for r in classification_rows(scores, labels, key=key, logits=True, **options)}
 
 
 def test_values_are_those_of_sklearn_and_torchmetrics():
@@ -84,13 +87,13 @@ def test_five_classes_have_no_top5():
 
 def test_probabilities_are_taken_as_they_are():
     logits, labels = noisy()
-    rows = classification_rows(logits.softmax(dim=1), labels, **NAMES, logits=False)
-    expected = classification_rows(logits, labels, **NAMES, logits=True)
+    rows = classification_rows(logits.softmax(dim=1), labels, key=KEY, logits=False)
+    expected = classification_rows(logits, labels, key=KEY, logits=True)
     assert [r.value for r in rows] == pytest.approx([r.value for r in expected], abs=1e-6)
 
 
 def test_rows_carry_what_they_are_of():
-    row = by_metric(*noisy(), labels_used=10, condition="blur")["top1"]
+    row = by_metric(*noisy(), key=replace(KEY, labels=10, condition="blur"))["top1"]
     assert (row.encoder, row.evaluation, row.labels, row.condition, row.n) == ("byol", "linear", 10, "blur", 600)
 
 

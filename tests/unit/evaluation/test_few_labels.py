@@ -10,12 +10,13 @@ from sklearn.model_selection import train_test_split
 
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation import few_labels
+from sslrun.evaluation.features import Labelled
 from sslrun.evaluation.few_labels import BUDGETS, few_label_rows, logistic, nested_subsets, regression, seed_of_draw
 from sslrun.evaluation.linear import spread
 
-NAMES = {"encoder": "pixels", "dataset": "digits", "seed": 0}
+KEY = RowKey(encoder="pixels", dataset="digits", seed=0)
 LABELS = torch.tensor([0] * 100 + [1] * 300 + [2] * 50)[torch.randperm(450, generator=torch.Generator().manual_seed(0))]
 
 
@@ -25,6 +26,11 @@ def per_class(index: torch.Tensor) -> list[int]:
 
 def top1(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.metric == "top1"]
+
+
+def sides(digits: tuple[torch.Tensor, ...]) -> tuple[Labelled, Labelled]:
+    x, y, test_x, test_y = digits
+    return Labelled(x, y), Labelled(test_x, test_y)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,7 @@ def test_a_budget_of_no_kind_is_an_error(budget):
 
 
 def test_digits_reach_the_published_accuracies(digits):
-    found, notes = few_label_rows(*digits, **NAMES, budgets=(1, 5, 10, 50), draws=5)
+    found, notes = few_label_rows(*sides(digits), key=KEY, budgets=(1, 5, 10, 50), draws=5)
     assert notes == []
     rows = top1(found)
     assert [r.labels for r in rows] == [1, 5, 10, 50]
@@ -88,13 +94,13 @@ def test_budgets_that_coincide_give_equal_numbers(digits):
     x, y, test_x, test_y = digits
     small, labels = nested_subsets(y, budgets=(20,), seed=0)[0][20], y
     x, y = x[small], labels[small]  # 20 per class: 0.1 of them are 2
-    rows = top1(few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(2, 0.1, 2), draws=2)[0])
+    rows = top1(few_label_rows(Labelled(x, y), Labelled(test_x, test_y), key=KEY, budgets=(2, 0.1, 2), draws=2)[0])
     assert [r.labels for r in rows] == [2, 0.1]
     assert rows[0].value == rows[1].value
 
 
 def test_all_labels_are_one_draw_with_an_interval_over_items(digits):
-    rows, _ = few_label_rows(*digits, **NAMES, budgets=("all",), draws=5)
+    rows, _ = few_label_rows(*sides(digits), key=KEY, budgets=("all",), draws=5)
     assert [(row.metric, row.draws) for row in rows] == [("top1", 1), ("macro_f1", 1), ("auroc", 1)]
     assert all(0 < row.high - row.low < 0.05 for row in rows)
 
@@ -102,13 +108,13 @@ def test_all_labels_are_one_draw_with_an_interval_over_items(digits):
 def test_the_default_curve_ends_with_all_labels(digits):
     config: Any = compose("probe", ["encoder=random", "backbone=small_cnn", "dataset=digits"])
     assert tuple(config.labels) == BUDGETS == (1, 5, 10, 50, 0.01, 0.1, "all")
-    rows = top1(few_label_rows(*digits, **NAMES, draws=2)[0])
+    rows = top1(few_label_rows(*sides(digits), key=KEY, draws=2)[0])
     assert [row.labels for row in rows] == [1, 5, 10, 50, 0.01, 0.1, "all"]
     assert rows[-1].value > 0.95
 
 
 def test_a_large_regression_stops_early_and_says_nothing(digits, monkeypatch: pytest.MonkeyPatch):
-    whole = top1(few_label_rows(*digits, **NAMES, budgets=("all",))[0])
+    whole = top1(few_label_rows(*sides(digits), key=KEY, budgets=("all",))[0])
     asked = []
     fit = LogisticRegression.fit
     monkeypatch.setattr(
@@ -117,18 +123,18 @@ def test_a_large_regression_stops_early_and_says_nothing(digits, monkeypatch: py
     monkeypatch.setattr(few_labels, "MAX_ITERATIONS", 100)
     for work, iterations in ((1e12, 100), (20 * 1257 * 64 * 10, 20), (1.0, 10)):
         monkeypatch.setattr(few_labels, "WORK", work)
-        (row,) = top1(few_label_rows(*digits, **NAMES, budgets=("all",))[0])
+        (row,) = top1(few_label_rows(*sides(digits), key=KEY, budgets=("all",))[0])
         assert asked[-1] == iterations and abs(row.value - whole[0].value) < 0.03
 
 
 def test_one_draw_has_no_interval(digits):
-    rows, _ = few_label_rows(*digits, **NAMES, budgets=(1,), draws=1)
+    rows, _ = few_label_rows(*sides(digits), key=KEY, budgets=(1,), draws=1)
     assert {(row.low, row.high) for row in rows} == {(None, None)}
 
 
 def test_f1_and_auroc_stand_beside_accuracy(digits):
     x, y, test_x, test_y = digits
-    found, _ = few_label_rows(*digits, **NAMES, budgets=(5,), draws=2)
+    found, _ = few_label_rows(*sides(digits), key=KEY, budgets=(5,), draws=2)
     mean, std = x.mean(dim=0), spread(x)
     expected = {"macro_f1": 0.0, "auroc": 0.0}
     for seed in (0, 1):
@@ -147,7 +153,7 @@ def test_f1_and_auroc_stand_beside_accuracy(digits):
 def test_one_known_class_is_guessed_for_all_and_auroc_is_a_coin(digits):
     x, y, test_x, test_y = digits
     only = y == 3
-    found, _ = few_label_rows(x[only], y[only], test_x, test_y, **NAMES, budgets=(2,), draws=1)
+    found, _ = few_label_rows(Labelled(x[only], y[only]), Labelled(test_x, test_y), key=KEY, budgets=(2,), draws=1)
     values = {row.metric: row.value for row in found}
     assert values["top1"] == pytest.approx((test_y == 3).double().mean().item()) and values["auroc"] == 0.5
 
@@ -155,8 +161,9 @@ def test_one_known_class_is_guessed_for_all_and_auroc_is_a_coin(digits):
 def test_scale_of_a_feature_does_not_matter(digits):
     x, y, test_x, test_y = digits
     scale = torch.logspace(-2, 2, 64)
-    [plain] = top1(few_label_rows(x, y, test_x, test_y, **NAMES, budgets=(5,), draws=2)[0])
-    [scaled] = top1(few_label_rows(x * scale, y, test_x * scale, test_y, **NAMES, budgets=(5,), draws=2)[0])
+    [plain] = top1(few_label_rows(Labelled(x, y), Labelled(test_x, test_y), key=KEY, budgets=(5,), draws=2)[0])
+    scaled_sides = Labelled(x * scale, y), Labelled(test_x * scale, test_y)
+    [scaled] = top1(few_label_rows(*scaled_sides, key=KEY, budgets=(5,), draws=2)[0])
     assert scaled.value == pytest.approx(plain.value, abs=0.003)
 
 
@@ -175,10 +182,10 @@ def test_subsets_of_one_size_that_differ_have_their_own_numbers(digits):
     x, y, test_x, test_y = digits
     kept = torch.cat([(y == 3).nonzero().flatten()[:90], (y == 8).nonzero().flatten()[:10]])
     asked = (test_y == 3) | (test_y == 8)
-    pool, queries = (x[kept], y[kept]), (test_x[asked], test_y[asked])
-    both = {r.labels: r for r in top1(few_label_rows(*pool, *queries, **NAMES, budgets=(10, 0.2), draws=2)[0])}
+    pool, queries = Labelled(x[kept], y[kept]), Labelled(test_x[asked], test_y[asked])
+    both = {r.labels: r for r in top1(few_label_rows(pool, queries, key=KEY, budgets=(10, 0.2), draws=2)[0])}
     for budget in (10, 0.2):
-        (alone,) = top1(few_label_rows(*pool, *queries, **NAMES, budgets=(budget,), draws=2)[0])
+        (alone,) = top1(few_label_rows(pool, queries, key=KEY, budgets=(budget,), draws=2)[0])
         assert both[budget] == alone
     assert both[10].value != both[0.2].value
 

@@ -10,8 +10,9 @@ from small import BACKBONES, INPUTS
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
+from sslrun.core.rows import RowKey
 from sslrun.data.series.files import SeriesFiles
-from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_value, last_vector, moments
+from sslrun.evaluation.forecasting import Encoded, forecast_rows, lag_rows, last_value, last_vector, moments
 
 
 def counting(folder: Path, values: np.ndarray) -> SeriesFiles:
@@ -54,11 +55,11 @@ def test_level_and_scale_are_put_back(tmp_path: Path) -> None:
     """An encoder that takes the level out of a ramp forecasts it well all the same."""
     data = counting(tmp_path, np.arange(100.0)[:, None])
 
-    def represent(context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def represent(context: torch.Tensor) -> Encoded:
         level = context.mean(dim=1)  # (N, 1)
-        return context[:, -1] - level, level, torch.ones_like(level)
+        return Encoded(context[:, -1] - level, level, torch.ones_like(level))
 
-    rows = forecast_rows(data, (3, 5), encoder="e", represent=represent, seed=0)
+    rows = forecast_rows(data, (3, 5), represent, key=RowKey(encoder="e", dataset=data.name, seed=0))
     assert {(r.condition, r.metric, r.n) for r in rows} == {
         (f"horizon={h}", m, n) for h, n in ((3, 18), (5, 16)) for m in ("mse", "mae")
     }

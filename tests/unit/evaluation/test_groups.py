@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.groups import group_rows, mean_interval
 
@@ -26,7 +27,7 @@ def rows_of(features: torch.Tensor, groups: np.ndarray | None) -> list[Any]:
     for split, positions in at.items():
         index = torch.arange(len(positions)).flip(0)
         splits[split] = Features(features[positions][index], LABELS[positions][index], index)
-    return group_rows(splits, data, encoder="e", seed=0)  # type: ignore[arg-type]
+    return group_rows(splits, data, key=RowKey(encoder="e", dataset=data.name, seed=0))  # type: ignore[arg-type]
 
 
 def test_a_class_that_all_groups_show_alike_is_known_in_each() -> None:

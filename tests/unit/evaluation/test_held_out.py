@@ -7,10 +7,12 @@ import torch
 
 from small import random_batch, small_method
 from sslrun.backbones.base import Encoder
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.generation import generate
 from sslrun.evaluation.held_out import held_out_losses, held_out_numbers, held_out_rows
 
 SUMS = torch.tensor([2.0, 6.0, 4.0], dtype=torch.float64)
+KEY = RowKey(encoder="e", dataset="d", split="validation", seed=0)
 COUNTS = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
 
@@ -26,7 +28,7 @@ def test_loss_perplexity_and_bits_by_hand() -> None:
 
 
 def test_rows_count_targets_and_hold_the_value() -> None:
-    rows = held_out_rows(SUMS, COUNTS, characters=24, encoder="e", dataset="d", seed=0)
+    rows = held_out_rows(SUMS, COUNTS, characters=24, key=KEY)
     assert [r.metric for r in rows] == ["loss", "perplexity", "bits_per_character"]
     for row in rows:
         assert row.n == 6 and row.split == "validation" and row.evaluation == "held_out"

@@ -5,6 +5,7 @@ from pathlib import Path
 from shards import write_shard
 from small import write_recordings
 from sslrun.config.dataset.webdataset import AudioWebDatasetConfig
+from sslrun.core.rows import RowKey
 from sslrun.data.audio.audio import AudioData
 from sslrun.data.base import SPLITS
 from sslrun.data.build import build_data
@@ -33,5 +34,5 @@ def test_a_recording_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path)
         assert found[split].index.tolist() == read and len(read) < len(items)
         assert labels is not None and found[split].labels is not None
         assert found[split].labels.tolist() == labels[read].tolist()
-    mean, *_ = group_rows(found, data, encoder="logmel", seed=0)
+    mean, *_ = group_rows(found, data, key=RowKey(encoder="logmel", dataset=data.name, seed=0))
     assert mean.n == 60 and mean.value == 1.0  # classes differ in pitch: labels and groups are those of their clips

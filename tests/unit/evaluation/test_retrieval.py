@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.intervals import bootstrap_interval, clustered_interval
 from sslrun.evaluation.retrieval import chance, rank_of_right, retrieval_rows
 
@@ -16,10 +17,7 @@ def recalls(
         torch.tensor(owner),
         torch.tensor(same),
         ks=(1, 2),
-        encoder="e",
-        dataset="d",
-        split="test",
-        seed=0,
+        key=RowKey(encoder="e", dataset="d", seed=0),
     )
     return {(row.condition, row.metric): row.value for row in rows if row.encoder == "e"}
 
@@ -27,8 +25,8 @@ def recalls(
 def test_an_image_looks_among_different_captions() -> None:
     images, texts = torch.eye(2), torch.eye(2)[[0, 0, 0, 1]]
     rows = retrieval_rows(
-        images, texts, torch.tensor([1, 1, 1, 0]), torch.tensor([0, 0, 0, 1]), ks=(1, 2), encoder="e", dataset="d",
-        split="test", seed=0,
+        images, texts, torch.tensor([1, 1, 1, 0]), torch.tensor([0, 0, 0, 1]), ks=(1, 2),
+        key=RowKey(encoder="e", dataset="d", seed=0),
     )  # fmt: skip
     found = {(row.encoder, row.metric): row.value for row in rows if row.condition == "image to text"}
     assert found["e", "recall@1"] == 0.0 and found["e", "recall@2"] == 1.0  # three equal ones are one wrong answer

@@ -5,10 +5,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from sslrun.config.errors import DataError
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.table import ProbeResult, probe_rows
 
-OPTIONS = {"encoder": "pixels", "dataset": "digits", "num_classes": 10, "seed": 0}
+OPTIONS = {"num_classes": 10, "key": RowKey(encoder="pixels", dataset="digits", seed=0)}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 from shards import write_shard
 from small import write_texts
 from sslrun.config.dataset.webdataset import TextWebDatasetConfig
+from sslrun.core.rows import RowKey
 from sslrun.data.build import build_data
 from sslrun.data.loader import evaluation_loader
 from sslrun.data.text.texts import TextData
@@ -24,7 +25,7 @@ def test_a_text_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> N
         )
     )  # fmt: skip
     assert isinstance(data, TextData)
-    result = TfIdf().probe(data, encoder="tfidf", seed=0, budgets=[2], draws=1)
+    result = TfIdf().probe(data, key=RowKey(encoder="tfidf", dataset=data.name, seed=0), budgets=[2], draws=1)
     assert len(data.corrupt) == 20 and data.corrupt[0].startswith("a.tar:")
     (batch,) = evaluation_loader(data, data.evaluation("test"), batch_size=99, workers=0)  # an encoder's
     linear = next(row for row in result.rows if row.evaluation == "linear" and row.metric == "top1")

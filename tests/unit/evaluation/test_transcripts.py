@@ -3,9 +3,11 @@
 import pytest
 from torchmetrics.functional.text import char_error_rate, word_error_rate
 
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.transcripts import character_edits, transcript_rows, word_edits
 
 SAID = ["one two", "three", "one two three four"]
+KEY = RowKey(encoder="e", dataset="d", evaluation="finetune", seed=0)
 HEARD = ["one too", "three", "two three four five"]
 
 
@@ -17,7 +19,7 @@ def test_edits_by_hand() -> None:
 
 
 def test_rates_are_those_of_torchmetrics() -> None:
-    wer, cer = transcript_rows(HEARD, SAID, encoder="e", dataset="d", split="test", evaluation="finetune", seed=0)
+    wer, cer = transcript_rows(HEARD, SAID, key=KEY)
     assert (wer.metric, wer.n, cer.metric) == ("wer", 3, "cer")
     assert wer.value == pytest.approx(float(word_error_rate(HEARD, SAID))) == pytest.approx(3 / 7)
     assert cer.value == pytest.approx(float(char_error_rate(HEARD, SAID)))
@@ -25,7 +27,7 @@ def test_rates_are_those_of_torchmetrics() -> None:
 
 
 def test_without_an_error_the_bound_is_that_of_none_in_n() -> None:
-    rows = transcript_rows(SAID, SAID, encoder="e", dataset="d", split="test", evaluation="finetune", seed=0)
+    rows = transcript_rows(SAID, SAID, key=KEY)
     assert [(r.value, r.low) for r in rows] == [(0.0, 0.0)] * 2
     assert rows[0].high == pytest.approx(1 - 0.025 ** (1 / 3))
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sslrun.core.rows import RowKey
 from sslrun.evaluation.zeroshot import prompted, zeroshot_rows
 
 
@@ -20,10 +21,7 @@ def test_the_mean_of_templates_and_the_first_alone() -> None:
         classes=("a", "b"),
         templates=["not {}", "{}", "a {}"],
         scale=10.0,
-        encoder="e",
-        dataset="d",
-        split="test",
-        seed=0,
+        key=RowKey(encoder="e", dataset="d", seed=0),
     )
     top1 = {(row.encoder, row.condition): row.value for row in rows if row.metric == "top1"}
     assert top1 == {

@@ -12,7 +12,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.config.command.finetune import FinetuneConfig
 from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import write_json
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.classification import classification_rows, confusion_matrix
@@ -105,17 +105,8 @@ class Classification(Goal):
         )
         points, chosen = plane(features.features, seed=config.seed)
         write_embedding(folder / "embedding.csv", points, [data.classes[int(i)] for i in features.labels[chosen]])
-        return classification_rows(
-            scores,
-            features.labels,
-            encoder=encoder,
-            dataset=data.name,
-            split="test",
-            evaluation="finetune",
-            seed=config.seed,
-            logits=True,
-            labels_used=config.labels,
-        )
+        key = RowKey(encoder=encoder, dataset=data.name, evaluation="finetune", labels=config.labels, seed=config.seed)
+        return classification_rows(scores, features.labels, key=key, logits=True)
 
 
 def predict(

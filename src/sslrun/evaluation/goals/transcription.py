@@ -10,7 +10,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.config.command.finetune import FinetuneConfig
 from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import write_csv
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.audio.audio import AudioData
 from sslrun.data.base import to_device
 from sslrun.data.loader import evaluation_loader
@@ -67,16 +67,10 @@ class Transcription(Goal):
         """Rows wer and cer; transcripts.csv."""
         heard, said, _ = self._hear(method, "test", plan)
         write_csv(folder / "transcripts.csv", ("said", "heard"), zip(said, heard, strict=True))
-        return transcript_rows(
-            heard,
-            said,
-            encoder=encoder,
-            dataset=self.data.name,
-            split="test",
-            evaluation="finetune",
-            seed=config.seed,
-            labels_used=config.labels,
+        key = RowKey(
+            encoder=encoder, dataset=self.data.name, evaluation="finetune", labels=config.labels, seed=config.seed
         )
+        return transcript_rows(heard, said, key=key)
 
     def about(self, method: FineTuned) -> dict[str, str]:
         """Characters of the outputs behind the first, which writes nothing, and the moments of an output."""

@@ -1,6 +1,6 @@
 """What `sslrun probe` measures of a frozen encoder: each module is one evaluation, its `PROBE` the class.
 
-All that fit a dataset are made of every encoder. A new one is a file here.
+Every encoder gets all those that fit the dataset. A new one is a file here.
 """
 
 import importlib
@@ -14,10 +14,10 @@ from sslrun.evaluation.probes.base import Probe
 
 
 def probes_of(data: Data, config: ProbeConfig) -> list[Probe]:
-    """What can be measured on a dataset.
+    """The evaluations that fit a dataset.
 
     Raises:
-        DataError: nothing.
+        DataError: there are none.
     """
     found = [kind(data, config) for kind in _kinds() if kind.fits(data)]
     if not found:

@@ -1,4 +1,4 @@
-"""What the evaluations of frozen encoders share: the encoder with its features, and the form of what is found."""
+"""What the evaluations of frozen encoders share: the encoder with its features, and the form of a result."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from torch import nn
 from sslrun.config.command.probe import ProbeConfig
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
-from sslrun.core.rows import Row
+from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import SPLITS, Data
 from sslrun.data.loader import evaluation_loader
 from sslrun.evaluation.features import Features, extract
@@ -24,7 +24,7 @@ Splits = dict[str, Features]
 
 @dataclass
 class Frozen:
-    """An encoder, or a baseline in its place, that is measured.
+    """An encoder, or a baseline in its place, to be measured.
 
     Attributes:
         name: in tables.
@@ -42,7 +42,7 @@ class Frozen:
 
     @cached_property
     def features(self) -> Splits | None:
-        """Of every split, each item through the encoder once; None of a baseline that has none."""
+        """Features of every split, each item through the encoder once; None for a baseline that has none."""
         if isinstance(self.encoder, nn.Module):
             return {split: self._extract(self.encoder, split) for split in SPLITS}
         if isinstance(self.encoder, Computed):
@@ -62,13 +62,13 @@ class Frozen:
 
 
 @dataclass
-class Found:
-    """What one evaluation found.
+class Measured:
+    """Result of one evaluation of one encoder.
 
     Attributes:
         rows: test numbers.
         chosen: what was chosen for them, and how well it did on validation.
-        notes: one line for each thing that was left out or raised.
+        notes: one line for each thing that was omitted or raised.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -82,23 +82,27 @@ class Probe(ABC):
     def __init__(self, data: Data, config: ProbeConfig) -> None:
         self.data, self.config = data, config
 
+    def key(self, encoder: str) -> RowKey:
+        """Key of an encoder's test rows."""
+        return RowKey(encoder=encoder, dataset=self.data.name, seed=self.config.seed)
+
     @staticmethod
     @abstractmethod
     def fits(data: Data) -> bool:
-        """Whether the dataset has what it needs; DataError where it has it in some splits alone."""
+        """Whether the dataset has what it needs; DataError if only some splits have it."""
 
     @staticmethod
     def remedy(data: Data) -> str | None:
-        """What would make a dataset fit, where a user can do something about it."""
+        """What would make a dataset fit, if a user can do something about it."""
         return None
 
     @abstractmethod
-    def measure(self, frozen: Frozen) -> Found:
-        """Of one encoder; nothing where the evaluation is not for such."""
+    def measure(self, frozen: Frozen) -> Measured:
+        """Result for one encoder; empty if the evaluation is not for such encoders."""
 
     def references(self) -> list[Row]:
         """Rows that need no encoder."""
         return []
 
     def draw(self, frozen: Frozen, folder: Path) -> None:  # noqa: B027 - most draw nothing
-        """Write what a report draws of the encoder that was asked for, after `measure`."""
+        """Write what the report draws of the requested encoder, after `measure`."""

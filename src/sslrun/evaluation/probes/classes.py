@@ -6,13 +6,13 @@ from sslrun.config.command.probe import ProbeConfig
 from sslrun.core.atomic import write_json
 from sslrun.data.base import Data, check_labelled
 from sslrun.evaluation.plane import plane, write_embedding
-from sslrun.evaluation.probes.base import Found, Frozen, Probe
+from sslrun.evaluation.probes.base import Frozen, Measured, Probe
 from sslrun.evaluation.raw import Fitted
 from sslrun.evaluation.table import ProbeResult, probe_rows
 
 
 class Classes(Probe):
-    """Rows `knn1`, `knn20`, `linear` and `few_labels`; the matrix of confusion and the embedding in the plane."""
+    """Rows `knn1`, `knn20`, `linear` and `few_labels`; the confusion matrix and the embedding in the plane."""
 
     def __init__(self, data: Data, config: ProbeConfig) -> None:
         super().__init__(data, config)
@@ -29,25 +29,21 @@ class Classes(Probe):
     def remedy(data: Data) -> str:
         return "a labelled dataset: dataset=…"
 
-    def measure(self, frozen: Frozen) -> Found:
-        config = self.config
+    def measure(self, frozen: Frozen) -> Measured:
+        config, key = self.config, self.key(frozen.name)
         if isinstance(frozen.encoder, Fitted):
-            found = frozen.encoder.probe(
-                self.data, encoder=frozen.name, seed=config.seed, budgets=config.labels, draws=config.draws
-            )
+            found = frozen.encoder.probe(self.data, key=key, budgets=config.labels, draws=config.draws)
         else:
             assert frozen.features is not None and self.data.classes is not None
             found = probe_rows(
                 *frozen.features.values(),
-                encoder=frozen.name,
-                dataset=self.data.name,
                 num_classes=len(self.data.classes),
-                seed=config.seed,
+                key=key,
                 budgets=config.labels,
                 draws=config.draws,
             )
         self._result = found
-        return Found(found.rows, found.chosen, found.notes)
+        return Measured(found.rows, found.chosen, found.notes)
 
     def draw(self, frozen: Frozen, folder: Path) -> None:
         if frozen.features is None:

@@ -1,15 +1,17 @@
 """Classes of series by the nearest one, the field's usual yardstick (Bagnall et al. 2017)."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from sslrun.data.base import Data
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.intervals import mean_row
-from sslrun.evaluation.probes.base import Found, Frozen, Probe
+from sslrun.evaluation.probes.base import Frozen, Measured, Probe
 
 ROWS = 256
-"""Of the test compared with train at once."""
+"""Test items that are compared with train at once."""
 
 
 class NearestByDistance(Probe):
@@ -19,22 +21,14 @@ class NearestByDistance(Probe):
     def fits(data: Data) -> bool:
         return isinstance(data, SeriesData) and data.classes is not None
 
-    def measure(self, frozen: Frozen) -> Found:
+    def measure(self, frozen: Frozen) -> Measured:
         if frozen.name != self.data.raw or frozen.features is None:
-            return Found()
+            return Measured()
         train, test = frozen.features["train"], frozen.features["test"]
         assert train.labels is not None and test.labels is not None
         predicted = train.labels[nearest_by_distance(train.features, test.features)]
-        row = mean_row(
-            (predicted == test.labels).double(),
-            encoder=frozen.name,
-            dataset=self.data.name,
-            split="test",
-            evaluation="nn1",
-            metric="top1",
-            seed=self.config.seed,
-        )
-        return Found([row])
+        key = replace(self.key(frozen.name), evaluation="nn1")
+        return Measured([mean_row(key, "top1", (predicted == test.labels).double())])
 
 
 def nearest_by_distance(train: Tensor, test: Tensor) -> Tensor:

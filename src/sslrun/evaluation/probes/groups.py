@@ -1,8 +1,8 @@
-"""Classes in groups, such as speakers, that had no labels."""
+"""Classes of items from groups, such as speakers, that had no labels."""
 
 from sslrun.data.base import Data
 from sslrun.evaluation.groups import group_rows
-from sslrun.evaluation.probes.base import Found, Frozen, Probe
+from sslrun.evaluation.probes.base import Frozen, Measured, Probe
 
 
 class LeaveOneGroupOut(Probe):
@@ -12,10 +12,10 @@ class LeaveOneGroupOut(Probe):
     def fits(data: Data) -> bool:
         return data.classes is not None and data.groups("train") is not None
 
-    def measure(self, frozen: Frozen) -> Found:
+    def measure(self, frozen: Frozen) -> Measured:
         if frozen.features is None:
-            return Found()
-        return Found(group_rows(frozen.features, self.data, encoder=frozen.name, seed=self.config.seed))
+            return Measured()
+        return Measured(group_rows(frozen.features, self.data, key=self.key(frozen.name)))
 
 
 PROBE = LeaveOneGroupOut

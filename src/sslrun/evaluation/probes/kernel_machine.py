@@ -2,7 +2,7 @@
 
 from sslrun.data.base import Data
 from sslrun.data.series.series import SeriesData
-from sslrun.evaluation.probes.base import Found, Frozen, Probe
+from sslrun.evaluation.probes.base import Frozen, Measured, Probe
 from sslrun.evaluation.svm import svm_row
 
 
@@ -13,10 +13,10 @@ class KernelMachine(Probe):
     def fits(data: Data) -> bool:
         return isinstance(data, SeriesData) and data.classes is not None
 
-    def measure(self, frozen: Frozen) -> Found:
-        assert frozen.features is not None  # no baseline of series is a Fitted one
-        features = frozen.features.values()
-        return Found([svm_row(*features, encoder=frozen.name, dataset=self.data.name, seed=self.config.seed)])
+    def measure(self, frozen: Frozen) -> Measured:
+        assert frozen.features is not None  # series have no baseline that is Fitted
+        splits = (f.labelled(split=split, dataset=self.data.name) for split, f in frozen.features.items())
+        return Measured([svm_row(*splits, key=self.key(frozen.name))])
 
 
 PROBE = KernelMachine

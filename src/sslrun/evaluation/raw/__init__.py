@@ -1,7 +1,7 @@
 """Baselines that learn nothing, one module for each modality; `Data.raw` names the module, its `BASELINE` the class.
 
-A baseline is a module of torch with `reads`, which an encoder's place is taken by; or it computes features without a
-device; or, where its features lie in no dense table, it classifies by itself.
+A baseline is a torch module with `reads`, which takes an encoder's place; or it computes features without a device; or
+it classifies by itself, if its features form no dense table.
 """
 
 import importlib
@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from sslrun.core.rows import Labels, RowKey
 from sslrun.data.base import Data
 from sslrun.evaluation.features import Features
-from sslrun.evaluation.few_labels import Budget
 from sslrun.evaluation.table import ProbeResult
 
 
@@ -21,7 +21,7 @@ class Computed(Protocol):
     """A baseline with features of its own."""
 
     def features(self, data: Data, split: str) -> Features:
-        """Of every item of a split that can be read."""
+        """Features of every item of a split that can be read."""
         ...
 
 
@@ -29,13 +29,13 @@ class Computed(Protocol):
 class Fitted(Protocol):
     """A baseline with classifiers of its own."""
 
-    def probe(self, data: Data, *, encoder: str, seed: int, budgets: Sequence[Budget], draws: int) -> ProbeResult:
-        """All rows that an encoder gets, as far as they make sense."""
+    def probe(self, data: Data, *, key: RowKey, budgets: Sequence[Labels], draws: int) -> ProbeResult:
+        """All rows that an encoder gets, as far as they make sense for it."""
         ...
 
 
 def raw_baseline(name: str) -> nn.Module | Computed | Fitted:
-    """The baseline of a modality, by the name that its datasets give."""
+    """The baseline of a modality, by the name that its datasets use."""
     built: Any = importlib.import_module(f"sslrun.evaluation.raw.{name}").BASELINE()
     assert isinstance(built, nn.Module | Computed | Fitted)
     return built

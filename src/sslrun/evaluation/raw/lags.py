@@ -1,4 +1,4 @@
-"""The baseline of time series that learns nothing: the normalised values themselves."""
+"""The baseline of time series, which learns nothing: the normalised values themselves."""
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ MAX_FEATURES = 4096
 
 
 class Lags:
-    """Values in order of time, missing ones at train's mean."""
+    """Values in order of time, missing ones at the mean of train."""
 
     def features(self, data: Data, split: str) -> Features:
-        """(N, T C) of a split, NaN as 0, shorter series filled with 0."""
+        """(N, T C) of a split; NaN becomes 0, shorter series are padded with 0."""
         assert isinstance(data, SeriesData)
         items, labels = data.evaluation(split), data.labels(split)
         rows = np.zeros((len(items), data.max_length, data.channels), dtype=np.float32)

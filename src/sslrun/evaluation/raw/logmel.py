@@ -1,4 +1,4 @@
-"""The baseline of sound that learns nothing: mean and deviation of each band's log energy over a clip."""
+"""The baseline of sound, which learns nothing: mean and deviation of each band's log energy over a clip."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from sslrun.evaluation.features import Features
 
 
 class LogMelStatistics:
-    """Of whole clips."""
+    """Statistics of whole clips."""
 
     def features(self, data: Data, split: str) -> Features:
         """(N, 2 mels) of the clips that can be read: means, then deviations."""

@@ -1,4 +1,4 @@
-"""The baseline that learns nothing: the image itself as its features."""
+"""The baseline of images, which learns nothing: the image itself as its features."""
 
 import math
 
@@ -9,12 +9,12 @@ MAX_FEATURES = 3072  # 3 x 32 x 32: CIFAR images stay whole
 
 
 class Pixels(nn.Module):
-    """Flattened pixels, average-pooled to a square where there are more than 3,072 of them."""
+    """Flattened pixels, average-pooled to a square if there are more than 3,072 of them."""
 
     reads = "image"
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, D) of (B, C, H, W), D <= 3,072."""
+        """(B, C, H, W) -> (B, D), D <= 3,072."""
         channels, height, width = image.shape[1:]
         if channels * height * width > MAX_FEATURES:
             side = math.isqrt(MAX_FEATURES // channels)

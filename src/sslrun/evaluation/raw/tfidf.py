@@ -1,33 +1,36 @@
-"""The baseline of text: counts of words, weighed by how rare they are, and a logistic regression."""
+"""The baseline of text: counts of words, weighted by how rare they are, and a logistic regression."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from sslrun.core.rows import Labels, RowKey
 from sslrun.data.base import Data
 from sslrun.data.text.texts import TextData
 from sslrun.evaluation.classification import classification_rows, confusion_matrix
-from sslrun.evaluation.few_labels import Budget, budget_rows
-from sslrun.evaluation.table import ProbeResult, labels_of
+from sslrun.evaluation.features import labels_of
+from sslrun.evaluation.few_labels import budget_rows
+from sslrun.evaluation.table import ProbeResult
 
 INVERSE_PENALTIES = (0.1, 1.0, 10.0, 100.0)
-"""scikit-learn's C; of all labels validation chooses among them."""
+"""scikit-learn's C; with all labels validation chooses among them."""
 FEW_LABELS = 10.0
-"""The same with few labels, where nothing may choose."""
+"""The same with few labels, which leave nothing to choose by."""
 MAX_ITERATIONS = 1000
 
 
 class TfIdf:
     """Rows `linear` and `few_labels`; words are counted on all of train, which needs no labels.
 
-    Texts that cannot be read are left out, as of all encoders.
+    Texts that cannot be read are omitted, as for all encoders.
     """
 
-    def probe(self, data: Data, *, encoder: str, seed: int, budgets: Sequence[Budget], draws: int) -> ProbeResult:
-        """The penalty is chosen on validation for all labels and fixed for few."""
+    def probe(self, data: Data, *, key: RowKey, budgets: Sequence[Labels], draws: int) -> ProbeResult:
+        """The penalty is chosen on validation with all labels and fixed with few."""
         assert isinstance(data, TextData) and data.classes is not None
         texts = {split: dict(data.readable(split)) for split in ("train", "validation", "test")}  # by position
         words = TfidfVectorizer()
@@ -43,16 +46,7 @@ class TfIdf:
         best = max(range(len(heads)), key=accuracies.__getitem__)
         probabilities = torch.zeros(len(test_labels), len(data.classes))  # train may lack a class
         probabilities[:, heads[best].classes_] = torch.from_numpy(heads[best].predict_proba(test)).float()
-        linear = classification_rows(
-            probabilities,
-            test_labels,
-            encoder=encoder,
-            dataset=data.name,
-            split="test",
-            evaluation="linear",
-            seed=seed,
-            logits=False,
-        )
+        linear = classification_rows(probabilities, test_labels, key=replace(key, evaluation="linear"), logits=False)
 
         def predict(index: Tensor) -> tuple[Tensor, Tensor]:
             known = train_labels[index]
@@ -62,16 +56,7 @@ class TfIdf:
             head = LogisticRegression(C=FEW_LABELS, max_iter=MAX_ITERATIONS).fit(train[index.numpy()], known.numpy())
             return classes, torch.from_numpy(head.predict_proba(test))
 
-        few, notes = budget_rows(
-            predict,
-            train_labels,
-            test_labels,
-            encoder=encoder,
-            dataset=data.name,
-            seed=seed,
-            budgets=budgets,
-            draws=draws,
-        )
+        few, notes = budget_rows(predict, train_labels, test_labels, key=key, budgets=budgets, draws=draws)
         return ProbeResult(
             rows=[*linear, *few],
             notes=notes,
