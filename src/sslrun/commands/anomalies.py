@@ -23,7 +23,7 @@ from sslrun.core.rows import RowKey
 from sslrun.data.build import build_data
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
-from sslrun.evaluation.features import evaluating
+from sslrun.evaluation.batches import evaluating
 from sslrun.methods.base import Method, build_method
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table

@@ -20,7 +20,7 @@ from sslrun.core.atomic import replacing
 from sslrun.data.build import build_data
 from sslrun.data.subset import Subset
 from sslrun.evaluation.goals import goal_of
-from sslrun.evaluation.goals.base import Budget, Goal
+from sslrun.evaluation.goals.base import Goal, LabelSplit
 from sslrun.methods.base import check_policy
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.monitors.validation import Validation
@@ -53,9 +53,9 @@ def run(config: FinetuneConfig) -> float | None:
     goal = goal_of(data)
     if config.head is HeadStart.regression and not goal.has_regression:
         raise ConfigError(f"head=regression starts a classifier, not a {goal.head}; choose head=random")
-    budget = goal.budget(config.labels, seed=config.seed)
+    label_split = goal.label_split(config.labels, seed=config.seed)
     policy = config.augmentation or augmentation_named(data.mild)
-    dataset = Subset(data.training(policy, batch_type=data.single, seed=config.seed), budget.train)
+    dataset = Subset(data.training(policy, batch_type=data.single, seed=config.seed), label_split.train)
     encoder = subject.build(data.encoder_inputs())
     method = goal.method(encoder.train(), config)
     session.parent = subject.ref.run
@@ -66,39 +66,39 @@ def run(config: FinetuneConfig) -> float | None:
         "encoder": config.encoder,
         **subject.describe(),
         "augmentation": policy.name,
-        "labels": f"{config.labels}: {len(budget.train)} to train on, {len(budget.validation)} to stop by",
+        "labels": f"{config.labels}: {len(label_split.train)} to train on, {len(label_split.validation)} to stop by",
         **describe_plan(plan),
     }
     with session:
-        watch = Validation(goal, budget, plan, patience=config.patience)
+        watch = Validation(goal, label_split, plan, patience=config.patience)
         if config.head is HeadStart.regression and session.checkpoint is None:
-            goal.start_head(method, budget, plan)
-        callbacks: list[pl.Callback] = [watch] if budget.validation else []
+            goal.start_head(method, label_split.train, plan)
+        callbacks: list[pl.Callback] = [watch] if label_split.validation else []
         trained = train(
             session, config, method, data, dataset, plan, resolved=resolved, inputs=encoder.inputs, callbacks=callbacks
         )
         if not isinstance(trained, FineTuned):
             return None
-        if budget.validation:
+        if label_split.validation:
             load_best(trained, session.path / "checkpoints" / BEST)
         rows = goal.measure(trained, plan, session.path, encoder=subject.ref.name, config=config)
         trained.encoder.save(session.path / "encoder")
         data.save_inputs(session.path / "encoder")
         head = {k: v.detach().cpu().contiguous() for k, v in trained.head.state_dict().items()}
         with replacing(session.path / f"{goal.head}.safetensors") as temporary:
-            save_file(head, temporary, metadata=goal.about(trained))
-        session.finish(rows, data=data, selection=numbers_of_validation(goal, budget, trained, plan))
+            save_file(head, temporary, metadata=goal.metadata(trained))
+        session.finish(rows, data=data, selection=numbers_of_validation(goal, label_split, trained, plan))
     report = write_report(session.path)
     sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")
     return session.value
 
 
-def numbers_of_validation(goal: Goal, budget: Budget, method: FineTuned, plan: Plan) -> dict[str, float]:
+def numbers_of_validation(goal: Goal, label_split: LabelSplit, method: FineTuned, plan: Plan) -> dict[str, float]:
     """Of the items that stopped the run, by names as of results.json; none where nothing was held out."""
-    if not budget.validation:
+    if not label_split.validation:
         return {}
-    told = goal.check(method, budget.split, budget.validation, plan).logs
-    return {name.replace("probe/", "finetune/"): value for name, value in told.items()}
+    logs = goal.check(method, label_split.split, label_split.validation, plan).logs
+    return {name.replace("probe/", "finetune/"): value for name, value in logs.items()}
 
 
 def plan_of(config: FinetuneConfig, *, items: int) -> Plan:

@@ -1,5 +1,6 @@
 """From `encoder=` to the encoders of images and texts together: what zeroshot and search share."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from sslrun.core.hub import local_path
 from sslrun.data.pairs.items import token_items
 from sslrun.data.text.items import collate
 from sslrun.data.text.tokenizer import Tokenizer, read_tokenizer
-from sslrun.evaluation.features import extract
+from sslrun.evaluation.batches import Batch, Batches
+from sslrun.evaluation.features import Features, extract
 from sslrun.methods.two_towers import TwoTowers
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
 from sslrun.runs.manifest import read_manifest
@@ -44,9 +46,13 @@ class Towers:
         """(T, P) of unit length."""
         items = token_items(texts, self.tokenizer, max_length=self.max_length)
         chunks = [range(i, min(i + batch_size, len(texts))) for i in range(0, len(texts), batch_size)]
-        batches = (collate([items[0, i] for i in chunk], pad=self.tokenizer.pad) for chunk in chunks)
-        dtype = autocast_dtype(self.precision)
-        return extract(self.joint.text, batches, lambda batch: batch, device=self.device, autocast=dtype).features
+        loader = (collate([items[0, i] for i in chunk], pad=self.tokenizer.pad) for chunk in chunks)
+        return extract(self.joint.text, self.batches(loader, lambda batch: batch)).features
+
+    def batches(self, loader: Iterable[Batch], prepare: Callable[[Batch], Batch]) -> Batches:
+        """Batches for either encoder."""
+        autocast = autocast_dtype(self.precision)
+        return Batches(loader=loader, prepare=prepare, device=self.device, autocast=autocast)
 
 
 def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
@@ -96,13 +102,7 @@ def _no_text(encoder: str) -> ConfigError:
     )
 
 
-def image_vectors(towers: Towers, batches: Any, prepare: torch.nn.Module) -> Any:
+def image_vectors(towers: Towers, loader: Iterable[Batch], prepare: torch.nn.Module) -> Features:
     """Features of every image, of unit length, with their positions and labels."""
     tower = towers.joint.image.to(memory_format=torch.channels_last)
-    return extract(
-        tower,
-        batches,
-        prepare.to(towers.device),
-        device=towers.device,
-        autocast=autocast_dtype(towers.precision),
-    )
+    return extract(tower, towers.batches(loader, prepare.to(towers.device)))

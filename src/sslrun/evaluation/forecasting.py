@@ -18,7 +18,7 @@ from sslrun.config.errors import DataError
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import SPLITS
 from sslrun.data.series.series import SeriesData
-from sslrun.evaluation.features import evaluating
+from sslrun.evaluation.batches import evaluating
 from sslrun.evaluation.intervals import percentile_interval, resampled_counts
 
 PENALTIES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -53,7 +53,7 @@ class Encoded(NamedTuple):
 
 
 Represent = Callable[[Tensor], Encoded]
-"""Of contexts (N, L, C)."""
+"""Takes contexts (N, L, C)."""
 
 
 def forecast_rows(data: SeriesData, horizons: Sequence[int], represent: Represent, *, key: RowKey) -> list[Row]:

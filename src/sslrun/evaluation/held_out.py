@@ -1,49 +1,34 @@
-"""A method's own loss on data that it was not trained on, all of it."""
+"""A method's own loss on data that it was not trained on."""
 
 import math
-from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from sslrun.core.rows import Row, RowKey
-from sslrun.data.base import to_device
-from sslrun.evaluation.features import evaluating
+from sslrun.evaluation.batches import Batches
 from sslrun.evaluation.intervals import ratio_interval
 from sslrun.methods.base import Method
 
-Batch = dict[str, Any]
 
-
-def held_out_losses(
-    method: Method,
-    loader: Iterable[Batch],
-    prepare: Callable[[Batch], Batch],
-    *,
-    device: torch.device | str,
-    autocast: torch.dtype | None,
-) -> tuple[Tensor, Tensor] | None:
-    """(N,) sums of losses and (N,) numbers of targets, float64, by `method` in eval mode; None where it tells none."""
-    kind = torch.device(device).type
+def held_out_losses(method: Method, batches: Batches) -> tuple[Tensor, Tensor] | None:
+    """(N,) sums of losses and (N,) numbers of targets, float64; None if the method has no loss of single rows."""
     sums, counts = [], []
-    with evaluating(method):
-        for batch in loader:
-            batch = to_device(batch, device)
-            with torch.inference_mode(), torch.autocast(kind, dtype=autocast, enabled=autocast is not None):
-                told = method.row_losses(prepare(batch))
-            if told is None:
+    with closing(batches.through(method, method.row_losses)) as found:
+        for _, losses in found:
+            if losses is None:
                 return None
-            sums.append(told[0].double().cpu())
-            counts.append(told[1].double().cpu())
+            sums.append(losses[0].double().cpu())
+            counts.append(losses[1].double().cpu())
     return torch.cat(sums), torch.cat(counts)
 
 
 def held_out_numbers(
     sums: Tensor, counts: Tensor, *, characters: int | None, is_likelihood: bool = True
 ) -> dict[str, float]:
-    """`loss` a target; of likelihoods, in nats, `perplexity`, and `bits_per_character` where their sum is a text's."""
+    """`loss` per target; for likelihoods, in nats, also `perplexity`; `bits_per_character` if `characters` is given."""
     loss = float(sums.sum() / counts.sum())
     numbers = {"loss": loss} | ({"perplexity": _exp(loss)} if is_likelihood else {})
     if characters:

@@ -1,4 +1,4 @@
-"""When a run is looked at while it trains, and when it has been looked at in vain for long enough."""
+"""Checks of a run while it trains, and the end of a run that no longer gets better."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -10,14 +10,14 @@ from sslrun.training.module import Training
 from sslrun.training.plan import Plan
 
 Score = tuple[float, ...]
-"""Compared element by element; the larger is the better."""
+"""Compared element by element; larger is better."""
 
 
 class Check(pl.Callback, ABC):
-    """A look every so many optimizer steps and after the last: once a step, however many micro-batches make one.
+    """A check every so many optimizer steps and after the last: once per step, however many micro-batches make one.
 
     Args:
-        every_steps: 0 never looks.
+        every_steps: 0 means never.
     """
 
     def __init__(self, plan: Plan, *, every_steps: int) -> None:
@@ -27,7 +27,7 @@ class Check(pl.Callback, ABC):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look where it is due."""
+        """Check if it is time to."""
         assert isinstance(pl_module, Training)
         step = trainer.global_step
         due = step and self.every_steps and (step % self.every_steps == 0 or step == self.plan.total_steps)
@@ -40,10 +40,10 @@ class Check(pl.Callback, ABC):
 
     @abstractmethod
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
-        """Called on all ranks; the method is there on the first alone."""
+        """Called on all ranks; only the first has the method."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume goes on from."""
+        """What a resumed run continues from."""
         return {"checked": self._checked}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ class Patience:
         self.without_rise = 0
 
     def saw(self, trainer: pl.Trainer, score: Score | None) -> bool:
-        """Whether it is better than all before, alike on all ranks, of which those without the method saw none."""
+        """Whether the score is the best so far; the same answer on all ranks, of which only the first has a score."""
         rose = score is not None and (self.best is None or score > self.best)
         self.best = score if rose else self.best
         rose = trainer.strategy.reduce_boolean_decision(rose, all=False)
@@ -73,7 +73,7 @@ class Patience:
         return self.limit is not None and self.without_rise >= self.limit
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume goes on from."""
+        """What a resumed run continues from."""
         return {"best": self.best, "without_rise": self.without_rise}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -81,3 +81,30 @@ class Patience:
         best = state_dict["best"]
         self.best = None if best is None else tuple(best) if isinstance(best, list | tuple) else (best,)
         self.without_rise = state_dict.get("without_rise", 0)
+
+
+class PatientCheck(Check):
+    """A check with a score; a run whose score no longer rises stops.
+
+    Args:
+        patience: checks in a row without a better score that end the run; None never does.
+    """
+
+    def __init__(self, plan: Plan, *, every_steps: int, patience: int | None) -> None:
+        super().__init__(plan, every_steps=every_steps)
+        self.patience = Patience(patience)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
+        if self.plan.phases[-1].since == trainer.global_step:
+            self.patience.without_rise = 0
+        trainer.should_stop = trainer.should_stop or self.patience.is_over
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run continues from."""
+        return {**super().state_dict(), **self.patience.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        super().load_state_dict(state_dict)
+        self.patience.load_state_dict(state_dict)

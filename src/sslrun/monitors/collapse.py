@@ -1,4 +1,4 @@
-"""The collapse alarm: features that hardly differ, or lie in few dimensions."""
+"""The collapse alarm: features that hardly differ, or span few dimensions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,10 @@ REMEDIES = (
 
 
 class CollapseAlarm:
-    """Raised once, where `monitor.collapse_checks` checks in a row are below one of the limits.
+    """Raised once, when `monitor.collapse_checks` checks in a row are below one of the limits.
 
     Attributes:
-        warnings: what was raised, for run.json.
+        warnings: the alarms so far, for run.json.
     """
 
     def __init__(self, config: MonitorConfig) -> None:
@@ -24,7 +24,7 @@ class CollapseAlarm:
         self._below = 0
 
     def look(self, numbers: Mapping[str, float], step: int) -> str | None:
-        """The alarm, when it is due; TrainingError where it is to stop the run."""
+        """The alarm, if it is due; TrainingError if it is to stop the run."""
         config = self.config
         low = numbers["health/std"] < config.collapse_std or numbers["health/rankme"] < config.collapse_rank
         self._below = self._below + 1 if low else 0
@@ -41,7 +41,7 @@ class CollapseAlarm:
         return text
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume goes on from."""
+        """What a resumed run continues from."""
         return {"below": self._below, "warnings": self.warnings}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

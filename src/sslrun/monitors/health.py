@@ -1,4 +1,4 @@
-"""Is it learning, is it collapsing: what a run is watched by while it trains."""
+"""Is it learning, is it collapsing: the checks of a pretraining run."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sslrun.config.monitor import MonitorConfig
 from sslrun.core.rows import Row
 from sslrun.data.base import Data, Items
 from sslrun.methods.base import Method
-from sslrun.monitors.check import Check, Patience
+from sslrun.monitors.check import PatientCheck
 from sslrun.monitors.collapse import CollapseAlarm
 from sslrun.monitors.measurements import Measurements
 from sslrun.training.checkpoints import save_best
@@ -17,29 +17,29 @@ from sslrun.training.plan import Plan
 from sslrun.training.progress import progress_of
 
 
-class Health(Check):
-    """Logs `probe/*` where there are labels and `health/*` always, every `monitor.every_epochs`; warns of collapse.
+class Health(PatientCheck):
+    """Logs `health/*`, and `probe/*` if there are labels, every `monitor.every_epochs`; warns of collapse.
 
     Attributes:
-        measurements: what is looked at.
-        stopped: why the run ended early, or null.
+        measurements: what is logged.
+        stopped: why the run ended early, or None.
     """
 
     def __init__(self, config: MonitorConfig, data: Data, dataset: Items, plan: Plan, *, seed: int) -> None:
         self.measurements = Measurements(config, data, dataset, plan, seed=seed)
         has_spread = len(self.measurements.bank) > 1  # one long text has none
-        super().__init__(plan, every_steps=plan.steps_of(config.every_epochs) if has_spread else 0)
-        self.alarm, self.patience = CollapseAlarm(config), Patience(config.patience)
+        every_steps = plan.steps_of(config.every_epochs) if has_spread else 0
+        super().__init__(plan, every_steps=every_steps, patience=config.patience)
+        self.alarm = CollapseAlarm(config)
         self.stopped: str | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
-        if self.plan.phases[-1].since == trainer.global_step:
-            self.patience.without_rise, self.stopped = 0, None
-        trainer.should_stop = trainer.should_stop or self.stopped is not None
+        """As in `PatientCheck`; a run that goes on is no longer stopped."""
+        super().on_train_start(trainer, pl_module)
+        self.stopped = self.stopped if self.patience.is_over else None
 
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
-        """Measure, show, warn; keep the best of labelled runs, stop where patience is over."""
+        """Measure, show, warn; keep the best of labelled runs, stop if patience is over."""
         watched, score = self.measurements.watched, None
         if method is not None:
             numbers = self.measurements.measure(method)
@@ -61,7 +61,7 @@ class Health(Check):
 
     @property
     def warnings(self) -> list[str]:
-        """What was raised as an alarm, for run.json."""
+        """The alarms so far, for run.json."""
         return self.alarm.warnings
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
@@ -69,23 +69,17 @@ class Health(Check):
         return self.measurements.rows(method, encoder=encoder)
 
     def state_dict(self) -> dict[str, Any]:
-        """Counts that a resume goes on from."""
-        return {
-            **super().state_dict(),
-            **self.alarm.state_dict(),
-            **self.patience.state_dict(),
-            "stopped": self.stopped,
-        }
+        """What a resumed run continues from."""
+        return {**super().state_dict(), **self.alarm.state_dict(), "stopped": self.stopped}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         super().load_state_dict(state_dict)
         self.alarm.load_state_dict(state_dict)
-        self.patience.load_state_dict(state_dict)
         self.stopped = state_dict.get("stopped")
 
 
 def shown(numbers: dict[str, float]) -> dict[str, str]:
-    """For the progress line."""
+    """The numbers on the progress line."""
     probes = {k.split("/")[1]: f"{numbers[k]:.1%}" for k in ("probe/knn20", "probe/linear") if k in numbers}
     return {**probes, "rank": f"{numbers['health/rankme']:.0f}"}

@@ -7,13 +7,12 @@ from torch import Tensor
 from sslrun.config.monitor import MonitorConfig
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
-from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.held_out import held_out_losses, held_out_numbers, held_out_rows
 from sslrun.methods.base import Method
 from sslrun.monitors.check import Check
 from sslrun.training.loggers import log_now
 from sslrun.training.plan import Plan
-from sslrun.training.precision import autocast_dtype
 from sslrun.training.progress import progress_of
 
 
@@ -48,9 +47,12 @@ class HeldOut(Check):
         return held_out_rows(*losses, characters=self.items.characters, is_likelihood=method.is_likelihood, key=key)
 
     def _losses(self, method: Method, positions: list[int] | None) -> tuple[Tensor, Tensor] | None:
-        device = next(method.parameters()).device
-        loader = evaluation_loader(
-            self.data, self.items, positions=positions, batch_size=min(256, self.plan.micro_batch), workers=0
+        batches = batches_of(
+            self.data,
+            self.items,
+            device=next(method.parameters()).device,
+            precision=self.plan.precision,
+            batch_size=min(256, self.plan.micro_batch),
+            positions=positions,
         )
-        prepare = self.data.prepare().to(device)
-        return held_out_losses(method, loader, prepare, device=device, autocast=autocast_dtype(self.plan.precision))
+        return held_out_losses(method, batches)

@@ -11,7 +11,7 @@ from torch import Tensor
 from sslrun.config.monitor import MonitorConfig
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
-from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.classification import classification_rows
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.knn import knn_rows
@@ -20,7 +20,6 @@ from sslrun.methods.base import Method
 from sslrun.metrics.alignment import alignment, uniformity
 from sslrun.metrics.rank import rankme, relative_std
 from sslrun.training.plan import Plan
-from sslrun.training.precision import autocast_dtype
 
 PAIRS = 1024
 """At most this many items for alignment and uniformity, whose cost is quadratic."""
@@ -113,20 +112,18 @@ class Measurements:
         features = self._extract(method, self.dataset, positions)
         return features.features if len(features.features) == len(positions) else None
 
-    def _extract(self, method: Method, dataset: Items, positions: list[int]) -> Features:
-        loader = evaluation_loader(
-            self.data, dataset, positions=positions, batch_size=min(256, self.plan.micro_batch), workers=0
-        )
-        device = next(method.parameters()).device
+    def _extract(self, method: Method, items: Items, positions: list[int]) -> Features:
         encoder = next(iter(method.encoders().values()))
-        prepare = self.data.prepare().to(device)
-        return extract(
-            encoder,
-            loader,
-            lambda batch: first_view(prepare(batch), reads=encoder.reads),
-            device=device,
-            autocast=autocast_dtype(self.plan.precision),
+        batches = batches_of(
+            self.data,
+            items,
+            device=next(method.parameters()).device,
+            precision=self.plan.precision,
+            batch_size=min(256, self.plan.micro_batch),
+            positions=positions,
         )
+        views = replace(batches, prepare=lambda batch: first_view(batches.prepare(batch), reads=encoder.reads))
+        return extract(encoder, views)
 
     def _project(self, method: Method, features: Tensor) -> Tensor | None:
         was_training = method.training

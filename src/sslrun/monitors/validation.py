@@ -1,13 +1,11 @@
-"""Validation while fine-tuning: the best weights are kept, and a run that no longer improves stops."""
-
-from typing import Any
+"""Validation during fine-tuning: the best weights are kept, and a run that no longer improves stops."""
 
 import pytorch_lightning as pl
 
-from sslrun.evaluation.goals.base import Budget, Goal
+from sslrun.evaluation.goals.base import Goal, LabelSplit
 from sslrun.methods.base import Method
 from sslrun.methods.fine_tuned import FineTuned
-from sslrun.monitors.check import Check, Patience
+from sslrun.monitors.check import PatientCheck
 from sslrun.training.checkpoints import save_best
 from sslrun.training.loggers import log_now
 from sslrun.training.plan import Plan
@@ -17,29 +15,18 @@ MIN_STEPS_BETWEEN = 20
 """With few labels an epoch is a step or two; a check after each would take longer than the training."""
 
 
-class Validation(Check):
-    """The goal's check on held-out labelled items, every epoch or every 20 steps where an epoch is shorter: `probe/…`.
+class Validation(PatientCheck):
+    """The goal's check on the held-out items, every epoch, or every 20 steps if an epoch is shorter; logs `probe/*`."""
 
-    Args:
-        budget: whose held-out items are looked at.
-        patience: checks without a rise before the run stops; None never stops.
-    """
-
-    def __init__(self, goal: Goal, budget: Budget, plan: Plan, *, patience: int | None) -> None:
-        super().__init__(plan, every_steps=max(plan.steps_per_epoch, MIN_STEPS_BETWEEN))
-        self.goal, self.budget, self.patience = goal, budget, Patience(patience)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
-        if self.plan.phases[-1].since == trainer.global_step:
-            self.patience.without_rise = 0
-        trainer.should_stop = trainer.should_stop or self.patience.is_over
+    def __init__(self, goal: Goal, label_split: LabelSplit, plan: Plan, *, patience: int | None) -> None:
+        super().__init__(plan, every_steps=max(plan.steps_per_epoch, MIN_STEPS_BETWEEN), patience=patience)
+        self.goal, self.label_split = goal, label_split
 
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
-        """Look, keep the best, stop where patience is over."""
+        """Check, keep the best, stop if patience is over."""
         score = None
         if isinstance(method, FineTuned):
-            found = self.goal.check(method, self.budget.split, self.budget.validation, self.plan)
+            found = self.goal.check(method, self.label_split.split, self.label_split.validation, self.plan)
             score = found.score
             log_now(trainer, found.logs)
             if (progress := progress_of(trainer)) is not None:
@@ -47,12 +34,3 @@ class Validation(Check):
         if self.patience.saw(trainer, score):
             save_best(trainer)
         trainer.should_stop = trainer.should_stop or self.patience.is_over
-
-    def state_dict(self) -> dict[str, Any]:
-        """Counts that a resume goes on from."""
-        return {**super().state_dict(), **self.patience.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
-        super().load_state_dict(state_dict)
-        self.patience.load_state_dict(state_dict)

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from sslrun.config.errors import TrainingError
+from sslrun.evaluation.batches import Batches
 from sslrun.evaluation.features import extract
 from sslrun.evaluation.raw.pixels import Pixels
 
@@ -21,25 +22,26 @@ class Scaled(nn.Module):
         return self.dropout(image.flatten(1)) * self.weight
 
 
-def batches(*, label: bool = True) -> list[dict]:
-    images = torch.arange(3 * 4, dtype=torch.uint8).view(3, 1, 2, 2)
-    whole = {"image": images, "index": torch.tensor([4, 7, 9]), "label": torch.tensor([1, 0, 1])}
-    kept = [k for k in whole if label or k == "image"]
-    return [{k: whole[k][part] for k in kept} for part in (slice(0, 2), slice(2, 3))]
-
-
 def unit_range(batch: dict) -> dict:
     return {**batch, "image": batch["image"].float() / 255}
 
 
+def batches(*, label: bool = True, prepare=unit_range, autocast: torch.dtype | None = None) -> Batches:
+    images = torch.arange(3 * 4, dtype=torch.uint8).view(3, 1, 2, 2)
+    whole = {"image": images, "index": torch.tensor([4, 7, 9]), "label": torch.tensor([1, 0, 1])}
+    kept = [k for k in whole if label or k == "image"]
+    loader = [{k: whole[k][part] for k in kept} for part in (slice(0, 2), slice(2, 3))]
+    return Batches(loader=loader, prepare=prepare, device="cpu", autocast=autocast)
+
+
 def test_features_labels_and_index_in_order():
-    found = extract(Scaled(), batches(), unit_range, device="cpu", autocast=None)
+    found = extract(Scaled(), batches())
     assert torch.allclose(found.features, 2 * torch.arange(12.0).view(3, 4) / 255)
     assert (found.labels.tolist(), found.index.tolist()) == ([1, 0, 1], [4, 7, 9])
 
 
 def test_without_labels_and_index():
-    found = extract(Scaled(), batches(label=False), unit_range, device="cpu", autocast=None)
+    found = extract(Scaled(), batches(label=False))
     assert found.labels is None
     assert found.index.tolist() == [0, 1, 2]
 
@@ -47,12 +49,12 @@ def test_without_labels_and_index():
 def test_every_training_flag_is_put_back():
     encoder = Scaled()
     encoder.frozen.eval()
-    extract(encoder, batches(), unit_range, device="cpu", autocast=None)
+    extract(encoder, batches())
     assert (encoder.training, encoder.dropout.training, encoder.frozen.training) == (True, True, False)
 
 
 def test_features_can_train_a_head():
-    found = extract(Scaled(), batches(), unit_range, device="cpu", autocast=None)
+    found = extract(Scaled(), batches())
     head = nn.Linear(4, 2)
     head(found.features).sum().backward()
     assert not found.features.is_inference()
@@ -68,7 +70,7 @@ def test_autocast_gives_float32_of_low_precision():
             return super().forward(image.flatten(1))
 
     encoder = Linear(4, 3)
-    low, full = (extract(encoder, batches(), unit_range, device="cpu", autocast=d) for d in (torch.bfloat16, None))
+    low, full = (extract(encoder, batches(autocast=d)) for d in (torch.bfloat16, None))
     assert low.features.dtype == torch.float32
     assert torch.allclose(low.features, full.features, atol=1e-2)
     assert torch.equal(low.features, low.features.bfloat16().float())
@@ -81,7 +83,7 @@ def test_features_that_are_not_finite_name_their_share():
         return batch
 
     with pytest.raises(TrainingError, match=r"16.67% of the features are not finite"):
-        extract(Scaled(), batches(), spoil, device="cpu", autocast=None)
+        extract(Scaled(), batches(prepare=spoil))
 
 
 def test_pixels_of_a_small_image_are_the_image():

@@ -1,6 +1,7 @@
 """Losses on held-out data, and text that is drawn."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from small import random_batch, small_method
 from sslrun.backbones.base import Encoder
 from sslrun.core.rows import RowKey
+from sslrun.evaluation.batches import Batches
 from sslrun.evaluation.generation import generate
 from sslrun.evaluation.held_out import held_out_losses, held_out_numbers, held_out_rows
 
@@ -37,20 +39,23 @@ def test_rows_count_targets_and_hold_the_value() -> None:
     assert rows[0].low >= 4 / 3 - 1e-9 and rows[0].high <= 3 + 1e-9  # type: ignore[operator]
 
 
+def on_cpu(loader: list[dict[str, Any]]) -> Batches:
+    return Batches(loader=loader, prepare=lambda batch: batch, device="cpu", autocast=None)
+
+
 def test_every_row_of_every_batch_counts_and_flags_are_put_back() -> None:
     method = small_method("bert", "bert").train()
     batches = [random_batch(method, rows=rows, seed=rows) for rows in (4, 3)]
-    told = held_out_losses(method, batches, lambda batch: batch, device="cpu", autocast=None)
-    assert told is not None and method.training
-    assert told[0].shape == told[1].shape == (7,) and told[0].dtype == torch.float64
+    losses = held_out_losses(method, on_cpu(batches))
+    assert losses is not None and method.training
+    assert losses[0].shape == losses[1].shape == (7,) and losses[0].dtype == torch.float64
     counts = torch.cat([(b["targets"] != -100).sum(dim=1) for b in batches])
-    assert torch.equal(told[1], counts.double())
+    assert torch.equal(losses[1], counts.double())
 
 
-def test_a_method_that_tells_no_row_gives_none() -> None:
-    method = small_method("simclr", "cnn")
-    batch = random_batch(method)
-    assert held_out_losses(method, [batch], lambda b: b, device="cpu", autocast=None) is None
+def test_a_method_without_losses_of_rows_gives_none() -> None:
+    method = small_method("simclr", "cnn").train()
+    assert held_out_losses(method, on_cpu([random_batch(method)])) is None and method.training
 
 
 def draw(encoder: Encoder, **options: object) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""What fine-tuning can aim at: the first goal that fits a dataset's annotations is taken."""
+"""The goals of fine-tuning; a dataset gets the first that fits its annotations."""
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Data, check_labelled
@@ -8,10 +8,10 @@ from sslrun.evaluation.goals.transcription import Transcription
 
 
 def goal_of(data: Data) -> Goal:
-    """What the dataset's annotations are good for.
+    """The goal that fits the dataset's annotations.
 
     Raises:
-        DataError: it has none, or not in every split.
+        DataError: it has no annotations, or not in every split.
     """
     if data.transcripts("train") is not None:
         return Transcription(data)

@@ -1,14 +1,13 @@
-"""What fine-tuning is for: which head it trains, which items it may see, what it is stopped and measured by."""
+"""A goal of fine-tuning: which head it trains, which items it may see, how it is stopped and measured."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.command.finetune import FinetuneConfig
-from sslrun.core.rows import Row
+from sslrun.core.rows import Labels, Row
 from sslrun.data.base import Data
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.training.plan import Plan
@@ -18,13 +17,13 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Which items are trained and validated on.
+class LabelSplit:
+    """The items to train on and those to stop by.
 
     Attributes:
         train: positions in the train split.
-        split, validation: held-out positions and the split that they count in; the train split itself for few labels,
-            because a full validation set would be hidden labels.
+        split, validation: the held-out items: their split and their positions in it. With few labels they are of the
+            train split too, because a full validation set would be hidden labels.
     """
 
     train: list[int]
@@ -33,13 +32,13 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Check:
-    """A look at held-out items while it trains.
+class CheckResult:
+    """How well a net does on held-out items during training.
 
     Attributes:
-        score: compared element by element; the larger is the better.
+        score: compared element by element; larger is better.
         logs: numbers by name.
-        shown: of them, for the progress line, as text.
+        shown: some of them as text, for the progress line.
     """
 
     score: tuple[float, ...]
@@ -51,8 +50,8 @@ class Goal(ABC):
     """One kind of fine-tuning.
 
     Attributes:
-        head: name of the file that the head's weights are written to.
-        has_regression: whether `start_head` is for it.
+        head: name of the file of the head's weights.
+        has_regression: whether it has a `start_head`.
     """
 
     head: str
@@ -63,33 +62,34 @@ class Goal(ABC):
 
     @abstractmethod
     def method(self, encoder: Encoder, config: FinetuneConfig) -> FineTuned:
-        """What is trained."""
+        """The encoder with its head."""
 
-    def budget(self, labels: Any, *, seed: int) -> Budget:
-        """All labels with the validation split, or a subset of train with a part of itself held out."""
+    def label_split(self, labels: Labels, *, seed: int) -> LabelSplit:
+        """All of train with the validation split, or a subset of train with a part of it held out."""
         if labels == "all":
             data = self.data
-            return Budget(list(range(data.size("train"))), "validation", list(range(data.size("validation"))))
+            return LabelSplit(list(range(data.size("train"))), "validation", list(range(data.size("validation"))))
+        assert not isinstance(labels, str)
         return self.few(labels, seed=seed)
 
     @abstractmethod
-    def few(self, labels: int | float, *, seed: int) -> Budget:
-        """A subset of train; ConfigError where there is no such."""
+    def few(self, labels: int | float, *, seed: int) -> LabelSplit:
+        """A subset of train; ConfigError if train is too small for it."""
 
-    def start_head(self, method: FineTuned, budget: Budget, plan: Plan) -> None:
-        """Set the head to what a regression on the features before the first step gives; for goals that have one."""
+    def start_head(self, method: FineTuned, positions: Sequence[int], plan: Plan) -> None:
+        """Set the head to a regression on the features of these items of train; only if `has_regression`."""
         raise NotImplementedError(f"no regression to start a {self.head} on")
 
     @abstractmethod
-    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> Check:
-        """How well it does on some items of a split."""
+    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
+        """How well the method does on some items of a split."""
 
     @abstractmethod
     def measure(
         self, method: FineTuned, plan: Plan, folder: Path, *, encoder: str, config: FinetuneConfig
     ) -> list[Row]:
-        """Test rows; writes what a report draws into the run's folder."""
+        """Test rows; writes into the run's folder what its report draws."""
 
-    def about(self, method: FineTuned) -> dict[str, str]:
-        """What the head's file tells beside its weights."""
+    def metadata(self, method: FineTuned) -> dict[str, str]:
+        """Metadata of the head's file."""
         return {}

@@ -14,27 +14,25 @@ from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import write_json
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
-from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.classification import classification_rows, confusion_matrix
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.few_labels import nested_subsets, regression, seed_of_draw
-from sslrun.evaluation.goals.base import HELD_OUT, Budget, Check, Goal
+from sslrun.evaluation.goals.base import HELD_OUT, CheckResult, Goal, LabelSplit
 from sslrun.evaluation.plane import plane, write_embedding
 from sslrun.methods.classifier import Classifier
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.runs.rank import local_rank
 from sslrun.training.plan import Plan
-from sslrun.training.precision import autocast_dtype
 
 MIN_PER_CLASS = 5
-"""Fewer labels than these per class are all trained on, for the whole length of the run."""
-
+"""With fewer labels per class nothing is held out, and the run has its full length."""
 MOST_FOR_HEAD = 10_000
-"""Items that a head is started on, evenly out of all."""
+"""At most this many items start a head, evenly spaced among all."""
 
 
 class Classification(Goal):
-    """Of items with one class each."""
+    """For items with one class each."""
 
     head = "classifier"
     has_regression = True
@@ -50,7 +48,7 @@ class Classification(Goal):
             label_smoothing=config.label_smoothing,
         )
 
-    def few(self, labels: int | float, *, seed: int) -> Budget:
+    def few(self, labels: int | float, *, seed: int) -> LabelSplit:
         """A stratified subset."""
         known = self.data.labels("train")
         assert known is not None
@@ -59,21 +57,21 @@ class Classification(Goal):
         if labels not in subsets:
             smallest = int(np.unique(known, return_counts=True)[1].min())
             raise ConfigError(
-                f"labels={labels} per class: the smallest class has {smallest}; say at most so many, or all"
+                f"labels={labels} per class: the smallest class has {smallest}; say at most that many, or all"
             )
         chosen = subsets[labels]
         if len(chosen) < MIN_PER_CLASS * len(np.unique(known)):
-            return Budget(chosen.tolist(), "train", [])
+            return LabelSplit(chosen.tolist(), "train", [])
         held, _ = nested_subsets(targets[chosen], budgets=[HELD_OUT], seed=seed)
         is_held = torch.zeros(len(chosen), dtype=torch.bool)
         is_held[held[HELD_OUT]] = True
-        is_held &= torch.isin(targets[chosen], targets[chosen[~is_held]])  # an only label is trained on
-        return Budget(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
+        is_held &= torch.isin(targets[chosen], targets[chosen[~is_held]])  # a class's only label is trained on
+        return LabelSplit(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
 
-    def start_head(self, method: FineTuned, budget: Budget, plan: Plan) -> None:
+    def start_head(self, method: FineTuned, positions: Sequence[int], plan: Plan) -> None:
         """The logistic regression of the few-label rows, its standardisation folded in (arXiv:2202.10054)."""
-        evenly = np.linspace(0, len(budget.train) - 1, min(len(budget.train), MOST_FOR_HEAD)).astype(int)
-        positions = [budget.train[i] for i in evenly]
+        evenly = np.linspace(0, len(positions) - 1, min(len(positions), MOST_FOR_HEAD)).astype(int)
+        positions = [positions[i] for i in evenly]
         method.to(torch.device(plan.accelerator, local_rank()) if plan.accelerator == "cuda" else plan.accelerator)
         _, found = predict(method, self.data, self.data.evaluation("train"), plan, positions=positions)
         method.cpu()
@@ -83,18 +81,18 @@ class Classification(Goal):
             method.head.weight.copy_(weight)
             method.head.bias.copy_(bias)
 
-    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> Check:
-        """Top-1; few items tie often in it, and then the loss decides."""
+    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
+        """Top-1; with few items ties are common, and then the loss decides."""
         scores, features = predict(method, self.data, self.data.evaluation(split), plan, positions=positions)
         assert features.labels is not None
         top1 = float((scores.argmax(dim=1) == features.labels).double().mean())
         loss = float(F.cross_entropy(scores, features.labels))
-        return Check((top1, -loss), {"probe/top1": top1, "probe/loss": loss}, {"top1": f"{top1:.1%}"})
+        return CheckResult((top1, -loss), {"probe/top1": top1, "probe/loss": loss}, {"top1": f"{top1:.1%}"})
 
     def measure(
         self, method: FineTuned, plan: Plan, folder: Path, *, encoder: str, config: FinetuneConfig
     ) -> list[Row]:
-        """Rows of classification; confusion.json and embedding.csv."""
+        """Rows of `classification_rows`; writes confusion.json and embedding.csv."""
         data = self.data
         assert data.classes is not None
         scores, features = predict(method, data, data.evaluation("test"), plan)
@@ -110,13 +108,18 @@ class Classification(Goal):
 
 
 def predict(
-    method: FineTuned, data: Data, dataset: Items, plan: Plan, *, positions: Sequence[int] | None = None
+    method: FineTuned, data: Data, items: Items, plan: Plan, *, positions: Sequence[int] | None = None
 ) -> tuple[Tensor, Features]:
-    """(N, C) logits of a classifier in eval mode, and the features and labels they belong to."""
+    """(N, C) logits of a classifier in eval mode, and the features and labels of the same items."""
     device = next(method.parameters()).device
-    loader = evaluation_loader(data, dataset, positions=positions, batch_size=max(64, plan.micro_batch), workers=0)
-    features = extract(
-        method.encoder, loader, data.prepare().to(device), device=device, autocast=autocast_dtype(plan.precision)
+    batches = batches_of(
+        data,
+        items,
+        device=device,
+        precision=plan.precision,
+        batch_size=max(64, plan.micro_batch),
+        positions=positions,
     )
+    features = extract(method.encoder, batches)
     with torch.inference_mode():
         return method.logits(features.features.to(device)).cpu(), features

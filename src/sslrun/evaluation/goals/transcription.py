@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.command.finetune import FinetuneConfig
@@ -12,22 +13,19 @@ from sslrun.config.errors import ConfigError
 from sslrun.core.atomic import write_csv
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.audio.audio import AudioData
-from sslrun.data.base import to_device
-from sslrun.data.loader import evaluation_loader
-from sslrun.evaluation.features import evaluating
-from sslrun.evaluation.goals.base import HELD_OUT, Budget, Check, Goal
+from sslrun.evaluation.batches import Batch, batches_of
+from sslrun.evaluation.goals.base import HELD_OUT, CheckResult, Goal, LabelSplit
 from sslrun.evaluation.transcripts import character_edits, transcript_rows, word_edits
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.methods.transcriber import Transcriber
 from sslrun.training.plan import Plan
-from sslrun.training.precision import autocast_dtype
 
 MIN_HELD_OUT = 5
-"""Items; a budget that leaves fewer to be held out is all trained on, for the whole length of the run."""
+"""Items; if fewer would be held out, none is, and the run has its full length."""
 
 
 class Transcription(Goal):
-    """Of recordings with a text each; `labels` counts transcripts."""
+    """For recordings with a text each; `labels` counts transcripts."""
 
     head = "transcriber"
 
@@ -41,7 +39,7 @@ class Transcription(Goal):
             layer_decay=config.layer_decay,
         )
 
-    def few(self, labels: int | float, *, seed: int) -> Budget:
+    def few(self, labels: int | float, *, seed: int) -> LabelSplit:
         """Drawn at random; smaller budgets lie within larger ones."""
         size = self.data.size("train")
         count = labels if isinstance(labels, int) else max(1, round(labels * size))
@@ -49,22 +47,23 @@ class Transcription(Goal):
             raise ConfigError(f"labels={labels}: dataset={self.data.name} has {size} transcripts to train on")
         order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))[:count].tolist()
         held = round(HELD_OUT * count)
-        return Budget(order[held:], "train", order[:held]) if held >= MIN_HELD_OUT else Budget(order, "train", [])
+        held = held if held >= MIN_HELD_OUT else 0
+        return LabelSplit(order[held:], "train", order[:held])
 
-    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> Check:
-        """Character error rate, which moves before that of words does, and then the loss."""
+    def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
+        """Character error rate, which moves before the word error rate does, and then the loss."""
         heard, said, loss = self._hear(method, split, plan, positions=positions)
         rates = {}
         for name, count in (("cer", character_edits), ("wer", word_edits)):
             edits, lengths = count(heard, said)
             rates[name] = float(edits.sum() / lengths.sum())
         logs = {f"probe/{name}": rate for name, rate in rates.items()} | {"probe/loss": loss}
-        return Check((-rates["cer"], -loss), logs, {name: f"{rate:.1%}" for name, rate in rates.items()})
+        return CheckResult((-rates["cer"], -loss), logs, {name: f"{rate:.1%}" for name, rate in rates.items()})
 
     def measure(
         self, method: FineTuned, plan: Plan, folder: Path, *, encoder: str, config: FinetuneConfig
     ) -> list[Row]:
-        """Rows wer and cer; transcripts.csv."""
+        """Rows wer and cer; writes transcripts.csv."""
         heard, said, _ = self._hear(method, "test", plan)
         write_csv(folder / "transcripts.csv", ("said", "heard"), zip(said, heard, strict=True))
         key = RowKey(
@@ -72,13 +71,13 @@ class Transcription(Goal):
         )
         return transcript_rows(heard, said, key=key)
 
-    def about(self, method: FineTuned) -> dict[str, str]:
-        """Characters of the outputs behind the first, which writes nothing, and the moments of an output."""
+    def metadata(self, method: FineTuned) -> dict[str, str]:
+        """The characters of all outputs but the first, which is the blank; how many moments make an output."""
         assert isinstance(method, Transcriber)
         return {"alphabet": json.dumps(list(method.alphabet)), "moments": str(method.moments)}
 
     def _moments(self, encoder: Encoder, config: FinetuneConfig) -> int:
-        """Of the encoder in one output; one at least."""
+        """How many moments of the encoder make one output; at least one."""
         if not encoder.has_moments:  # refused by the transcriber
             return 1
         assert isinstance(self.data, AudioData)
@@ -89,22 +88,25 @@ class Transcription(Goal):
     def _hear(
         self, method: FineTuned, split: str, plan: Plan, *, positions: Sequence[int] | None = None
     ) -> tuple[list[str], list[str], float]:
-        """What is heard, what was said, and the mean loss of a character."""
+        """What is heard, what was said, and the mean loss per character."""
         assert isinstance(method, Transcriber)
-        data, device = self.data, next(method.parameters()).device
-        known = data.transcripts(split)
+        known = self.data.transcripts(split)
         assert known is not None
-        loader = evaluation_loader(
-            data, data.evaluation(split), positions=positions, batch_size=max(64, plan.micro_batch), workers=0
+        batches = batches_of(
+            self.data,
+            self.data.evaluation(split),
+            device=next(method.parameters()).device,
+            precision=plan.precision,
+            batch_size=max(64, plan.micro_batch),
+            positions=positions,
         )
-        prepare, autocast = data.prepare().to(device), autocast_dtype(plan.precision)
+
+        def transcribe(batch: Batch) -> tuple[list[str], tuple[Tensor, Tensor]]:
+            return method.transcribe(batch), method.row_losses(batch)
+
         heard, said, total, count = [], [], 0.0, 0
-        with evaluating(method):
-            for batch in loader:
-                batch = prepare(to_device(batch, device))
-                with torch.inference_mode(), torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-                    heard += method.transcribe(batch)
-                    sums, counts = method.row_losses(batch)
-                said += [known[int(i)] for i in batch["index"]]
-                total, count = total + float(sums.sum()), count + int(counts.sum())
+        for batch, (texts, (sums, counts)) in batches.through(method, transcribe):
+            heard += texts
+            said += [known[int(i)] for i in batch["index"]]
+            total, count = total + float(sums.sum()), count + int(counts.sum())
         return heard, said, total / max(1, count)

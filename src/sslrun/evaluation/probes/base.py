@@ -13,11 +13,10 @@ from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import SPLITS, Data
-from sslrun.data.loader import evaluation_loader
+from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.raw import Computed, Fitted
 from sslrun.training.plan import loader_workers
-from sslrun.training.precision import autocast_dtype
 
 Splits = dict[str, Features]
 
@@ -50,15 +49,15 @@ class Frozen:
         return None
 
     def _extract(self, encoder: nn.Module, split: str) -> Features:
-        workers = loader_workers(self.loader, devices=1)
-        items = self.data.evaluation(split)
-        return extract(
-            encoder.to(self.device).to(memory_format=torch.channels_last),
-            evaluation_loader(self.data, items, batch_size=self.loader.batch_size, workers=workers),
-            self.data.prepare().to(self.device),
+        batches = batches_of(
+            self.data,
+            self.data.evaluation(split),
             device=self.device,
-            autocast=autocast_dtype(self.precision),
+            precision=self.precision,
+            batch_size=self.loader.batch_size,
+            workers=loader_workers(self.loader, devices=1),
         )
+        return extract(encoder.to(self.device).to(memory_format=torch.channels_last), batches)
 
 
 @dataclass
