@@ -14,7 +14,7 @@ from sslrun.data.vision.folder import image_files
 from sslrun.data.vision.items import collate
 from sslrun.data.vision.prepare import Normalize
 from sslrun.data.vision.resize import fit
-from sslrun.report.search import Found, write_search
+from sslrun.report.search import Match, write_search
 from sslrun.training.precision import accelerator_name, resolve_precision
 
 
@@ -33,14 +33,14 @@ def run(config: SearchConfig) -> None:
     images = image_vectors(towers, reader.batches(config.batch_size), prepare)
     text = towers.text_vectors([config.text], batch_size=1)[0]
     scores, order = (images.features @ text).topk(min(config.count, len(images.features)))
-    found = [
-        Found(rank, float(score), root / files[int(images.index[i])])
+    matches = [
+        Match(rank, float(score), root / files[int(images.index[i])])
         for rank, (score, i) in enumerate(zip(scores, order.tolist(), strict=True), 1)
     ]
     folder = Path(config.run.dir).absolute()
-    page = write_search(folder, found, text=config.text, encoder=towers.ref.name, searched=len(images.features))
-    for line in found:
-        print(f"{line.rank:>3}  {line.score:.3f}  {line.path}")
+    page = write_search(folder, matches, text=config.text, encoder=towers.ref.name, searched=len(images.features))
+    for match in matches:
+        print(f"{match.rank:>3}  {match.score:.3f}  {match.path}")
     if reader.unreadable:
         sys.stderr.write(f"{len(reader.unreadable)} file(s) left out, first: {reader.unreadable[0]}\n")
     print(f"page  {page}")

@@ -18,14 +18,14 @@ class Row:
         encoder: name of the run, or `random`, `pixels`, `timm:NAME`.
         dataset: name of the labelled dataset.
         split: `test` or `validation`.
-        evaluation: `knn1`, `knn20`, `linear`, `few_labels`, `finetune`, ….
+        evaluation: `knn1`, `linear`, `few_labels`, `finetune`, …, as in core/evaluations.py.
         condition: free text: a corruption, a horizon, a subgroup; empty for the plain test.
         labels: what was trained with.
         metric: `top1`, `top5`, `macro_f1`, `balanced_accuracy`, `auroc`, `ece`, `wer`, `cer`, `loss`, ….
         value: the number, fractions as fractions (0.93, not 93).
-        low, high: 95 % interval; None where none can be given.
+        low, high: 95 % interval; None if none can be given.
         n: test items behind the number.
-        draws: label subsets (or runs) averaged; 1 where there is one.
+        draws: label subsets (or runs) averaged.
         seed: seed of the evaluation.
     """
 

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.ticker import MaxNLocator
 
+from sslrun.core.evaluations import is_share
 from sslrun.report.canvas import FAINT, INK, SERIES, draw, series
 from sslrun.report.contents import Confusion, Curve, Embedding, Row
-from sslrun.report.tables import FewLabels, budget_text, is_share, number
+from sslrun.report.tables import FewLabels, budget_text, number
 
 MAX_POINTS_OF_CURVE = 400
 MAX_POINTS_OF_SCATTER = 3000

@@ -1,7 +1,8 @@
 """The report's first sentences: did it help, by how much, how sure is that."""
 
+from sslrun.core.evaluations import EVALUATIONS, is_share
 from sslrun.report.contents import Contents, Row
-from sslrun.report.tables import budget_text, interval, is_share, number
+from sslrun.report.tables import budget_text, interval, number
 
 RAW = {
     "pixels": "the raw pixels",
@@ -9,20 +10,9 @@ RAW = {
     "lags": "the raw values",
     "logmel": "log-mel statistics",
 }
-"""What baselines that learn nothing are called in a sentence."""
+"""Baselines that learn nothing, and their names in a sentence."""
 BASELINES = ("random", "chance", "last value", "deviation", *RAW)
-PREFERRED = ("finetune", "linear", "few_labels", "knn20", "knn1", "zeroshot", "retrieval")
-NAMES = {
-    "zeroshot": "Zero-shot",
-    "retrieval": "Retrieval",
-    "finetune": "Fine-tuning",
-    "linear": "Linear probe",
-    "few_labels": "Few-label probe",
-    "held_out": "Held-out loss",
-    "forecast": "Forecast",
-    "leave_one_group_out": "Leaving one group out",
-    "anomaly": "Anomaly scores",
-}
+RANKED = list(EVALUATIONS)
 
 
 def headline(run: Contents) -> tuple[str, list[str]]:
@@ -40,7 +30,7 @@ def headline(run: Contents) -> tuple[str, list[str]]:
 
 
 def main_row(rows: list[Row]) -> Row | None:
-    """The number that a reader wants first: the run's own encoder, all labels, top-1 where there is one."""
+    """The number that a reader wants first: the run's own encoder, all labels, top-1 if there is one."""
 
     def rank(row: Row) -> tuple[int, ...]:
         evaluation = row["evaluation"]
@@ -48,7 +38,7 @@ def main_row(rows: list[Row]) -> Row | None:
             row["encoder"] in BASELINES,
             row.get("split") != "test",
             bool(row.get("condition")),
-            PREFERRED.index(evaluation) if evaluation in PREFERRED else len(PREFERRED),
+            RANKED.index(evaluation) if evaluation in RANKED else len(RANKED),
             row.get("labels", "all") != "all",
             row["metric"] != "top1",
         )
@@ -63,7 +53,7 @@ def counterpart(row: Row, rows: list[Row], encoder: str) -> Row | None:
 
 
 def intervals_overlap(row: Row, other: Row) -> bool | None:
-    """None where one of them has no interval."""
+    """None if one of them has no interval."""
     if not (interval(row) and interval(other)):
         return None
     return bool(row["low"] <= other["high"] and other["low"] <= row["high"])
@@ -90,7 +80,8 @@ def _alike(a: Row, b: Row, *free: str) -> bool:
 
 def _sentence(row: Row, rows: list[Row]) -> str:
     metric, labels = row["metric"], row.get("labels", "all")
-    name = NAMES.get(row["evaluation"], row["evaluation"])
+    known = EVALUATIONS.get(row["evaluation"])
+    name = known.title if known else row["evaluation"]
     budget = "" if labels == "all" else f" with {budget_text(labels)} of the labels"
     if isinstance(labels, int):
         budget = f" with {labels} {'label' if labels == 1 else 'labels'} per class"

@@ -2,42 +2,39 @@
 
 import shlex
 from datetime import timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
 from markupsafe import Markup
 
-from sslrun.core.atomic import write_text
+from sslrun.core.evaluations import is_share
 from sslrun.report import figures
 from sslrun.report.cautions import cautions
 from sslrun.report.contents import Contents, Row, read_contents
 from sslrun.report.headline import headline, main_row
+from sslrun.report.page import page, write_page
 from sslrun.report.panels import panels
 from sslrun.report.tables import (
     budget_text,
     by_setting,
     few_labels,
     interval,
-    is_share,
     number,
     other_rows,
 )
 
 SHOWN_ELSEWHERE = ("resolved", "argv", "sessions", "last_error", "warnings", "schema_version", "data")
-"""Keys of run.json that the table of the environment leaves out."""
+"""Keys of run.json that the table of the environment omits."""
 
 
 def write_report(run: Path) -> Path:
     """Write `run/report.html` from whatever the run folder holds by now, and return its path.
 
     Raises:
-        OSError: the file cannot be written. What cannot be read is told in the report.
+        OSError: the file cannot be written. The report itself says which files cannot be read.
     """
     path = run / "report.html"
-    page = render(read_contents(run.absolute()))
-    write_text(path, page.encode("utf-8", "replace").decode())  # paths of the system may hold lone surrogates
+    write_page(path, render(read_contents(run.absolute())))
     return path
 
 
@@ -69,14 +66,6 @@ def render(run: Contents) -> str:
     )
 
 
-def page(template: str, **values: Any) -> str:
-    """A template of this folder, filled; all pages share page.css."""
-    room = resources.files(__package__)
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    filled = environment.from_string(room.joinpath(template).read_text("utf-8"))
-    return filled.render(style=Markup(room.joinpath("page.css").read_text("utf-8")), **values)
-
-
 def _settings(rows: list[Row]) -> list[dict[str, Any]]:
     """For each table: its name, its rows, and its few-label blocks with their curves."""
     settings = []
@@ -87,7 +76,7 @@ def _settings(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def _trainings(run: Contents) -> list[dict[str, Any]]:
-    """Curves of the run itself, then of the one that made its encoder, as far as there are any."""
+    """Curves of the run itself, then of the one that made its encoder, if there are any."""
     origin = "/".join(Path(str(run.manifest.get("parent"))).parts[-2:])
     titled = {"Training": (run.curves, ""), f"Training of the encoder: {origin}": (run.parent_curves, "parent-")}
     trainings = []
@@ -143,7 +132,7 @@ def _at(tree: dict[str, Any], group: str, key: str) -> Any:
 
 
 def _texts(tree: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """A nested dict as dotted keys and texts; empty values are left out."""
+    """A nested dict as dotted keys and texts, without empty values."""
     if not isinstance(tree, dict):
         return []
     texts: list[tuple[str, str]] = []

@@ -1,10 +1,10 @@
-"""Which logged names share a picture."""
+"""Which logged names share a figure."""
 
 import re
 
+from sslrun.core.evaluations import is_share
 from sslrun.report.contents import Curve
 from sslrun.report.figures import curve
-from sslrun.report.tables import is_share
 
 PANELS: tuple[tuple[str, str], ...] = (
     ("Loss", r"(.+/)?loss"),
@@ -17,14 +17,14 @@ PANELS: tuple[tuple[str, str], ...] = (
     ("Items per second", r"(.+/)?items_per_second"),
     ("Share of time waiting for data, %", r"(.+/)?data_wait"),
 )
-"""Titles and the names they take, in order of the page; the first pattern that fits takes a name."""
+"""Titles and patterns of names, in the order of the page; a name goes to the first pattern that fits."""
 
 
 def panels(curves: dict[str, Curve], *, prefix: str = "") -> tuple[list[str], list[str]]:
     """SVGs of the names that every run has, and one each of a method's own (temperatures, EMA decay, …).
 
     Args:
-        prefix: of their ids, which are one of a kind on a page.
+        prefix: of their ids, which are unique on a page.
     """
     groups: dict[str, dict[str, Curve]] = {title: {} for title, _ in PANELS}
     own: dict[str, Curve] = {}
@@ -49,6 +49,6 @@ def _within_one(values: Curve) -> bool:
 
 
 def _short(group: dict[str, Curve]) -> dict[str, Curve]:
-    """Names without the namespace that all of them share."""
+    """Names without their namespace, if all have the same."""
     spaces = {name.rpartition("/")[0] for name in group}
     return {name.rpartition("/")[2]: c for name, c in group.items()} if len(spaces) == 1 else group

@@ -1,55 +1,38 @@
-"""The page of `sslrun search`: pictures that fit a text, in one file."""
+"""The page of `sslrun search`: the pictures that fit a text, in one file."""
 
 import base64
 import io
-import os
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from sslrun.core.atomic import replacing
+from sslrun.report.page import page, write_page
 
 SIDE = 224
-"""Pixels that a picture is shown in at most."""
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1b1f24 }
-ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 1rem; padding: 0 }
-li { list-style: none; overflow-wrap: anywhere } img { display: block } small { color: #57606a }
-"""
+"""Longest side of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A picture: its place, its cosine with the text, its file."""
+class Match:
+    """A picture: its rank, its cosine with the text, its file."""
 
     rank: int
     score: float
     path: Path
 
 
-def write_search(folder: Path, found: list[Found], *, text: str, encoder: str, searched: int) -> Path:
-    """Write search.html; the pictures are inside it."""
+def write_search(folder: Path, matches: list[Match], *, text: str, encoder: str, searched: int) -> Path:
+    """Write search.html, with the pictures inside it, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    entries = "\n".join(
-        f'<li><img src="{thumbnail(f.path)}" alt="{escape(f.path.name)}">{f.rank}. {f.score:.3f}<br>'
-        f"<small>{escape(os.fspath(f.path))}</small></li>"
-        for f in found
-    )
-    page = folder / "search.html"
-    html = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(text)}</title><style>{STYLE}</style>'
-        f"<h1>{escape(text)}</h1><p>The {len(found)} nearest of {searched:,} pictures by cosine; "
-        f"encoder {escape(encoder)}.</p><ol>\n{entries}\n</ol></html>\n"
-    )
-    with replacing(page) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-    return page
+    path = folder / "search.html"
+    values = {"text": text, "encoder": encoder, "searched": searched}
+    write_page(path, page("search.html.j2", matches=matches, thumbnail=thumbnail, **values))
+    return path
 
 
 def thumbnail(path: Path) -> str:
-    """A picture as a data URL; none where only sslrun's own decoder reads it."""
+    """A picture as a data URL; empty if Pillow cannot read it."""
     try:
         with Image.open(path) as image:
             small = ImageOps.exif_transpose(image).convert("RGB")

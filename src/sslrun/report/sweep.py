@@ -12,9 +12,8 @@ from markupsafe import Markup
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from scipy import stats
 
-from sslrun.core.atomic import write_text
 from sslrun.report import sweep_figures as figures
-from sslrun.report.html import page
+from sslrun.report.page import page, write_page
 from sslrun.sweeps.space import text
 from sslrun.sweeps.trials import Sweep, TrialRow
 
@@ -27,7 +26,7 @@ class Point:
     """One configuration of a grid, over its seeds.
 
     Attributes:
-        low, high: 95 % interval of the mean, by Student's t; None of a single seed.
+        low, high: 95 % interval of the mean, by Student's t; None for a single seed.
     """
 
     params: dict[str, Any]
@@ -41,7 +40,7 @@ class Point:
 def write_sweep_report(sweep: Sweep) -> Path:
     """Write `report.html` into the sweep's folder and return its path."""
     path = sweep.folder / "report.html"
-    write_text(path, render(sweep).encode("utf-8", "replace").decode())
+    write_page(path, render(sweep))
     return path
 
 
@@ -87,7 +86,7 @@ def render(sweep: Sweep) -> str:
 
 
 def importance(sweep: Sweep, params: list[str]) -> tuple[dict[str, dict[str, float]], str]:
-    """Share of each parameter in the variance of each metric (fANOVA, Hutter et al. 2014), or why there is none."""
+    """Share of each parameter in the variance of each metric (fANOVA, Hutter et al. 2014), or why there are none."""
     if sweep.study is None or not params:
         return {}, ""
     if len(sweep.finished) < FEWEST_FOR_IMPORTANCE:
@@ -108,7 +107,7 @@ def importance(sweep: Sweep, params: list[str]) -> tuple[dict[str, dict[str, flo
 
 
 def points(sweep: Sweep) -> list[Point]:
-    """Configurations of a grid, best first, each with the mean over its seeds; none of a study."""
+    """Configurations of a grid, best first, each with the mean over its seeds; empty for a study."""
     if sweep.study is not None:
         return []
     groups: dict[tuple[tuple[str, str], ...], list[TrialRow]] = {}
@@ -156,7 +155,7 @@ def _facts(sweep: Sweep) -> list[tuple[str, str]]:
     facts = [
         ("trials", ", ".join(f"{n} {state}" for state, n in counts.items())),
         ("metric", ", ".join(f"{d} {m}" for m, d in zip(sweep.metric_names, sweep.directions, strict=True))),
-        ("measured on", "validation, where a run tells it; each run's own page has its test numbers"),
+        ("measured on", "validation, if a run has such numbers; each run's own page has its test numbers"),
         ("time of all trials", _duration(total)),
     ]
     if (record := sweep.record) is not None:

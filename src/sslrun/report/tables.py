@@ -1,19 +1,18 @@
-"""Rows of results.json as tables: what the terminal prints and what the report shows."""
+"""Rows of results.json as tables, for the terminal and the report."""
 
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sslrun.core.evaluations import is_share
 from sslrun.report.contents import Row
 
-SHARES = ("macro_f1", "balanced_accuracy", "auroc", "average_precision", "ece", "wer", "cer")
-"""Metrics that are fractions, shown in %, beside top1, top5, recall@10 and their like."""
 BOLD, DIM, RESET = "\033[1m", "\033[2m", "\033[0m"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What numbers of one table share."""
+    """What the numbers of one table have in common."""
 
     dataset: str
     split: str
@@ -28,7 +27,7 @@ class FewLabels:
     """Numbers of one evaluation and metric by label budget.
 
     Attributes:
-        budgets: in rising order: whole numbers per class, fractions, `"all"`.
+        budgets: in ascending order: whole numbers per class, fractions, `"all"`.
         cells: row by (encoder, budget).
     """
 
@@ -40,24 +39,19 @@ class FewLabels:
 
     @property
     def draws(self) -> int:
-        """Most draws of any budget."""
+        """The largest number of draws of any budget."""
         return max(int(row.get("draws") or 1) for row in self.cells.values())
 
 
-def is_share(metric: str) -> bool:
-    """Whether a metric is a fraction, shown in %."""
-    return metric in SHARES or metric.startswith(("top", "recall@"))
-
-
 def number(metric: str, value: float | None) -> str:
-    """`93.4` (%) of a share, four digits of anything else, `–` where there is none."""
+    """`93.4` (%) for a share, four digits for anything else, `–` for None."""
     if value is None:
         return "–"
     return f"{100 * value:.1f}" if is_share(metric) else f"{value:.4g}"
 
 
 def interval(row: Row) -> str:
-    """`[92.0, 94.7]`, or nothing where none is given."""
+    """`[92.0, 94.7]`, or empty if the row has none."""
     low, high = row.get("low"), row.get("high")
     if low is None or high is None:
         return ""
@@ -70,7 +64,7 @@ def budget_text(labels: int | float | str) -> str:
 
 
 def by_setting(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
-    """Rows that may stand in one table, in order of appearance."""
+    """Rows that fit in one table, in order of appearance."""
     groups: dict[Setting, list[Row]] = {}
     for row in rows:
         setting = Setting(*(str(row.get(key) or "") for key in ("dataset", "split", "condition")))
@@ -79,7 +73,7 @@ def by_setting(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
 
 
 def few_labels(rows: list[Row]) -> list[FewLabels]:
-    """A block for each evaluation and metric that was measured at two label budgets or more."""
+    """A block for each evaluation and metric that was measured with two label budgets or more."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["evaluation"], row["metric"]), []).append(row)
@@ -93,7 +87,7 @@ def few_labels(rows: list[Row]) -> list[FewLabels]:
 
 
 def other_rows(rows: list[Row]) -> list[Row]:
-    """Rows that no few-label block shows for their budget, sorted so that encoders to compare are neighbours."""
+    """Rows that are in no few-label block, sorted so that encoders to compare are neighbours."""
     blocks = {(block.evaluation, block.metric) for block in few_labels(rows)}
     shown = [r for r in rows if (r["evaluation"], r["metric"]) not in blocks]
     orders = [_unique(r[key] for r in shown) for key in ("evaluation", "metric", "encoder")]
@@ -109,10 +103,10 @@ def other_rows(rows: list[Row]) -> list[Row]:
 
 
 def results_table(rows: list[Row], *, colour: bool | None = None) -> str:
-    """Rows of results.json as text: all numbers in % with their 95 % intervals, then few labels, by label budget.
+    """Rows of results.json as text: the numbers with their 95 % intervals, then few labels, by label budget.
 
     Args:
-        colour: bold and dim codes; None means where standard output is a terminal.
+        colour: bold and dim codes; None means if standard output is a terminal.
     """
     colour = sys.stdout.isatty() if colour is None else colour
     parts = []

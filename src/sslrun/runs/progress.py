@@ -6,10 +6,11 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+from sslrun.core.evaluations import EVALUATIONS
 from sslrun.runs.job import read_tail
 
-PROBES = ("probe/linear", "probe/top1", "probe/knn20")
-"""The first that a run has logged is the one it is known by."""
+PROBES = [name for e in EVALUATIONS.values() if (name := e.logged.get("top1"))]
+"""A run is known by the first that it has logged."""
 SEARCHED_BYTES = 32 * 1024 * 1024
 """A best value further back than this is not found: millions of steps at the default interval."""
 SPEEDS = 5
@@ -56,8 +57,7 @@ def _best(metrics: Path) -> tuple[str | None, float | None]:
         return None, None
     with metrics.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         start = max(0, size - SEARCHED_BYTES)
-        for name in PROBES:
-            pattern = re.compile(rb",%s,([0-9.e+-]+)\n" % name.encode())
-            if values := [float(v) for v in pattern.findall(data, start)]:
-                return name, max(values)
-    return None, None
+        pattern = re.compile(rb",(%s),([0-9.e+-]+)\n" % "|".join(PROBES).encode())
+        logged = [(name.decode(), float(value)) for name, value in pattern.findall(data, start)]
+    probe = min({name for name, _ in logged}, key=PROBES.index, default=None)
+    return probe, max((value for name, value in logged if name == probe), default=None)

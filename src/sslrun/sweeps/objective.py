@@ -7,19 +7,11 @@ from pathlib import Path
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, RunError
+from sslrun.core.evaluations import EVALUATIONS
 from sslrun.runs.results import MAIN, numbers_to_choose_by, read_rows
 
 LOGGED = ("probe/", "health/", "train/", "held_out/")
 """Beginnings of names that are logged while a run trains."""
-LOGGED_BESIDE = {
-    "linear/top1": "probe/linear",
-    "knn1/top1": "probe/knn1",
-    "knn20/top1": "probe/knn20",
-    "finetune/top1": "probe/top1",
-    "finetune/wer": "probe/wer",
-    "finetune/cer": "probe/cer",
-}
-"""Rows of results.json that are also logged while a run trains."""
 
 
 class NoSuchNumberError(RunError):
@@ -75,7 +67,8 @@ def watched_metric(metric: str | None, *, command: str) -> str:
     name = metric or "/".join(MAIN.get(command, ("its number",)))
     if command not in ("pretrain", "finetune"):
         raise ConfigError(f"hydra.sweeper.pruner: `sslrun {command}` does not train, so there is nothing to prune")
-    logged = LOGGED_BESIDE.get(name, name)
+    evaluation, _, of_row = name.partition("/")
+    logged = EVALUATIONS[evaluation].logged.get(of_row, name) if evaluation in EVALUATIONS else name
     if not logged.startswith(LOGGED):
         raise ConfigError(
             f"hydra.sweeper.metric={name} is known when a run has ended, and a pruner looks while it trains; name what "
