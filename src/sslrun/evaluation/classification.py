@@ -82,7 +82,7 @@ def macro_f1(counts: Tensor, cells: Tensor, *, num_classes: int) -> Tensor:
         (R,) float64.
     """
     true_positives, truths, predictions = _margins(counts, cells, num_classes=num_classes)
-    return (2 * true_positives / (truths + predictions)).nanmean(dim=1)  # 0 / 0 where a class does not occur
+    return (2 * true_positives / (truths + predictions)).nanmean(dim=1)  # 0 / 0 if a class does not occur
 
 
 def balanced_accuracy(counts: Tensor, cells: Tensor, *, num_classes: int) -> Tensor:
@@ -112,7 +112,7 @@ def macro_auroc(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Te
         weights: (R, N) how often each item is taken.
 
     Returns:
-        (R,) float64; a class that a resample lacks is left out of that resample's mean.
+        (R,) float64; a resample's mean omits the classes that it lacks.
     """
     areas = []
     for c in range(probabilities.shape[1]):
@@ -130,7 +130,7 @@ def macro_auroc(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Te
 
 
 def average_precision(scores: Tensor, is_positive: Tensor, *, weights: Tensor) -> Tensor:
-    """Area under the steps of precision over recall; of tied scores none comes before another.
+    """Area under the steps of precision over recall; tied scores count as one step.
 
     Args:
         scores: (N,).
@@ -138,7 +138,7 @@ def average_precision(scores: Tensor, is_positive: Tensor, *, weights: Tensor) -
         weights: (R, N) how often each item is taken.
 
     Returns:
-        (R,) float64; NaN of a resample without positives.
+        (R,) float64; NaN for a resample without positives.
     """
     score, order = scores.neg().sort()  # the highest first
     weight = weights[:, order]

@@ -39,7 +39,7 @@ def few_label_rows(
     The classifier is a multinomial logistic regression with a fixed penalty: nothing is chosen, so no label outside
     the budget is seen. Features are standardised with statistics of the whole pool, which need no labels.
     Draws are nested: draw d's 1 per class lies within its 5 per class. The interval carries both the variance over
-    draws and that of the test items; with one draw there is none, and with `"all"` there is only one subset to draw.
+    draws and that of the test items; one draw has none, and with `"all"` there is only one subset to draw.
 
     Args:
         pool: labelled subsets are drawn from it.
@@ -116,7 +116,7 @@ def nested_subsets(labels: Tensor, *, budgets: Sequence[Labels], seed: int) -> t
         budget -> (n,) int64 ascending positions in `labels`, and a note for each budget omitted or raised.
 
     Raises:
-        ConfigError: a budget is none of the three kinds.
+        ConfigError: a budget is of none of the three kinds.
     """
     generator = torch.Generator().manual_seed(seed)
     orders = [
@@ -132,7 +132,7 @@ def nested_subsets(labels: Tensor, *, budgets: Sequence[Labels], seed: int) -> t
             notes.append(f"labels={budget} per class left out: the smallest class has {smallest}")
             continue
         if isinstance(budget, float) and round(budget * smallest) == 0:
-            notes.append(f"labels={budget:g} of the smallest class ({smallest}) is none; took one")
+            notes.append(f"labels={budget:g} of the smallest class ({smallest}) rounds to 0; took one")
         subsets[budget] = torch.cat([order[: _per_class(budget, len(order))] for order in orders]).sort().values
     return subsets, notes
 

@@ -130,7 +130,7 @@ def moments(data: SeriesData, split: str, *, horizon: int) -> Moments:
         futures.append(rows[first:last].unfold(0, horizon, 1).transpose(1, 2))  # (N, H, C)
     if not contexts:
         raise DataError(
-            f"dataset.horizons={horizon}: {split} of {data.name} has no window of {length} rows with so many behind it"
+            f"dataset.horizons={horizon}: {split} of {data.name} has no window of {length} rows with that many after it"
         )
     return Moments(torch.cat(contexts), torch.cat(futures))
 

@@ -1,4 +1,4 @@
-"""Text token by token out of a causal encoder whose output is tied to its embedding."""
+"""Text, token by token, from a causal encoder whose output is tied to its embedding."""
 
 import torch
 import torch.nn.functional as F
@@ -25,13 +25,13 @@ def generate(
 
     Args:
         prompt: at least one id.
-        tokens: at most so many new ones each.
-        temperature: 0 takes the likeliest token each time.
-        top_k: draw among the likeliest alone; None among all.
-        end: id that ends a text; None goes on over it.
-        never: ids that are not drawn, such as marks.
-        max_length: tokens that the encoder sees; of a longer text the last ones.
-        seed: of the draws, on the CPU whatever the device is.
+        tokens: the most new tokens of each.
+        temperature: 0 takes the likeliest token every time.
+        top_k: draw among this many likeliest tokens; None among all.
+        end: id that ends a text; None: no id does.
+        never: ids that are not drawn, such as special tokens.
+        max_length: tokens that the encoder sees, the last ones of a longer text.
+        seed: of the draws, which are made on the CPU whatever the device is.
     """
     generator = torch.Generator().manual_seed(seed)
     device = encoder.token_embedding().device

@@ -1,4 +1,4 @@
-"""95 % intervals: over test items where one model was scored, over draws and items where several were."""
+"""95 % intervals: over test items for one model, over draws and items for several."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ MAX_COUNTS = 2**22  # resampled counts held at once: 32 MB of int64
 
 
 def resampled_counts(counts: Tensor, *, resamples: int, seed: int) -> Iterator[Tensor]:
-    """Bootstrap resamples of n items of which only M kinds matter: one multinomial draw each, exact in distribution.
+    """Bootstrap resamples of n items of only M kinds: one multinomial draw each, exact in distribution.
 
     Args:
         counts: (M,) int64, how many items are of each kind; their sum is n.
@@ -32,20 +32,20 @@ def resampled_counts(counts: Tensor, *, resamples: int, seed: int) -> Iterator[T
 
 
 def percentile_interval(statistics: Tensor) -> tuple[float, float]:
-    """The middle 95 % of (R,) bootstrap statistics; those that are NaN (not defined in a resample) are left out."""
+    """The middle 95 % of (R,) bootstrap statistics; NaN, from resamples without a value, is omitted."""
     defined = statistics[~statistics.isnan()].double()
     low, high = torch.quantile(defined, torch.tensor([TAIL, 1 - TAIL], dtype=torch.float64)).tolist()
     return low, high
 
 
 EXTREMES = (0.0, 1.0)
-"""Values of shares that resampling sees no variance around."""
+"""Values of shares for which resampling shows no variance."""
 
 
 def extreme_interval(value: float, *, n: int) -> tuple[float, float]:
     """The exact binomial interval (Clopper and Pearson 1934) of one of `EXTREMES`.
 
-    All of n right leaves room down to 0.025^(1/n).
+    If all n are right, the lower bound is 0.025^(1/n).
     """
     bound = TAIL ** (1 / n)
     return (bound, 1.0) if value else (0.0, 1 - bound)
@@ -64,10 +64,10 @@ def mean_row(key: RowKey, metric: str, per_item: Tensor, *, resamples: int = 200
 def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) -> tuple[float, float]:
     """Percentile bootstrap over test items of a mean, such as accuracy.
 
-    Where all items are right, or all wrong, `extreme_interval` is given.
+    If all items are right, or all wrong, it is their `extreme_interval`.
 
     Args:
-        per_item: (n,) values, one per test item, such as 1 where the prediction is right.
+        per_item: (n,) values, one per test item, such as 1 if the prediction is right.
     """
     values, counts = torch.unique(per_item.double().cpu(), return_counts=True)
     if len(values) == 1 and values.item() in EXTREMES:
@@ -77,9 +77,9 @@ def bootstrap_interval(per_item: Tensor, *, seed: int, resamples: int = 2000) ->
 
 
 def ratio_interval(sums: Tensor, counts: Tensor, *, seed: int, resamples: int = 1000) -> tuple[float, float]:
-    """Percentile bootstrap over items of a ratio of sums, such as the loss of a token or a word error rate.
+    """Percentile bootstrap over items of a ratio of sums, such as the loss per token or a word error rate.
 
-    Where no resample differs from 0, as of transcripts without an error, `extreme_interval` is given.
+    If every resample is 0, as for transcripts without an error, it is the `extreme_interval`.
 
     Args:
         sums, counts: (N,) float64 of each item.
@@ -96,7 +96,7 @@ def clustered_interval(per_item: Tensor, cluster: Tensor, *, seed: int, resample
 
     Args:
         per_item: (n,) values in [0, 1].
-        cluster: (n,) int64 of each item, 0 to C - 1, each of them with an item.
+        cluster: (n,) int64 of each item, 0 to C - 1; none is empty.
     """
     values, cluster = per_item.double().cpu(), cluster.cpu()
     sizes = torch.bincount(cluster).double()  # (C,)
@@ -107,7 +107,7 @@ def clustered_interval(per_item: Tensor, cluster: Tensor, *, seed: int, resample
 
 
 def draws_interval(per_draw: Tensor) -> tuple[float, float]:
-    """Interval of the mean over K draws (label subsets, runs), all of them scored on the same n test items.
+    """Interval of the mean over K draws (label subsets, runs), all scored on the same n test items.
 
     Two variances add up: of the draws, estimated from K means and hence with Student's t of K - 1 degrees of freedom,
     and of the test items, each item's value averaged over the draws. The half widths add in quadrature (as in MOVER,
@@ -115,7 +115,7 @@ def draws_interval(per_draw: Tensor) -> tuple[float, float]:
     percentile bootstrap over 5 draws covers about 83 % instead of 95 %, and less once the test items vary.
 
     Args:
-        per_draw: (K, n) values, K >= 2, such as 1 where draw k's prediction of item i is right.
+        per_draw: (K, n) values, K >= 2, such as 1 if draw k's prediction of item i is right.
 
     Returns:
         low and high; with few draws they may leave the range of the values.

@@ -95,7 +95,7 @@ def fit_linear(
 
 
 def spread(features: Tensor) -> Tensor:
-    """(D,) standard deviation of (N, D) features; 1 where a feature is constant, so that it can be divided by."""
+    """(D,) standard deviation of (N, D) features; 1 for a constant feature, so that it can be divided by."""
     std = features.std(dim=0, correction=0)
     return torch.where(std > 1e-6 * std.max(), std, torch.ones_like(std))
 
@@ -142,7 +142,7 @@ def _batches(n: int, *, steps: int, batch_size: int, seed: int) -> Iterator[Tens
 
 
 def _validation_top1(weight: Tensor, bias: Tensor, x: Tensor, labels: Tensor) -> Tensor:
-    """(G,) share of right predictions; -1 where a head diverged."""
+    """(G,) share of right predictions; -1 if a head diverged."""
     top1 = torch.stack(
         [((x @ weight[:, g] + bias[g]).argmax(dim=1) == labels).float().mean() for g in range(len(bias))]
     )

@@ -1,8 +1,8 @@
 """Macro F1 and AUROC as means over test items, so that their intervals are those of a mean.
 
 Each function gives one value per item, the statistic plus n times the item's first-order share in it (the delta method;
-for AUROC the components of DeLong et al. 1988). Their mean is the statistic and their variance over n that of its
-sampling; averaged over draws they carry what the draws share.
+for AUROC the components of DeLong et al. 1988). Their mean is the statistic, and their variance over n is its sampling
+variance; averaged over draws they keep what the draws have in common.
 """
 
 import torch
@@ -33,7 +33,7 @@ def auroc_items(probabilities: Tensor, labels: Tensor) -> Tensor | None:
         labels: (N,) int64.
 
     Returns:
-        None where a class is absent from the labels, or is all of them.
+        None if a class is absent from the labels, or is all of them.
     """
     n, num_classes = probabilities.shape
     counts = torch.bincount(labels, minlength=num_classes)

@@ -1,4 +1,4 @@
-"""Features as a picture: t-SNE (van der Maaten and Hinton 2008) after PCA."""
+"""Features in the plane: t-SNE (van der Maaten and Hinton 2008) after PCA."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ MAX_ITEMS = 1000
 
 
 def write_embedding(path: Path, points: Tensor, labels: Sequence[str]) -> None:
-    """x, y, label."""
+    """Write a CSV of x, y, label."""
     rows = ((f"{x:.3f}", f"{y:.3f}", label) for (x, y), label in zip(points.tolist(), labels, strict=True))
     write_csv(path, ("x", "y", "label"), rows)
 
@@ -34,6 +34,6 @@ def plane(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
     if len(x) < 5:
         return torch.zeros(len(x), 2), chosen
     x = PCA(n_components=min(50, *x.shape), random_state=seed).fit_transform(x)
-    # PCA's first two axes as the start keep the picture the same from run to run
+    # started from PCA's first two axes, the picture is the same from run to run
     coordinates = TSNE(perplexity=min(30, (len(x) - 1) / 3), init="pca", random_state=seed).fit_transform(x)
     return torch.from_numpy(coordinates), chosen

@@ -11,7 +11,7 @@ def nearest(train: Tensor, test: Tensor, *, k: int, max_similarities: int = 2**2
     Args:
         train: (M, D) features, the bank.
         test: (N, D) features.
-        k: neighbours; the whole bank where it is smaller.
+        k: neighbours; the whole bank if it is smaller.
         max_similarities: similarities held at once; 2**25 are 128 MB of float32.
 
     Returns:

@@ -14,7 +14,7 @@ Score = tuple[float, ...]
 
 
 class Check(pl.Callback, ABC):
-    """A check every so many optimizer steps and after the last: once per step, however many micro-batches make one.
+    """A check every `every_steps` optimizer steps and after the last: once per step, whatever its micro-batches.
 
     Args:
         every_steps: 0 means never.

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, FAINT = "#101418", "#909598"
-"""Stand for the page's text colour and for its hairlines."""
+"""Placeholders for the page's colours of text and of hairlines."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#6e7781", "#7a4a1e", "#9aa800")
-"""Okabe and Ito's six that read on white, which the colour-blind tell apart, and four more; markers differ as well."""
+"""Okabe and Ito's six that read on white and suit the colour-blind, and four more; markers differ as well."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _STYLE = {
     "svg.fonttype": "none",
@@ -55,9 +55,9 @@ def draw(
 
     Args:
         name: unique on the page; prefixes every id.
-        alt: what the picture shows, for those who do not see it.
+        alt: what the picture shows, for those who cannot see it.
         paint: draws on `columns` axes, which share y.
-        width, height: inches; the page scales the picture, so that they fix its proportions and size of text.
+        width, height: inches; the page scales the picture, so they fix its proportions and the size of its text.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():

@@ -23,7 +23,7 @@ def cautions(run: Contents) -> list[str]:
         found.append(f"Unreadable items that were skipped: {count:,}; run.json names them.")
     git = manifest.get("git")
     if isinstance(git, dict) and git.get("dirty"):
-        found.append("The git repository had uncommitted changes: its commit alone does not reproduce this run.")
+        found.append("The git repository had uncommitted changes: the commit is not enough to reproduce this run.")
     return [*found, *run.damaged]
 
 

@@ -1,4 +1,4 @@
-"""Reads whatever a run folder holds; a part that is absent or damaged is left out, and damage is told."""
+"""Reads whatever a run folder holds; absent or damaged parts are omitted, and damage is noted."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Curve:
-    """One logged name: values by optimizer step, rising."""
+    """One logged name: values by optimizer step, in ascending order."""
 
     steps: list[int]
     values: list[float]
@@ -25,7 +25,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A 2-D picture of held-out features, one label per point."""
+    """Held-out features in two dimensions, one label per point."""
 
     x: list[float]
     y: list[float]
@@ -45,9 +45,9 @@ class Contents:
     """A run folder, read.
 
     Attributes:
-        config_text: config.yaml as it stands; `config` is the same, parsed.
-        parent_curves: of the run that made the encoder, where this one measures or fine-tunes it.
-        damaged: one line for each file that is there but cannot be read.
+        config_text: config.yaml as written; `config` is the same, parsed.
+        parent_curves: of the run that made the encoder, if this one measures or fine-tunes it.
+        damaged: one line for each file that exists but cannot be read.
     """
 
     path: Path
@@ -92,9 +92,9 @@ def read_contents(path: Path) -> Contents:
 
 
 def parse_curves(text: str) -> dict[str, Curve]:
-    """Curves of a metrics.csv by name; values that are not finite are left out.
+    """Curves of a metrics.csv by name; values that are not finite are omitted.
 
-    A line cut short by a crash is passed over. Steps that a resumed run repeats keep their last value.
+    A line cut short by a crash is skipped. Steps that a resumed run repeats keep their last value.
     """
     values: dict[str, dict[int, float]] = {}
     for row in csv.DictReader(text.splitlines()):

@@ -20,7 +20,7 @@ MAX_CLASSES_COUNTED = 15
 
 
 def curve(name: str, title: str, curves: dict[str, Curve], *, percent: bool = False) -> str:
-    """Values by step, one line per name; long curves as means of equal stretches."""
+    """Values by step, one line per name; long curves are thinned to means of equal stretches."""
 
     def paint(axes: list[Axes]) -> None:
         (ax,) = axes
@@ -155,7 +155,7 @@ def scatter(name: str, embedding: Embedding) -> str:
 
 
 def confusion_map(name: str, confusion: Confusion) -> str:
-    """Share of each true class (row) by predicted class; counts are written in where there are at most 15 classes."""
+    """Share of each true class (row) by predicted class; with counts if there are at most 15 classes."""
     counts = np.array(confusion.matrix, dtype=float)  # (C, C)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     named, size = len(counts) <= MAX_CLASSES_NAMED, len(counts)

@@ -15,7 +15,7 @@ from sslrun.sweeps.trials import TrialRow
 
 MAX_CHOICES_NAMED = 12
 MOST_TO_NAME = 5
-"""So many different numbers stand side by side like words: 0, 1e-6, 1e-4."""
+"""Up to this many different numbers are spaced evenly, like words: 0, 1e-6, 1e-4."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Axis:
 
     Attributes:
         log: whether positions are powers of ten.
-        choices: names at 0, 1, …; empty where the parameter is a number.
+        choices: names at 0, 1, …; empty if the parameter is a number.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Axis:
     choices: list[str]
 
     def position(self, value: Any) -> float:
-        """Where a value stands."""
+        """Position of a value."""
         if self.choices:
             return float(self.choices.index(text(value)))
         return math.log10(value) if self.log else float(value)
@@ -99,7 +99,7 @@ def importances(name: str, shares: Mapping[str, float]) -> str:
 
 
 def parallel(name: str, metric: str, trials: Sequence[TrialRow], params: Sequence[str], *, minimize: bool) -> str:
-    """One line a trial over all parameters to its value; the best tenth is drawn strong."""
+    """One line per trial across all parameters to its value; the best tenth is drawn strong."""
     shown = [t for t in trials if all(p in t.params for p in params)]
     axes_of = [axis_of(p, [t.params[p] for t in shown]) for p in params]
     values = Axis(metric, log=False, choices=[])
@@ -213,5 +213,5 @@ def _marks(axis: Axis, span: tuple[float, float]) -> list[tuple[float, str]]:
 
 
 def _short(name: str) -> str:
-    """The last part of a dotted key tells most, and fits."""
+    """The last part of a dotted key says most, and fits."""
     return name if len(name) <= 14 else name.rsplit(".", 1)[-1]

@@ -62,7 +62,7 @@ def test_a_subset_does_not_depend_on_the_other_budgets():
 def test_a_fraction_gives_every_class_one_and_says_so():
     subsets, notes = nested_subsets(LABELS, budgets=(0.001, 0.01, 0.02), seed=0)
     assert [per_class(i) for i in subsets.values()] == [[1, 1, 1], [1, 3, 1], [2, 6, 1]]
-    assert notes == [f"labels={budget} of the smallest class (50) is none; took one" for budget in (0.001, 0.01)]
+    assert notes == [f"labels={budget} of the smallest class (50) rounds to 0; took one" for budget in (0.001, 0.01)]
 
 
 def test_a_budget_beyond_the_smallest_class_is_skipped_with_a_note():

@@ -26,10 +26,10 @@ class Frozen:
     """An encoder, or a baseline in its place, to be measured.
 
     Attributes:
-        name: in tables.
+        name: its name in tables.
         encoder: a module with `reads`, or a baseline that needs none.
         data: as the encoder reads it.
-        device: where it runs, in torch's words.
+        device: where it runs, as torch names it.
     """
 
     name: str
