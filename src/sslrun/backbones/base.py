@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sslrun.backbones.weights import load_state
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
 
@@ -22,40 +23,46 @@ class Tokens(Enum):
 
 
 class Encoder(nn.Module, ABC):
-    """A backbone that gives one vector for each input, and one for each token where it has tokens.
+    """A backbone: one vector for each input, and one for each token if it has tokens.
+
+    A subclass sets `network` and `num_features`, and says how `forward` encodes.
 
     Attributes:
         num_features: D.
         reads: key of the batch that it encodes: image, input_ids, wave, series.
-        beside: further keys of the batch that it takes where they are there, such as attention_mask or lengths.
-        is_causal: whether a token's vector depends on the tokens before it alone.
+        extra_keys: other keys of the batch that it takes if they are there, such as attention_mask or lengths.
+        is_causal: whether a token's vector depends only on the tokens before it.
         config: the configuration that builds it again.
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
-        tokens_are: what `tokens` and `pooled_and_tokens` give a vector for; None where the backbone has no tokens.
+        network: module that holds all weights, under the names of the backbone's own library.
+        ignored: prefixes of weights that are passed over in files of that library, such as a classifier's.
+        tokens_are: what `tokens` and `pooled_and_tokens` give a vector for; None if the backbone has no tokens.
         has_moments: whether `moments` works.
-        heads: weights of a checkpoint that are not the backbone's but of heads over it, by their library's names.
-        called: functions that methods call beside `forward`; `compile` compiles them too.
-        patch_size: items of the series from one token to the next, where tokens are moments.
-        patch: height and width of a token's patch in pixels, where tokens stand on a grid.
-        grid: rows and columns of tokens at `inputs["image_size"]`, where there are tokens; row by row in `tokens`.
+        head_weights: a checkpoint's weights that belong to heads over the backbone, under their library's names.
+        compiled_methods: functions other than `forward` that methods call; `compile` compiles them too.
+        patch_size: items of the series from one token to the next, if tokens are moments.
+        patch: height and width of a token's patch in pixels, if tokens form a grid.
+        grid: rows and columns of tokens at `inputs["image_size"]`; `tokens` gives them row by row.
     """
 
     num_features: int
     reads: str = "image"
-    beside: tuple[str, ...] = ()
+    extra_keys: tuple[str, ...] = ()
     is_causal: bool = False
     config: BackboneConfig
     inputs: dict[str, Any]
+    network: Any
+    ignored: tuple[str, ...] = ()
     tokens_are: Tokens | None = None
     has_moments: bool = False
-    called: tuple[str, ...] = ("tokens", "pooled_and_tokens", "moments")
+    compiled_methods: tuple[str, ...] = ("tokens", "pooled_and_tokens", "moments")
     patch_size: int
     patch: tuple[int, int]
     grid: tuple[int, int]
 
     def __init__(self) -> None:
         super().__init__()
-        self.heads: dict[str, Tensor] = {}
+        self.head_weights: dict[str, Tensor] = {}
 
     @abstractmethod
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
@@ -81,7 +88,7 @@ class Encoder(nn.Module, ABC):
             keep: (B, K) positions of the visible tokens, the only ones that are encoded; then N = K. None keeps all.
             is_masked: (B, N) bool; where True, `mask_token` stands for the token's content, its position stays.
             mask_token: (D,).
-            rest: the batch's further keys.
+            rest: the batch's `extra_keys`.
 
         Raises:
             ConfigError: the backbone has no tokens.
@@ -89,28 +96,32 @@ class Encoder(nn.Module, ABC):
         raise ConfigError(f"backbone={self.config.name} has no patch tokens; choose a ViT, e.g. backbone=vit_tiny")
 
     def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
-        """(B, …) -> (B, N, D), one vector a moment in the order of time, and (B, N) bool, which are no padding."""
+        """(B, …) -> (B, N, D), one vector a moment in the order of time, and (B, N) bool, False on padding."""
         raise NotImplementedError
 
     def level_and_scale(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        """(B, C) mean and (B, C) standard deviation taken out of each channel of (B, T, C); None where none are."""
+        """(B, C) mean and (B, C) standard deviation taken out of each channel of (B, T, C); None if none are."""
         return None
 
     def token_embedding(self) -> Tensor:
-        """(V, D) table of the tokens it reads, with which methods of text tie their outputs.
+        """(V, D) table of the tokens it reads, to which methods of text tie their outputs.
 
         Raises:
             ConfigError: the backbone reads no tokens of text.
         """
         raise ConfigError(f"backbone={self.config.name} reads no tokens of text; choose e.g. backbone=bert_tiny")
 
-    @abstractmethod
     def library_state(self) -> dict[str, Tensor]:
         """Weights under the names of the backbone's own library."""
+        return self.network.state_dict()
 
-    @abstractmethod
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Inverse of `library_state`; ConfigError where names or shapes do not fit."""
+        """Inverse of `library_state`.
+
+        Raises:
+            ConfigError: names or shapes do not fit.
+        """
+        load_state(self.network, state, ignored=self.ignored)
 
     def library_config(self) -> dict[str, Any]:
         """Entries of config.json by which the backbone's own library finds the architecture."""
@@ -123,46 +134,37 @@ class Encoder(nn.Module, ABC):
         save_encoder(self, folder)
 
     def compile(self, *args: Any, **options: Any) -> None:
-        """torch.compile of `forward` and of what is `called`, each at its first call.
+        """torch.compile of `forward` and of `compiled_methods`, each at its first call.
 
         Args:
             args, options: of torch.compile.
         """
-        for name in self.called:
+        for name in self.compiled_methods:
             setattr(self, name, torch.compile(getattr(self, name), *args, **options))
         super().compile(*args, **options)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without compiled functions, as nn.Module: in a copy they would be those of the original."""
+        """Without compiled functions, as nn.Module has it: in a copy they would be the original's."""
         state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
-        return {key: value for key, value in state.items() if key not in self.called}
+        return {key: value for key, value in state.items() if key not in self.compiled_methods}
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Parameters from the input up, a list per block: what layer-wise learning-rate decay counts."""
         return [list(self.parameters())]
 
 
-def further(encoder: nn.Module, batch: Mapping[str, Any]) -> dict[str, Any]:
-    """What the encoder takes of a batch beside the key that it reads."""
-    return {key: batch[key] for key in getattr(encoder, "beside", ()) if key in batch}
+def extra_inputs(encoder: nn.Module, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """The encoder's `extra_keys` that are in a batch."""
+    return {key: batch[key] for key in getattr(encoder, "extra_keys", ()) if key in batch}
 
 
 def encode(encoder: nn.Module, batch: Mapping[str, Any]) -> Tensor:
     """(B, D) of a prepared batch, by any module that has `reads`."""
-    return encoder(batch[str(encoder.reads)], **further(encoder, batch))
+    return encoder(batch[str(encoder.reads)], **extra_inputs(encoder, batch))
 
 
-def load_state(network: nn.Module, state: dict[str, Tensor], *, may_lack: tuple[str, ...], origin: str) -> None:
-    """Load weights, leaving out a classifier (`may_lack` prefixes); ConfigError names what does not fit."""
-    own = network.state_dict()
-    given = {k: v for k, v in state.items() if not k.startswith(may_lack) or k in own}
-    wrong = [k for k in own if k not in given and not k.startswith(may_lack)]
-    wrong += [k for k in given if k not in own]
-    wrong += [
-        f"{k} {tuple(given[k].shape)} for {tuple(own[k].shape)}"
-        for k in own
-        if k in given and given[k].shape != own[k].shape
-    ]
-    if wrong:
-        raise ConfigError(f"{origin} does not fit the backbone: {', '.join(sorted(wrong)[:3])} ({len(wrong)} in all)")
-    network.load_state_dict(given, strict=False)
+def sides_of(inputs: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of the images that an encoder is built for; `image_size` is one number if they are equal."""
+    size = inputs["image_size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)

@@ -5,10 +5,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
-from sslrun.backbones.checkpoint import CLIP_HEADS
 from sslrun.backbones.folder import build_encoder
 from sslrun.backbones.joint import Joint, Tower
-from sslrun.backbones.opened import open_checkpoint
+from sslrun.backbones.transformers_checkpoint import CLIP_HEADS, open_checkpoint
 from sslrun.config.errors import ConfigError
 
 MODELS = ["clip_vision_model", "clip_text_model"]
@@ -44,5 +43,5 @@ def load_clip(folder: Path, *, encoder: str) -> Joint:
 
 
 def clip_heads(encoder: Encoder) -> dict[str, Tensor]:
-    """Weights beside a CLIP's encoders, which came with one of them; empty where it is of no CLIP."""
-    return encoder.heads if all(name in encoder.heads for name in CLIP_HEADS) else {}
+    """A CLIP's weights outside its encoders, which came with one of them; empty if it is not a CLIP's."""
+    return encoder.head_weights if all(name in encoder.head_weights for name in CLIP_HEADS) else {}

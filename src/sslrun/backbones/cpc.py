@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, load_state
-from sslrun.backbones.ts2vec import is_inside
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.audio_backbone import RecurrentConfig
+from sslrun.nn.padding import masked_mean, not_padding
 
 
 class CPCEncoder(Encoder):
@@ -21,7 +21,7 @@ class CPCEncoder(Encoder):
     tokens_are = Tokens.moments
     is_causal = True
     has_moments = True
-    called = (*Encoder.called, "local_and_context")
+    compiled_methods = (*Encoder.compiled_methods, "local_and_context")
 
     def __init__(self, config: RecurrentConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -55,23 +55,22 @@ class CPCEncoder(Encoder):
     ) -> tuple[Tensor, Tensor]:
         """(B, T, C) -> (B, D) and (B, N, D), each moment with its past."""
         assert keep is None and is_masked is None
-        _, context, inside = self.local_and_context(x, **rest)
-        return pooled(context, inside), context
+        _, context, is_valid = self.local_and_context(x, **rest)
+        return masked_mean(context, is_valid), context
 
     def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         """(B, N, D), each with its past."""
-        _, context, inside = self.local_and_context(x, **rest)
-        return context, inside
+        _, context, is_valid = self.local_and_context(x, **rest)
+        return context, is_valid
 
     def local_and_context(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T, C) -> z (B, N, Z), each moment by itself; c (B, N, D), with its past; (B, N) bool, no padding."""
-        return self._encode(x.nan_to_num(nan=0.0), is_inside(x).sum(dim=1))
+        return self._encode(x.nan_to_num(nan=0.0), not_padding(x).sum(dim=1))
 
     def _encode(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        convolutions, norms, gru = self.network.convolutions, self.network.norms, self.network.context
-        assert isinstance(convolutions, nn.ModuleList) and isinstance(norms, nn.ModuleList) and isinstance(gru, nn.GRU)
+        net = self.network
         h = x.transpose(1, 2)  # (B, C, T)
-        for conv, norm, kernel, stride in zip(convolutions, norms, self.kernels, self.strides, strict=True):
+        for conv, norm, kernel, stride in zip(net.convolutions, net.norms, self.kernels, self.strides, strict=True):
             h = conv(F.pad(h, (0, max(0, kernel - h.shape[2]))))
             h = F.relu(norm(h.transpose(1, 2))).transpose(1, 2)  # (B, W, T')
             lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
@@ -79,38 +78,23 @@ class CPCEncoder(Encoder):
         # on CUDA autocast runs a GRU in float16 whatever it is set to, and float16 would need a loss scaler
         with torch.autocast(z.device.type, enabled=torch.is_autocast_enabled(z.device.type) and not z.is_cuda):
             dropped = self.dropout(z)
-            context, _ = gru(dropped.float() if z.is_cuda else dropped)  # (B, N, D)
+            context, _ = net.context(dropped.float() if z.is_cuda else dropped)  # (B, N, D)
         return z, context, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
-
-    def library_state(self) -> dict[str, Tensor]:
-        """Names of the plain modules."""
-        return self.network.state_dict()
-
-    def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load what `library_state` gave."""
-        load_state(self.network, state, may_lack=(), origin="the weights file")
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Each convolution, then the GRU."""
-        convolutions, norms, gru = self.network.convolutions, self.network.norms, self.network.context
-        assert isinstance(convolutions, nn.ModuleList) and isinstance(norms, nn.ModuleList) and isinstance(gru, nn.GRU)
-        blocks = [[*conv.parameters(), *norm.parameters()] for conv, norm in zip(convolutions, norms, strict=True)]
-        return [*blocks, list(gru.parameters())]
+        net = self.network
+        pairs = zip(net.convolutions, net.norms, strict=True)
+        return [*([*conv.parameters(), *norm.parameters()] for conv, norm in pairs), list(net.context.parameters())]
 
 
 class WaveCPCEncoder(CPCEncoder):
     """Section 3.1. Samples (B, T) with their `lengths` -> (B, D)."""
 
     reads = "wave"
-    beside = ("lengths",)
+    extra_keys = ("lengths",)
 
     def local_and_context(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T) -> z (B, N, Z), c (B, N, D), and (B, N) bool, no padding."""
+        """(B, T) -> z (B, N, Z), c (B, N, D), and (B, N) bool, False on padding."""
         lengths = rest.get("lengths")
         return self._encode(x[..., None], torch.full_like(x[:, 0], x.shape[1]).long() if lengths is None else lengths)
-
-
-def pooled(context: Tensor, inside: Tensor) -> Tensor:
-    """(B, D): mean of (B, N, D) over the moments that are no padding."""
-    weight = inside[..., None].to(context.dtype)
-    return (context * weight).sum(dim=1) / weight.sum(dim=1)

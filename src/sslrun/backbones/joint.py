@@ -21,7 +21,7 @@ class Tower(nn.Module):
     def __init__(self, encoder: Encoder, projection: nn.Linear) -> None:
         super().__init__()
         self.encoder, self.projection = encoder, projection
-        self.reads, self.beside = encoder.reads, encoder.beside
+        self.reads, self.extra_keys = encoder.reads, encoder.extra_keys
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, …) -> (B, P)."""
@@ -29,7 +29,7 @@ class Tower(nn.Module):
 
 
 class Joint(nn.Module):
-    """Two towers whose cosines, times `scale`, tell what belongs together."""
+    """Two towers whose cosines, times `scale`, say what belongs together."""
 
     def __init__(self, image: Tower, text: Tower, scale: Tensor) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Joint(nn.Module):
         self.scale = float(scale)
 
     def save_projections(self, folder: Path) -> None:
-        """Write what stands beside the two encoders."""
+        """Write the projections and the scale, which belong to both encoders."""
         state = {"image": self.image.projection.weight, "text": self.text.projection.weight}
         state["scale"] = state["image"].new_tensor(self.scale)
         folder.mkdir(parents=True, exist_ok=True)

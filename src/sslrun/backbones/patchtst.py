@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, load_state
+from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.series_backbone import PatchTSTEncoderConfig
+from sslrun.nn.padding import masked_mean
 
 SMALLEST_STD = 1e-5
 
@@ -32,13 +33,13 @@ class PatchTSTEncoder(Encoder):
     """Section 3.1. Series (B, T, C) with NaN where values are missing -> (B, C W): each channel's mean over patches.
 
     Each channel is normalised by its own mean and standard deviation (section 3.1, instance normalisation), taken of
-    visible values alone. `tokens` gives (B, N, C W): the channels' vectors side by side. LayerNorm stands where the
+    visible values only. `tokens` gives (B, N, C W): the channels' vectors side by side. LayerNorm stands where the
     paper has BatchNorm: its statistics would mix padding and series of unequal lengths.
     """
 
     reads = "series"
     tokens_are = Tokens.moments
-    called = (*Encoder.called, "encode")
+    compiled_methods = (*Encoder.compiled_methods, "encode")
 
     def __init__(self, config: PatchTSTEncoderConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class PatchTSTEncoder(Encoder):
             }
         )
         self.network.register_parameter("positions", nn.Parameter(torch.empty(self.max_patches, config.width)))
-        nn.init.uniform_(self.network.positions, -0.02, 0.02)  # type: ignore[arg-type]  # the authors' code
+        nn.init.uniform_(self.network.positions, -0.02, 0.02)  # the authors' code
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, T, C) -> (B, C W)."""
@@ -106,27 +107,18 @@ class PatchTSTEncoder(Encoder):
         """(B, C, N, W): hidden patches are all zero, as in section 3.2; patches without any value are not attended."""
         values = patches.values if is_masked is None else patches.values.masked_fill(is_masked[..., None], 0.0)
         b, c, n, _ = values.shape
-        tokens = self.network["embedding"](values.flatten(0, 1)) + self.network.positions[:n]  # type: ignore[index]
+        tokens = self.network["embedding"](values.flatten(0, 1)) + self.network.positions[:n]
         is_absent = ~patches.is_known.any(dim=3).flatten(0, 1)  # (B C, N)
         is_absent[:, 0] &= ~is_absent.all(dim=1)  # something must be attended to
-        encoded: Tensor = self.network["blocks"](tokens, src_key_padding_mask=is_absent)
+        encoded = self.network["blocks"](tokens, src_key_padding_mask=is_absent)
         return encoded.view(b, c, n, self.width)
 
     def pool(self, tokens: Tensor, patches: Patches) -> Tensor:
         """(B, C, N, W) -> (B, C W), the mean over patches that have values."""
-        weight = patches.is_known.any(dim=3, keepdim=True).to(tokens.dtype)  # (B, C, N, 1)
-        return ((tokens * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)).flatten(1)
-
-    def library_state(self) -> dict[str, Tensor]:
-        """Names of the plain modules."""
-        return self.network.state_dict()
-
-    def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load what `library_state` gave."""
-        load_state(self.network, state, may_lack=(), origin="the weights file")
+        return masked_mean(tokens, patches.is_known.any(dim=3)).flatten(1)
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Embedding and positions, each block, the last norm."""
-        blocks: Any = self.network["blocks"]
+        blocks = self.network["blocks"]
         first = [*self.network["embedding"].parameters(), self.network.positions]
         return [first, *(list(b.parameters()) for b in blocks.layers), list(blocks.norm.parameters())]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, resnet
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder
+from sslrun.backbones.weights import layers_of
 from sslrun.config.backbone import ResNetConfig, Stem
 from sslrun.config.errors import ConfigError
 
@@ -17,6 +18,8 @@ class ResNet(Encoder):
 
     `stem: small` is the CIFAR form of SimCLR (appendix B.9): a 3x3 convolution of stride 1 and no pooling.
     """
+
+    ignored = ("fc.",)
 
     def __init__(self, config: ResNetConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -44,23 +47,13 @@ class ResNet(Encoder):
         """(B, C, H, W) -> (B, D)."""
         return self.network(x)
 
-    def library_state(self) -> dict[str, Tensor]:
-        """Names as in torchvision, without `fc`."""
-        return self.network.state_dict()
-
-    def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load torchvision's names; `fc` is ignored."""
-        load_state(self.network, state, may_lack=("fc.",), origin="the weights file")
-
     def library_config(self) -> dict[str, Any]:
         """torchvision has no config format; this says what to call."""
         return {"library": "torchvision", "architecture": self.config.name}
 
     def layers(self) -> list[list[nn.Parameter]]:
         """Stem, then each residual block."""
-        net = self.network
-        blocks = [list(block.parameters()) for block in residual_blocks(net)]
-        return [[*net.conv1.parameters(), *net.bn1.parameters()], *blocks]
+        return layers_of(self.network, residual_blocks(self.network))
 
     def _load_torchvision_weights(self, config: ResNetConfig) -> None:
         if config.width != 64 or config.stem is Stem.small or self.network.conv1.in_channels != 3:

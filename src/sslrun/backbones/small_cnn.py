@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, load_state
+from sslrun.backbones.base import Encoder
 from sslrun.config.backbone import SmallCNNConfig
 
 
@@ -25,14 +25,6 @@ class SmallCNN(Encoder):
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         """(B, C, H, W) -> (B, D)."""
         return self.network(x)
-
-    def library_state(self) -> dict[str, Tensor]:
-        """Names of the plain nn.Sequential."""
-        return self.network.state_dict()
-
-    def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load what `library_state` gave."""
-        load_state(self.network, state, may_lack=(), origin="the weights file")
 
     def layers(self) -> list[list[nn.Parameter]]:
         """One list a convolution."""

@@ -7,7 +7,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, load_state
+from sslrun.backbones.base import Encoder, Tokens, sides_of
+from sslrun.backbones.weights import layers_of
 from sslrun.config.backbone import Positions, TimmConfig
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
@@ -16,6 +17,8 @@ from sslrun.nn.positions import sincos_2d
 
 class TimmEncoder(Encoder):
     """A timm model without its classifier; (B, C, H, W) -> (B, D), pooled as the model does."""
+
+    ignored = ("head.", "fc.", "classifier.")
 
     def __init__(self, config: TimmConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -57,7 +60,7 @@ class TimmEncoder(Encoder):
         positions = getattr(self.network, "pos_embed", None) if self.tokens_are else None
         if positions is None:
             raise ConfigError(
-                f"backbone.positions=sincos: {name} adds no positions to patches; leave backbone.positions away"
+                f"backbone.positions=sincos: {name} adds no positions to patches; omit backbone.positions"
             )
         if positions.shape[-1] % 4:
             raise ConfigError(f"backbone.positions=sincos needs a width that 4 divides, got {positions.shape[-1]}")
@@ -115,14 +118,6 @@ class TimmEncoder(Encoder):
         sequence = net.norm(net.blocks(net.norm_pre(sequence)))
         return net.forward_head(sequence), sequence[:, prefix:]
 
-    def library_state(self) -> dict[str, Tensor]:
-        """timm's names."""
-        return self.network.state_dict()
-
-    def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load timm's names; a classifier is ignored."""
-        load_state(self.network, state, may_lack=("head.", "fc.", "classifier."), origin="the weights file")
-
     def library_config(self) -> dict[str, Any]:
         """By this, `timm.create_model("local-dir:FOLDER")` finds the architecture and the weights."""
         height, width = sides_of(self.inputs)
@@ -146,16 +141,4 @@ class TimmEncoder(Encoder):
         blocks = getattr(self.network, "blocks", None)
         if not isinstance(blocks, nn.Sequential | nn.ModuleList):
             return super().layers()
-        inside = [list(block.parameters()) for block in blocks]
-        seen = {id(p) for block in inside for p in block}
-        names = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
-        last = [p for n, p in names if n.startswith(("norm.", "fc_norm.", "attn_pool."))]
-        first = [p for n, p in names if not n.startswith(("norm.", "fc_norm.", "attn_pool."))]
-        return [first, *inside, last] if last else [first, *inside]
-
-
-def sides_of(inputs: dict[str, Any]) -> tuple[int, int]:
-    """Height and width of the images that an encoder is built for; `image_size` is one number where they are equal."""
-    size = inputs["image_size"]
-    height, width = (size, size) if isinstance(size, int) else size
-    return int(height), int(width)
+        return layers_of(self.network, blocks, last=("norm.", "fc_norm.", "attn_pool."))

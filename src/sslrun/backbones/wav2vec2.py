@@ -8,15 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModel, Wav2Vec2Config
 
-from sslrun.backbones.base import Encoder, Tokens, load_state
-from sslrun.backbones.checkpoint import architecture_of, described, plain_architecture, without_prefix
-from sslrun.backbones.cpc import pooled
+from sslrun.backbones.base import Encoder, Tokens
+from sslrun.backbones.transformers_checkpoint import architecture_of, described, plain_architecture, without_prefix
+from sslrun.backbones.weights import layers_of
 from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
+from sslrun.nn.padding import masked_mean
 
 HEADS = ("quantizer.", "project_q.", "project_hid.", "lm_head.", "projector.", "classifier.", "masked_spec_embed")
-"""What stands beside the encoder in weights files."""
+"""Weights outside the encoder in files of models with heads."""
 OLD_NAMES = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
-"""Of the positions' convolution in files of older versions."""
+"""The weights of the positions' convolution in files of older versions, and now."""
 
 
 class Wav2Vec2Encoder(Encoder):
@@ -24,18 +25,18 @@ class Wav2Vec2Encoder(Encoder):
 
     Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
     transformers' own masks and layer drop are off: they draw from generators that no checkpoint saves, and layers that
-    are left out on one rank alone have no gradient there.
+    only one rank leaves out have no gradient there.
 
     Attributes:
         local_dim: Z, width of a moment's own vector.
-        heads: weights of a checkpoint that belong to the method's heads, by transformers' names.
+        head_weights: a checkpoint's weights that belong to the method's heads, under transformers' names.
     """
 
     reads = "wave"
-    beside = ("lengths",)
+    extra_keys = ("lengths",)
     tokens_are = Tokens.moments
     has_moments = True
-    called = (*Encoder.called, "local", "context")
+    compiled_methods = (*Encoder.compiled_methods, "local", "context")
 
     def __init__(self, config: Wav2Vec2EncoderConfig, inputs: dict[str, Any]) -> None:
         super().__init__()
@@ -70,18 +71,18 @@ class Wav2Vec2Encoder(Encoder):
     ) -> tuple[Tensor, Tensor]:
         """(B, T) -> (B, D) and (B, N, D)."""
         assert keep is None
-        _, projected, inside = self.local(x, lengths=lengths)
-        tokens = self.context(projected, inside, is_masked=is_masked, mask_token=mask_token)
-        return pooled(tokens, inside), tokens
+        _, projected, is_valid = self.local(x, lengths=lengths)
+        tokens = self.context(projected, is_valid, is_masked=is_masked, mask_token=mask_token)
+        return masked_mean(tokens, is_valid), tokens
 
     def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         """(B, N, D), each with the whole clip around it."""
-        _, projected, inside = self.local(x, **rest)
-        return self.context(projected, inside), inside
+        _, projected, is_valid = self.local(x, **rest)
+        return self.context(projected, is_valid), is_valid
 
     def local(self, x: Tensor, *, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T) -> z (B, N, Z), each moment by itself; (B, N, D), what the transformer reads of it; (B, N) bool, no
-        padding."""
+        """(B, T) -> z (B, N, Z), each moment by itself; (B, N, D), what the transformer reads of it; (B, N) bool,
+        False on padding."""
         lengths = torch.full_like(x[:, 0], x.shape[1]).long() if lengths is None else lengths
         x = F.pad(x, (0, max(0, self.reach - x.shape[1])))
         hidden = x[:, None]
@@ -94,38 +95,31 @@ class Wav2Vec2Encoder(Encoder):
         return z, projected, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
 
     def context(
-        self, projected: Tensor, inside: Tensor, *, is_masked: Tensor | None = None, mask_token: Tensor | None = None
+        self, projected: Tensor, is_valid: Tensor, *, is_masked: Tensor | None = None, mask_token: Tensor | None = None
     ) -> Tensor:
         """(B, N, D) -> (B, N, D); `mask_token` (D,) stands where `is_masked` (B, N) is True."""
         if is_masked is not None:
             assert mask_token is not None
             projected = torch.where(is_masked[..., None], mask_token.to(projected.dtype), projected)
-        return self.network.encoder(projected, attention_mask=inside).last_hidden_state
-
-    def library_state(self) -> dict[str, Tensor]:
-        """transformers' names."""
-        return self.network.state_dict()
+        return self.network.encoder(projected, attention_mask=is_valid).last_hidden_state
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are kept in `heads`."""
+        """Load transformers' names, also of a model with heads, which are kept in `head_weights`."""
         for old, new in OLD_NAMES.items():
             state = {k.removesuffix(old) + new if k.endswith(old) else k: v for k, v in state.items()}
         own = self.network.state_dict()
         bare = without_prefix(state, own, prefixes=("wav2vec2.",))
-        self.heads = {k: v for k, v in {**state, **bare}.items() if k.startswith(HEADS)}
-        kept = {k: v for k, v in bare.items() if k not in self.heads}
-        load_state(self.network, kept, may_lack=(), origin="the weights file")
+        self.head_weights = {k: v for k, v in {**state, **bare}.items() if k.startswith(HEADS)}
+        kept = {k: v for k, v in bare.items() if k not in self.head_weights}
+        super().load_library_state(kept)
 
     def library_config(self) -> dict[str, Any]:
         """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
         return described(self.network)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """What is no block (convolutions, positions, normalisation), then each block."""
-        blocks = [list(block.parameters()) for block in self.network.encoder.layers]
-        seen = {id(p) for block in blocks for p in block}
-        rest = [p for p in self.network.parameters() if id(p) not in seen]
-        return [rest, *blocks]
+        """Convolutions, positions and normalisation, then each block."""
+        return layers_of(self.network, self.network.encoder.layers)
 
 
 def _convolved(layer: Any, x: Tensor, lengths: Tensor) -> Tensor:
@@ -139,10 +133,10 @@ def _convolved(layer: Any, x: Tensor, lengths: Tensor) -> Tensor:
     if not isinstance(norm, nn.GroupNorm):
         return layer(x)
     x = layer.conv(x).float()
-    inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None, None]
+    is_valid = torch.arange(x.shape[2], device=x.device) < lengths[:, None, None]
     count = lengths[:, None, None]
-    mean = x.where(inside, 0).sum(dim=2, keepdim=True) / count
-    variance = (x - mean).where(inside, 0).square().sum(dim=2, keepdim=True) / count
+    mean = x.where(is_valid, 0).sum(dim=2, keepdim=True) / count
+    variance = (x - mean).where(is_valid, 0).square().sum(dim=2, keepdim=True) / count
     x = (x - mean) / (variance + norm.eps).sqrt() * norm.weight[:, None] + norm.bias[:, None]
     return layer.activation(x)
 

@@ -32,4 +32,4 @@ def main(arguments: list[str]) -> None:
         if (options.run / "inputs").is_dir():
             shutil.copytree(options.run / "inputs", target, dirs_exist_ok=True)
         print(f"{target}: {encoder.config.name}, {encoder.num_features} features, step {step}")
-    method.save_beside(options.folder)
+    method.save_extras(options.folder)

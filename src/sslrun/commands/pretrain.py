@@ -64,7 +64,7 @@ def run(config: PretrainConfig) -> float | None:
             folder = session.path / "encoder" / ("" if name == "encoder" else name)
             encoder.save(folder)
             data.save_inputs(folder)
-        trained.save_beside(session.path / "encoder")
+        trained.save_extras(session.path / "encoder")
         if health.stopped is not None:
             print(health.stopped)
         rows = health.rows(trained, encoder=session.name)

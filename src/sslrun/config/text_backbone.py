@@ -11,7 +11,7 @@ from sslrun.config.schema import CheckpointConfig
 @register(
     "backbone",
     "transformers",
-    target="sslrun.backbones.transformers:TransformersEncoder",
+    target="sslrun.backbones.transformers_text:TransformersEncoder",
     paper="Wolf et al. 2020, transformers",
     modality="text",
 )

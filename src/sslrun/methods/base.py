@@ -80,7 +80,7 @@ class Method(nn.Module):
         """What is evaluated and exported."""
         return {"encoder": self.encoder}
 
-    def save_beside(self, folder: Path) -> None:
+    def save_extras(self, folder: Path) -> None:
         """Write what the exported encoders need together, into the folder that holds them."""
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:

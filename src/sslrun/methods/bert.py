@@ -18,7 +18,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, further
+from sslrun.backbones.base import Encoder, Tokens, extra_inputs
 from sslrun.config.method.bert import BERTConfig
 from sslrun.core.batch import NO_TARGET, TokensBatch
 from sslrun.core.dist import gather
@@ -62,7 +62,7 @@ class BERT(Method):
 
     def _predict(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         is_target = batch["targets"] != NO_TARGET  # (B, L)
-        pooled, tokens = self.encoder.pooled_and_tokens(batch["input_ids"], **further(self.encoder, batch))
+        pooled, tokens = self.encoder.pooled_and_tokens(batch["input_ids"], **extra_inputs(self.encoder, batch))
         hidden = self.norm(F.gelu(self.transform(tokens[is_target])))  # (M, D)
         table = self.encoder.token_embedding()[: len(self.bias)]  # a checkpoint's may have rows to spare
         return F.linear(hidden, table, self.bias), batch["targets"][is_target], pooled

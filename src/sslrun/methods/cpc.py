@@ -22,14 +22,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, further
-from sslrun.backbones.cpc import CPCEncoder, pooled
+from sslrun.backbones.base import Encoder, Tokens, extra_inputs
+from sslrun.backbones.cpc import CPCEncoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.cpc import CPCConfig, Negatives
 from sslrun.core import dist
 from sslrun.core.batch import SeriesBatch, WaveBatch
 from sslrun.losses.future import future_losses, future_losses_among
 from sslrun.methods.base import Method, StepOutput
+from sslrun.nn.padding import masked_mean
 
 
 class CPC(Method):
@@ -68,7 +69,7 @@ class CPC(Method):
     def _losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         encoder = self.encoder
         assert isinstance(encoder, CPCEncoder)
-        local, context, inside = encoder.local_and_context(batch[encoder.reads], **further(encoder, batch))
+        local, context, inside = encoder.local_and_context(batch[encoder.reads], **extra_inputs(encoder, batch))
         predicted = enumerate((predict(context) for predict in self.predictors), start=1)
         if self.config.negatives is Negatives.batch:
             others, is_there = of_all_ranks(local, inside)
@@ -79,7 +80,7 @@ class CPC(Method):
         else:
             told = [future_losses(p, local, step=step, inside=inside) for step, p in predicted]
         sums, counts = (torch.stack(parts).sum(dim=0) for parts in zip(*told, strict=True))
-        return sums, counts, pooled(context, inside)
+        return sums, counts, masked_mean(context, inside)
 
 
 def of_all_ranks(local: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:

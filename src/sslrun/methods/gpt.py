@@ -18,7 +18,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from sslrun.backbones.base import Encoder, Tokens, further
+from sslrun.backbones.base import Encoder, Tokens, extra_inputs
 from sslrun.config.method.gpt import GPTConfig
 from sslrun.core.batch import NO_TARGET, BlocksBatch
 from sslrun.losses.token_prediction import mean_token_loss, target_count, token_losses
@@ -56,7 +56,7 @@ class GPT(Method):
         return next_token_logits(self.encoder, self.encoder.tokens(input_ids))
 
     def _predict(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        pooled, tokens = self.encoder.pooled_and_tokens(batch["input_ids"], **further(self.encoder, batch))
+        pooled, tokens = self.encoder.pooled_and_tokens(batch["input_ids"], **extra_inputs(self.encoder, batch))
         return next_token_logits(self.encoder, tokens), pooled
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, further
+from sslrun.backbones.base import Encoder, extra_inputs
 from sslrun.config.method.simcse import SimCSEConfig
 from sslrun.core import dist
 from sslrun.core.batch import TokensBatch
@@ -41,7 +41,7 @@ class SimCSE(Method):
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Both passes in one batch, as in the authors' code."""
         ids = batch["input_ids"]  # (B, L)
-        rest = {key: torch.cat([value, value]) for key, value in further(self.encoder, batch).items()}
+        rest = {key: torch.cat([value, value]) for key, value in extra_inputs(self.encoder, batch).items()}
         h = self.encoder(torch.cat([ids, ids]), **rest)  # (2B, D)
         z1, z2 = self.projector(h).chunk(2)  # 2 x (B, D)
         loss = info_nce_in_batch(

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sslrun.backbones.base import Encoder, further
-from sslrun.backbones.cpc import pooled
+from sslrun.backbones.base import Encoder, extra_inputs
 from sslrun.config.errors import ConfigError
 from sslrun.core.batch import NO_TARGET
 from sslrun.methods.base import StepOutput
 from sslrun.methods.fine_tuned import FineTuned
+from sslrun.nn.padding import masked_mean
 
 BLANK = 0
 """Output of a moment that writes nothing; characters count from 1."""
@@ -90,8 +90,8 @@ class Transcriber(FineTuned):
 
     def _logits(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, N, 1 + A) float32, (B, N) bool which moments are no padding, and (B, D)."""
-        tokens, inside = self.encoder.moments(batch[self.encoder.reads], **further(self.encoder, batch))
-        features = pooled(tokens, inside)
+        tokens, inside = self.encoder.moments(batch[self.encoder.reads], **extra_inputs(self.encoder, batch))
+        features = masked_mean(tokens, inside)
         if self.moments > 1:
             tokens, inside = averaged(tokens, inside, count=self.moments)
         return self.logits(tokens), inside, features

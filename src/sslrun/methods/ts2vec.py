@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from sslrun.backbones.base import Encoder, Tokens
-from sslrun.backbones.ts2vec import TS2VecEncoder, is_inside
+from sslrun.backbones.ts2vec import TS2VecEncoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.ts2vec import TS2VecConfig
 from sslrun.core import dist
@@ -33,6 +33,7 @@ from sslrun.losses.hierarchical import hierarchical_contrast
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.ema import frozen_copy
 from sslrun.nn.masking import own_rows
+from sslrun.nn.padding import not_padding
 
 
 class Crops(NamedTuple):
@@ -82,7 +83,7 @@ class TS2Vec(Method):
             rows.append(self.encoder.pooled_and_tokens(crop, is_masked=is_masked.to(series.device)))
         (pooled, z1), (_, z2) = rows
         z1, z2 = z1[:, -crops.overlap :], z2[:, : crops.overlap]  # (B, O, D)
-        shared = take_stretch(is_inside(series)[..., None], (crops.starts + crops.lag).to(z1.device), crops.overlap)
+        shared = take_stretch(not_padding(series)[..., None], (crops.starts + crops.lag).to(z1.device), crops.overlap)
         inside = shared[..., 0]  # (B, O)
         loss = hierarchical_contrast(
             z1,

@@ -62,7 +62,7 @@ class TwoTowers(Method):
         """(B, D) of images -> (B, P)."""
         return self.image_projection(features)
 
-    def save_beside(self, folder: Path) -> None:
+    def save_extras(self, folder: Path) -> None:
         """The projections."""
         self.joint().save_projections(folder)
 

@@ -24,8 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, further
-from sslrun.backbones.cpc import pooled
+from sslrun.backbones.base import Encoder, Tokens, extra_inputs
 from sslrun.backbones.wav2vec2 import Wav2Vec2Encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.wav2vec2 import Wav2Vec2Config
@@ -35,6 +34,7 @@ from sslrun.core.schedules import exponential
 from sslrun.losses.distractors import distractor_losses, unused_share
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.masking import own_rows
+from sslrun.nn.padding import masked_mean
 from sslrun.nn.quantizer import GumbelQuantizer
 from sslrun.nn.span_masking import hide_spans
 
@@ -78,8 +78,8 @@ class Wav2Vec2(Method):
         self.project_hid = nn.Linear(encoder.num_features, config.out_dim)
         self.project_q = nn.Linear(config.code_dim, config.out_dim)
         self.gumbel_temperature = config.gumbel_start
-        self._take_over(encoder.heads)
-        encoder.heads = {}
+        self._take_over(encoder.head_weights)
+        encoder.head_weights = {}
 
     def before_step(self, progress: float) -> None:
         """Section 4.2: the draw of codes becomes sharper."""
@@ -109,7 +109,7 @@ class Wav2Vec2(Method):
         """Args: seeds: (B,), of all that is drawn for a row, whatever stands beside it."""
         encoder = self.encoder
         assert isinstance(encoder, Wav2Vec2Encoder)
-        z, projected, inside = encoder.local(batch["wave"], **further(encoder, batch))
+        z, projected, inside = encoder.local(batch["wave"], **extra_inputs(encoder, batch))
         generators = [torch.Generator(z.device).manual_seed(int(seed)) for seed in seeds]
         lengths = inside.sum(dim=1)
         drawn = torch.zeros(inside.shape, device=z.device)
@@ -130,7 +130,7 @@ class Wav2Vec2(Method):
         losses = distractor_losses(
             self.project_hid(tokens[is_masked]), self.project_q(targets), others, temperature=self.config.temperature
         )
-        return Told(losses, is_masked.nonzero()[:, 0], F.softmax(logits, dim=2), pooled(tokens, inside))
+        return Told(losses, is_masked.nonzero()[:, 0], F.softmax(logits, dim=2), masked_mean(tokens, inside))
 
     def _distractors(self, counts: Tensor, generators: list[torch.Generator]) -> Tensor:
         """(M, K) of the M hidden moments: others of the same clip, itself where it is the only one."""

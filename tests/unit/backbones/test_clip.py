@@ -11,7 +11,7 @@ from small import small_config
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.clip import load_clip
 from sslrun.backbones.folder import build_encoder, load_encoder
-from sslrun.backbones.opened import open_checkpoint
+from sslrun.backbones.transformers_checkpoint import open_checkpoint
 from sslrun.config.errors import ConfigError
 from sslrun.methods.base import build_method
 from sslrun.methods.two_towers import TwoTowers

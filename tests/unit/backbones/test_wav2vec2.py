@@ -88,7 +88,7 @@ def test_files_of_older_versions_are_read() -> None:
     assert any(k.endswith(".weight_g") for k in old)
     other.load_library_state({f"wav2vec2.{k}": v for k, v in old.items()} | {"lm_head.weight": torch.zeros(4, 32)})
     wave = torch.randn(2, SAMPLES)
-    assert torch.equal(encoder(wave), other(wave)) and list(other.heads) == ["lm_head.weight"]
+    assert torch.equal(encoder(wave), other(wave)) and list(other.head_weights) == ["lm_head.weight"]
 
 
 @pytest.mark.parametrize("norm", ["layer", "group"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sslrun.backbones.opened import image_inputs
+from sslrun.backbones.transformers_checkpoint import image_inputs
 
 ARCHITECTURE = SimpleNamespace(num_channels=3, image_size=32)
 

@@ -9,19 +9,27 @@ from torch import Tensor, nn
 from transformers import AutoModel, BertConfig, GPT2Config, LlamaConfig
 from transformers.utils import logging
 
-from sslrun.backbones.base import Encoder, Tokens, load_state
-from sslrun.backbones.checkpoint import CLIP_HEADS, architecture_of, described, plain_architecture, without_prefix
+from sslrun.backbones.base import Encoder, Tokens
+from sslrun.backbones.transformers_checkpoint import (
+    CLIP_HEADS,
+    architecture_of,
+    described,
+    plain_architecture,
+    without_prefix,
+)
+from sslrun.backbones.weights import layers_of
 from sslrun.config.errors import ConfigError
 from sslrun.config.text_backbone import TransformersConfig
+from sslrun.nn.padding import masked_mean
 
 CLIP = "clip_text_model"
 CAUSAL = ("gpt2", "llama", CLIP)
 HEADS = ("cls.", "lm_head.", "pooler.", "classifier.", "score.")
-"""What stands beside the encoder in weights files of others."""
+"""Weights outside the encoder in files of models with heads."""
 LAST = ("ln_f", "norm", "final_layer_norm")
 """What follows the blocks."""
 PREFIXES = ("bert.", "transformer.", "model.", "text_model.")
-"""Of the encoder's names in such files."""
+"""Before the encoder's names in such files."""
 
 
 class TransformersEncoder(Encoder):
@@ -30,11 +38,12 @@ class TransformersEncoder(Encoder):
     Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
 
     Attributes:
-        heads: weights of a CLIP beside its encoders, by transformers' names; for the method.
+        head_weights: a CLIP's weights outside its encoders, under transformers' names; for the method.
     """
 
     reads = "input_ids"
-    beside = ("attention_mask",)
+    extra_keys = ("attention_mask",)
+    ignored = HEADS
     tokens_are = Tokens.words
 
     def __init__(self, config: TransformersConfig, inputs: dict[str, Any]) -> None:
@@ -90,21 +99,16 @@ class TransformersEncoder(Encoder):
         if self.pool == "last":
             last = attention_mask.sum(dim=1) - 1  # (B,)
             return tokens[torch.arange(len(tokens), device=tokens.device), last]
-        weight = attention_mask[..., None].to(tokens.dtype)  # (B, L, 1)
-        return (tokens * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-
-    def library_state(self) -> dict[str, Tensor]:
-        """transformers' names."""
-        return self.network.state_dict()
+        return masked_mean(tokens, attention_mask)
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are ignored but for a CLIP's."""
-        self.heads = {k: v for k, v in state.items() if k in CLIP_HEADS}
+        """Load transformers' names, also of a model with heads, which are ignored except for a CLIP's."""
+        self.head_weights = {k: v for k, v in state.items() if k in CLIP_HEADS}
         state = {k: v for k, v in state.items() if k not in CLIP_HEADS}
         own = self.network.state_dict()
         state = without_prefix(state, own, prefixes=PREFIXES)
         kept = {k: v for k, v in state.items() if k in own or not k.endswith((".attn.bias", ".masked_bias", "_ids"))}
-        load_state(self.network, kept, may_lack=HEADS, origin="the weights file")
+        super().load_library_state(kept)
 
     def library_config(self) -> dict[str, Any]:
         """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
@@ -113,12 +117,7 @@ class TransformersEncoder(Encoder):
     def layers(self) -> list[list[nn.Parameter]]:
         """Embeddings, then each block, then what follows them."""
         blocks = max((m for m in self.network.modules() if isinstance(m, nn.ModuleList)), key=len)
-        inside = [list(block.parameters()) for block in blocks]
-        seen = {id(p) for block in inside for p in block}
-        rest = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
-        first = [p for n, p in rest if not n.startswith(LAST)]
-        last = [p for n, p in rest if n.startswith(LAST)]
-        return [first, *inside, last] if last else [first, *inside]
+        return layers_of(self.network, blocks, last=LAST)
 
 
 def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:

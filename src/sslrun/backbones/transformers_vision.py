@@ -9,9 +9,15 @@ from transformers import AutoModel
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.utils import logging
 
-from sslrun.backbones.base import Encoder, Tokens
-from sslrun.backbones.checkpoint import CLIP_HEADS, architecture_of, described, plain_architecture, without_prefix
-from sslrun.backbones.timm import sides_of
+from sslrun.backbones.base import Encoder, Tokens, sides_of
+from sslrun.backbones.transformers_checkpoint import (
+    CLIP_HEADS,
+    architecture_of,
+    described,
+    plain_architecture,
+    without_prefix,
+)
+from sslrun.backbones.weights import layers_of
 from sslrun.config.errors import ConfigError
 from sslrun.config.hf_backbone import MODELS, HFConfig
 
@@ -27,7 +33,7 @@ class HFEncoder(Encoder):
     to its classifier, is left out. Positions are resampled for other sizes as transformers does.
 
     Attributes:
-        heads: weights of a CLIP beside its encoders, by transformers' names; for the method.
+        head_weights: a CLIP's weights outside its encoders, under transformers' names; for the method.
     """
 
     tokens_are = Tokens.patches
@@ -37,8 +43,8 @@ class HFEncoder(Encoder):
         architecture = architecture_of(config, known=MODELS, part="vision_config")
         if architecture is None:
             raise ConfigError(
-                f"backbone.pretrained={config.pretrained} is no folder with a config.json of transformers; name one, "
-                "or hf:OWNER/NAME"
+                f"backbone.pretrained={config.pretrained} is not a folder with a config.json of transformers; name "
+                "one, or hf:OWNER/NAME"
             )
         self.config = dataclasses.replace(
             config, name=architecture.model_type, architecture=plain_architecture(architecture)
@@ -102,17 +108,17 @@ class HFEncoder(Encoder):
         return revert_weight_conversion(self.network, self.network.state_dict())
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are ignored but for a CLIP's."""
-        self.heads = {k: v for k, v in state.items() if k in CLIP_HEADS}
+        """Load transformers' names, also of a model with heads, which are ignored except for a CLIP's."""
+        self.head_weights = {k: v for k, v in state.items() if k in CLIP_HEADS}
         state = without_prefix(state, self.network.state_dict(), prefixes=("vision_model.",))
         options = {"add_pooling_layer": False} if self.network.config.model_type == "vit" else {}
         try:
-            loaded, told = type(self.network).from_pretrained(
+            loaded, report = type(self.network).from_pretrained(
                 None, config=self.network.config, state_dict=state, output_loading_info=True, **options
             )
         except RuntimeError as error:
             raise ConfigError(f"the weights file does not fit the backbone: {' '.join(str(error).split())}") from error
-        missing = sorted(k for k in told["missing_keys"] if not k.endswith("mask_token"))
+        missing = sorted(k for k in report["missing_keys"] if not k.endswith("mask_token"))
         if missing:
             named = ", ".join(missing[:3])
             raise ConfigError(f"the weights file does not fit the backbone: {named} ({len(missing)} in all) not in it")
@@ -123,12 +129,8 @@ class HFEncoder(Encoder):
         return described(self.network)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Embeddings, then each block, then the norm behind them."""
-        blocks = [list(block.parameters()) for block in self._blocks]
-        seen = {id(p) for block in blocks for p in block}
-        rest = [(n, p) for n, p in self.network.named_parameters() if id(p) not in seen]
-        first = [p for n, p in rest if not n.startswith(LAST)]
-        return [first, *blocks, [p for n, p in rest if n.startswith(LAST)]]
+        """Embeddings, then each block, then the norm after them."""
+        return layers_of(self.network, self._blocks, last=LAST)
 
     @property
     def _is_clip(self) -> bool:
