@@ -35,7 +35,7 @@ class _Gather(torch.autograd.Function):
         wide = torch.promote_types(gradient.dtype, torch.float32)  # a sum over many ranks in bf16 would be coarse
         total = gradient.to(wide, memory_format=torch.contiguous_format, copy=True)  # others may hold what comes
         dist.all_reduce(total)
-        return total[rank() * ctx.rows : (rank() + 1) * ctx.rows].to(gradient.dtype)
+        return own(total, ctx.rows).to(gradient.dtype)
 
 
 def gather(x: Tensor) -> Tensor:
@@ -44,6 +44,16 @@ def gather(x: Tensor) -> Tensor:
     The gradient of a row is the sum of what all ranks' losses send to it.
     """
     return x if world_size() == 1 else _Gather.apply(x)
+
+
+def own(of_all: Tensor, rows: int) -> Tensor:
+    """This rank's `rows` of what was gathered, or drawn, for all ranks: (W*B, …) -> (B, …)."""
+    return of_all[rank() * rows : (rank() + 1) * rows]
+
+
+def largest(number: int, *, device: torch.device) -> int:
+    """The largest of the numbers that the ranks hand in."""
+    return int(gather(torch.tensor([number], device=device)).max())
 
 
 def share_names(names: list[str]) -> None:

@@ -22,7 +22,7 @@ def info_nce(
         positives: (B, D), one of each query.
         negatives: (N, D), common to all queries.
         temperature: tau, above 0.
-        is_excluded: (B, N) bool; where True, a row of `negatives` is none for this query.
+        is_excluded: (B, N) bool; where True, a row of `negatives` does not count for this query.
 
     Returns:
         () float32.
@@ -56,10 +56,10 @@ def info_nce_in_batch(
         () float32. Its mean over all ranks, and that of its gradient, equal those of one process with all rows.
     """
     everyone = positives if all_positives is None else all_positives
-    is_own = own_rows(len(queries), len(everyone), offset=offset, device=queries.device)
-    return info_nce(queries, positives, everyone, temperature=temperature, is_excluded=is_own)
+    is_self = self_mask(len(queries), len(everyone), offset=offset, device=queries.device)
+    return info_nce(queries, positives, everyone, temperature=temperature, is_excluded=is_self)
 
 
-def own_rows(rows: int, all_rows: int, *, offset: int, device: torch.device) -> Tensor:
+def self_mask(rows: int, all_rows: int, *, offset: int, device: torch.device) -> Tensor:
     """(rows, all_rows) bool: True where row i meets itself, row i + offset of all."""
     return F.one_hot(torch.arange(rows, device=device) + offset, all_rows).bool()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sslrun.losses.info_nce import info_nce, own_rows
+from sslrun.losses.info_nce import info_nce, self_mask
 
 
 def nt_xent(
@@ -29,7 +29,7 @@ def nt_xent(
         () float32. Its mean over all ranks, and that of its gradient, equal those of one process with all rows.
     """
     everyone = torch.cat([z1 if all_z1 is None else all_z1, z2 if all_z2 is None else all_z2])  # (2N, D)
-    is_own = own_rows(len(z1), len(everyone) // 2, offset=offset, device=z1.device).repeat(1, 2)  # (B, 2N)
-    loss1 = info_nce(z1, z2, everyone, temperature=temperature, is_excluded=is_own)
-    loss2 = info_nce(z2, z1, everyone, temperature=temperature, is_excluded=is_own)
+    is_self = self_mask(len(z1), len(everyone) // 2, offset=offset, device=z1.device).repeat(1, 2)  # (B, 2N)
+    loss1 = info_nce(z1, z2, everyone, temperature=temperature, is_excluded=is_self)
+    loss2 = info_nce(z2, z1, everyone, temperature=temperature, is_excluded=is_self)
     return (loss1 + loss2) / 2

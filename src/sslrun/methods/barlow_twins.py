@@ -15,8 +15,6 @@ When to choose it:
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.barlow_twins import BarlowTwinsConfig
 from sslrun.core import dist
@@ -36,11 +34,10 @@ class BarlowTwins(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: BarlowTwinsConfig
 
     def __init__(self, config: BarlowTwinsConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         dims = (encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
         self.projector = mlp(*dims, last_bias=False)
 
@@ -55,9 +52,5 @@ class BarlowTwins(Method):
         """Biases and norms have a rate of their own: LARS leaves them as steep as this unnormalised loss."""
         if self.config.bias_lr_scale == 1:
             return []
-        vectors = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
-        return [{"params": vectors, "lr_scale": self.config.bias_lr_scale, "weight_decay": 0.0, "exempt": True}]
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)
+        vectors = [p for p in self.parameters() if p.ndim <= 1]
+        return [{"params": vectors, "lr_scale": self.config.bias_lr_scale}]

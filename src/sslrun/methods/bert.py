@@ -33,11 +33,10 @@ class BERT(Method):
     needs_tokens = Tokens.words
     needs_causal = False
     is_likelihood = True
+    config: BERTConfig
 
     def __init__(self, config: BERTConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.transform = nn.Linear(encoder.num_features, encoder.num_features)
         self.norm = nn.LayerNorm(encoder.num_features, eps=1e-12)
         self.bias = nn.Parameter(self.transform.weight.new_zeros(int(encoder.inputs["vocab_size"])))

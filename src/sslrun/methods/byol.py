@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.byol import BYOLConfig
@@ -34,11 +33,10 @@ class BYOL(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: BYOLConfig
 
     def __init__(self, config: BYOLConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         dims = (encoder.num_features, config.hidden_dim, config.out_dim)
         self.projector = mlp(*dims, last_batch_norm=config.output_batch_norm)
         self.predictor = mlp(config.out_dim, config.hidden_dim, config.out_dim)
@@ -61,7 +59,3 @@ class BYOL(Method):
         decay = cosine(self.config.decay_start, 1.0, progress)
         ema_update(self.target_encoder, self.encoder, decay=decay)
         ema_update(self.target_projector, self.projector, decay=decay)
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)

@@ -21,9 +21,8 @@ class Classifier(FineTuned):
         num_classes: int,
         label_smoothing: float,
         layer_decay: float = 1.0,
-        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(encoder, outputs=num_classes, layer_decay=layer_decay, weight_decay=weight_decay)
+        super().__init__(encoder, outputs=num_classes, layer_decay=layer_decay)
         self.label_smoothing = label_smoothing
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:

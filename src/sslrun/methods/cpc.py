@@ -22,9 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, extra_inputs
+from sslrun.backbones.base import Tokens, extra_inputs
 from sslrun.backbones.cpc import CPCEncoder
-from sslrun.config.errors import ConfigError
 from sslrun.config.method.cpc import CPCConfig, Negatives
 from sslrun.core import dist
 from sslrun.core.batch import SeriesBatch, WaveBatch
@@ -38,17 +37,13 @@ class CPC(Method):
 
     batch_type = SeriesBatch
     also_reads = (WaveBatch,)
+    needs_encoder = CPCEncoder
     needs_tokens = Tokens.moments
+    config: CPCConfig
+    encoder: CPCEncoder
 
-    def __init__(self, config: CPCConfig, encoder: Encoder) -> None:
-        super().__init__()
-        if not isinstance(encoder, CPCEncoder):
-            raise ConfigError(
-                f"method=cpc needs a backbone that tells a moment from its past; backbone={encoder.config.name} does "
-                "not; choose backbone=cpc, or cpc_wave"
-            )
-        self.config = config
-        self.encoder = encoder
+    def __init__(self, config: CPCConfig, encoder: CPCEncoder) -> None:
+        super().__init__(config, encoder)
         self.predictors = nn.ModuleList(
             nn.Linear(encoder.num_features, encoder.local_dim, bias=False) for _ in range(config.steps)
         )
@@ -60,7 +55,7 @@ class CPC(Method):
         return StepOutput(loss, embedding=embedding.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
-        """By clip: sum over its moments and steps, and their number; None where they depend on the clips beside it."""
+        """By clip: sum over its moments and steps, and their number; None if they depend on the batch's other clips."""
         if self.config.negatives is Negatives.batch:
             return None
         sums, counts, _ = self._losses(batch)
@@ -68,24 +63,22 @@ class CPC(Method):
 
     def _losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         encoder = self.encoder
-        assert isinstance(encoder, CPCEncoder)
-        local, context, inside = encoder.local_and_context(batch[encoder.reads], **extra_inputs(encoder, batch))
+        local, context, is_valid = encoder.local_and_context(batch[encoder.reads], **extra_inputs(encoder, batch))
         predicted = enumerate((predict(context) for predict in self.predictors), start=1)
         if self.config.negatives is Negatives.batch:
-            others, is_there = of_all_ranks(local, inside)
-            told = [
-                future_losses_among(p, local, step=step, inside=inside, others=others, is_there=is_there)
-                for step, p in predicted
+            others, other_is_valid = of_all_ranks(local, is_valid)
+            losses = [
+                future_losses_among(p, local, step=k, is_valid=is_valid, others=others, other_is_valid=other_is_valid)
+                for k, p in predicted
             ]
         else:
-            told = [future_losses(p, local, step=step, inside=inside) for step, p in predicted]
-        sums, counts = (torch.stack(parts).sum(dim=0) for parts in zip(*told, strict=True))
-        return sums, counts, masked_mean(context, inside)
+            losses = [future_losses(p, local, step=k, is_valid=is_valid) for k, p in predicted]
+        sums, counts = (torch.stack(parts).sum(dim=0) for parts in zip(*losses, strict=True))
+        return sums, counts, masked_mean(context, is_valid)
 
 
-def of_all_ranks(local: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
-    """Moments (B, N, Z) and whether they are no padding (B, N) -> (M, Z) and (M,); N may differ between ranks."""
-    longest = int(dist.gather(torch.tensor([local.shape[1]], device=local.device)).max())
-    more = longest - local.shape[1]
-    local, inside = F.pad(local, (0, 0, 0, more)), F.pad(inside, (0, more))
-    return dist.gather(local).flatten(0, 1), dist.gather(inside).flatten()
+def of_all_ranks(local: Tensor, is_valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Moments (B, N, Z) and (B, N) bool, False on padding -> (M, Z) and (M,); N may differ between ranks."""
+    more = dist.largest(local.shape[1], device=local.device) - local.shape[1]
+    local, is_valid = F.pad(local, (0, 0, 0, more)), F.pad(is_valid, (0, more))
+    return dist.gather(local).flatten(0, 1), dist.gather(is_valid).flatten()

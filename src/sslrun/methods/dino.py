@@ -36,11 +36,10 @@ class DINO(Method):
 
     batch_type = ViewsBatch
     views = 2
+    config: DINOConfig
 
     def __init__(self, config: DINOConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.head = self.new_head()
         self.teacher_encoder = frozen_copy(self.encoder)
         self.teacher_head = frozen_copy(self.head)

@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sslrun.backbones.base import Encoder, Tokens, extra_inputs
-from sslrun.config.method.gpt import GPTConfig
 from sslrun.core.batch import NO_TARGET, BlocksBatch
 from sslrun.losses.token_prediction import mean_token_loss, target_count, token_losses
 from sslrun.methods.base import Method, StepOutput
@@ -32,11 +31,6 @@ class GPT(Method):
     needs_tokens = Tokens.words
     needs_causal = True
     is_likelihood = True
-
-    def __init__(self, config: GPTConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss of every next token."""

@@ -91,8 +91,7 @@ class IBOT(DINO):
         if self.config.centering is Centering.softmax:
             self.center.watch(outputs)
             return self.sharpen(outputs, self.center)
-        rank, rows = dist.rank(), len(outputs)
-        return self.balance(dist.gather(outputs))[rank * rows : (rank + 1) * rows]
+        return dist.own(self.balance(dist.gather(outputs)), len(outputs))
 
     def patch_targets(self, seen: Tensor, at: Tensor, counts: list[int]) -> Tensor:
         """Teacher tokens (GB, N, D) -> (M, K) of the patches at `at`; `counts` are M of every rank."""

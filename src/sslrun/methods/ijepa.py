@@ -34,11 +34,10 @@ class IJEPA(Method):
 
     batch_type = ImageBatch
     needs_tokens = Tokens.patches
+    config: IJEPAConfig
 
     def __init__(self, config: IJEPAConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.target_encoder = frozen_copy(encoder)
         self.predictor = TokenPredictor(
             encoder.num_features,

@@ -38,11 +38,10 @@ class LeJEPA(Method):
 
     batch_type = ViewsBatch
     views = 2
+    config: LeJEPAConfig
 
     def __init__(self, config: LeJEPAConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.projector = mlp(encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
         self.run_seed, self.seed = seed_of_run(), 0
 
@@ -73,7 +72,3 @@ class LeJEPA(Method):
         functions = dist.gather(functions[None]).mean(dim=0)
         count = z.shape[1] * dist.world_size()
         return torch.stack([epps_pulley(f, t=t, count=count) for f in functions]).mean()
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)

@@ -37,11 +37,10 @@ class MAE(Method):
 
     batch_type = ImageBatch
     needs_tokens = Tokens.patches
+    config: MAEConfig
 
     def __init__(self, config: MAEConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.decoder = TokenPredictor(
             encoder.num_features,
             math.prod(encoder.patch) * int(encoder.inputs["channels"]),

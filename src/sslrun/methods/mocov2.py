@@ -37,11 +37,10 @@ class MoCoV2(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: MoCoV2Config
 
     def __init__(self, config: MoCoV2Config, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         # shuffling and splitting are for statistics of parts of the batch
         self.syncs_batch_norm = config.batch_norm is ShuffledBatchNorm.none and config.bn_splits == 1
         self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim, batch_norm=False)
@@ -69,13 +68,8 @@ class MoCoV2(Method):
         ema_update(self.key_projector, self.projector, decay=decay)
         self.queue.push_deferred()
 
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)
-
     def _contrast(self, q: Tensor, keys: Tensor) -> Tensor:
-        own = keys[dist.rank() * len(q) :][: len(q)]  # (B, P)
-        return info_nce(q, own, self.queue.rows, temperature=self.config.temperature)
+        return info_nce(q, dist.own(keys, len(q)), self.queue.rows, temperature=self.config.temperature)
 
     @torch.no_grad()
     def _keys(self, x: Tensor) -> Tensor:

@@ -37,11 +37,10 @@ class MoCoV3(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: MoCoV3Config
 
     def __init__(self, config: MoCoV3Config, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         if config.freeze_patch_embed:
             _freeze_patch_embed(encoder)
         hidden = [config.hidden_dim] * (config.projector_layers - 1)
@@ -67,10 +66,6 @@ class MoCoV3(Method):
         decay = cosine(self.config.decay_start, 1.0, progress)
         ema_update(self.target_encoder, self.encoder, decay=decay)
         ema_update(self.target_projector, self.projector, decay=decay)
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)
 
     def _contrast(self, q: Tensor, k: Tensor) -> Tensor:
         """InfoNCE x 2 tau: with it, the learning rate suits every temperature."""

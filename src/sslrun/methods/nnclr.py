@@ -35,11 +35,10 @@ class NNCLR(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: NNCLRConfig
 
     def __init__(self, config: NNCLRConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.projector = mlp(
             encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim, last_batch_norm=True
         )
@@ -58,10 +57,6 @@ class NNCLR(Method):
     def after_step(self, progress: float) -> None:
         """First in, first out."""
         self.support.push_deferred()
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)
 
     def _contrast(self, z: Tensor, p: Tensor) -> Tensor:
         """NN(z, Q) finds the prediction of its image's other view among all ranks'."""

@@ -19,38 +19,32 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens
+from sslrun.backbones.base import Tokens
 from sslrun.backbones.patchtst import Patches, PatchTSTEncoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.patchtst import PatchTSTConfig
 from sslrun.core import dist
 from sslrun.core.batch import SeriesBatch
 from sslrun.methods.base import Method, StepOutput
-from sslrun.nn.masking import own_rows
 
 
 class PatchTST(Method):
     """Section 3.2."""
 
     batch_type = SeriesBatch
+    needs_encoder = PatchTSTEncoder
     needs_tokens = Tokens.moments
     scores_anomalies = True
+    config: PatchTSTConfig
     encoder: PatchTSTEncoder
 
-    def __init__(self, config: PatchTSTConfig, encoder: Encoder) -> None:
-        super().__init__()
-        if not isinstance(encoder, PatchTSTEncoder):
-            raise ConfigError(
-                f"method=patchtst needs patches of a series; backbone={encoder.config.name} has none; "
-                "choose backbone=patchtst"
-            )
+    def __init__(self, config: PatchTSTConfig, encoder: PatchTSTEncoder) -> None:
+        super().__init__(config, encoder)
         if encoder.max_patches < 2:
             raise ConfigError(
-                f"method=patchtst needs two patches at least; backbone.patch_size={encoder.patch_size} is too large "
+                f"method=patchtst needs at least two patches; backbone.patch_size={encoder.patch_size} is too large "
                 f"for series of {encoder.inputs['max_length']} timestamps"
             )
-        self.config = config
-        self.encoder = encoder
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(encoder.width, encoder.patch_size))
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
@@ -58,7 +52,7 @@ class PatchTST(Method):
         series = batch["series"]  # (B, T, C)
         rows, shape = len(series), (series.shape[2], self.encoder.max_patches)
         drawn = torch.rand(rows * dist.world_size(), *shape, device=series.device)
-        errors, counted, pooled = self._errors(series, own_rows(drawn, rows))
+        errors, counted, pooled = self._errors(series, dist.own(drawn, rows))
         count = dist.gather(counted.sum().float()[None]).mean().clamp(min=1)
         return StepOutput(errors.sum() / count, embedding=pooled.detach())
 

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.simclr import SimCLRConfig
@@ -32,11 +31,10 @@ class SimCLR(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: SimCLRConfig
 
     def __init__(self, config: SimCLRConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         dims = (encoder.num_features, config.hidden_dim, config.out_dim)
         self.projector = mlp(*dims, last_batch_norm=config.output_batch_norm)  # g, section 2.3
 
@@ -54,7 +52,3 @@ class SimCLR(Method):
             offset=dist.rank() * len(z1),
         )
         return StepOutput(loss, embedding=h[: len(x1)].detach())
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)

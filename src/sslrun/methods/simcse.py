@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sslrun.backbones.base import Encoder, extra_inputs
 from sslrun.config.method.simcse import SimCSEConfig
@@ -31,11 +31,10 @@ class SimCSE(Method):
     """Section 3; negatives are gathered over ranks."""
 
     batch_type = TokensBatch
+    config: SimCSEConfig
 
     def __init__(self, config: SimCSEConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.projector = nn.Sequential(nn.Linear(encoder.num_features, encoder.num_features), nn.Tanh())
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
@@ -52,7 +51,3 @@ class SimCSE(Method):
             offset=dist.rank() * len(z1),
         )
         return StepOutput(loss, embedding=h[: len(ids)].detach())
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, D)."""
-        return self.projector(features)

@@ -34,11 +34,10 @@ class SimMIM(Method):
 
     batch_type = ImageBatch
     needs_tokens = Tokens.patches
+    config: SimMIMConfig
 
     def __init__(self, config: SimMIMConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.side = side_in_tokens(config.mask_patch_size, encoder)
         self.mask_token = nn.Parameter(torch.randn(encoder.num_features) * 0.02)
         self.head = nn.Linear(encoder.num_features, math.prod(encoder.patch) * int(encoder.inputs["channels"]))

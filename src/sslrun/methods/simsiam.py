@@ -15,8 +15,6 @@ When to choose it:
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.simsiam import SimSiamConfig
 from sslrun.core.batch import ViewsBatch
@@ -31,11 +29,10 @@ class SimSiam(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: SimSiamConfig
 
     def __init__(self, config: SimSiamConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         hidden, out = config.hidden_dim, config.out_dim
         self.projector = mlp(encoder.num_features, hidden, hidden, out, last_batch_norm=True)  # f's end, section 3
         self.predictor = mlp(out, config.predictor_hidden_dim, out)  # h, section 3
@@ -51,10 +48,6 @@ class SimSiam(Method):
     def param_groups(self) -> list[dict[str, Any]]:
         """The predictor's rate stays; all parameters decay, BatchNorm and biases too (appendix A)."""
         return [
-            {"params": [*self.encoder.parameters(), *self.projector.parameters()]},
-            {"params": list(self.predictor.parameters()), "constant_lr": True},
+            {"params": [*self.encoder.parameters(), *self.projector.parameters()], "decay_all": True},
+            {"params": list(self.predictor.parameters()), "decay_all": True, "constant_lr": True},
         ]
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)

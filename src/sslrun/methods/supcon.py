@@ -34,11 +34,10 @@ class SupCon(Method):
     batch_type = ViewsBatch
     views = most_views = 2
     needs_labels = True
+    config: SupConConfig
 
     def __init__(self, config: SupConConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim, batch_norm=False)  # section 3.1
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:

@@ -43,11 +43,10 @@ class SwAV(Method):
 
     batch_type = ViewsBatch
     views = 2
+    config: SwAVConfig
 
     def __init__(self, config: SwAVConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         dims = (encoder.num_features, config.hidden_dim, config.out_dim)
         self.projector = mlp(*dims, last_batch_norm=config.output_batch_norm)
         self.prototypes = nn.Parameter(F.normalize(torch.randn(config.prototypes, config.out_dim), dim=1))  # (K, P)
@@ -81,12 +80,12 @@ class SwAV(Method):
             self.queue.defer(rows)
             if self.reads_queue:
                 rows = torch.cat([rows, self.queue.rows])  # (N + queue_size, 2P)
-        own = slice(dist.rank() * len(z[0]), (dist.rank() + 1) * len(z[0]))
         epsilon, iterations = self.config.epsilon, self.config.iterations
-        return [
-            sinkhorn(view @ self.prototypes.T, epsilon=epsilon, iterations=iterations)[own]
+        of_all = [
+            sinkhorn(view @ self.prototypes.T, epsilon=epsilon, iterations=iterations)
             for view in rows.chunk(ASSIGNED, dim=1)
         ]
+        return [dist.own(q, len(z[0])) for q in of_all]
 
     def after_backward(self, progress: float) -> None:
         """Prototypes stand still at first, appendix A.1."""
@@ -99,7 +98,3 @@ class SwAV(Method):
             self.prototypes.copy_(F.normalize(self.prototypes, dim=1))
         if self.queue is not None:
             self.queue.push_deferred()
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)

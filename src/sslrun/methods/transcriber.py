@@ -27,8 +27,8 @@ class Transcriber(FineTuned):
 
     Args:
         alphabet: characters, in the order of the targets.
-        moments: of the encoder that are averaged for one output. Fewer outputs hold fewer blanks, out of which the loss
-            takes long to find.
+        moments: of the encoder that are averaged for one output. Fewer outputs hold fewer blanks, which the loss takes
+            long to leave.
 
     Raises:
         ConfigError: the backbone has no order of time.
@@ -41,14 +41,13 @@ class Transcriber(FineTuned):
         alphabet: Sequence[str],
         moments: int = 1,
         layer_decay: float = 1.0,
-        weight_decay: float = 0.0,
     ) -> None:
         if not encoder.has_moments:
             raise ConfigError(
                 f"backbone={encoder.config.name} has no moments to be transcribed; choose one of sequences, e.g. "
                 "backbone=cpc or wav2vec2_tiny"
             )
-        super().__init__(encoder, outputs=1 + len(alphabet), layer_decay=layer_decay, weight_decay=weight_decay)
+        super().__init__(encoder, outputs=1 + len(alphabet), layer_decay=layer_decay)
         self.alphabet, self.moments = tuple(alphabet), moments
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
@@ -64,8 +63,8 @@ class Transcriber(FineTuned):
     @torch.inference_mode()
     def transcribe(self, batch: Mapping[str, Any]) -> list[str]:
         """Each clip's likeliest outputs, repeats and blanks left out (greedy decoding)."""
-        logits, inside, _ = self._logits(batch)
-        best = logits.argmax(dim=2).masked_fill(~inside, BLANK).cpu()  # (B, N)
+        logits, is_valid, _ = self._logits(batch)
+        best = logits.argmax(dim=2).masked_fill(~is_valid, BLANK).cpu()  # (B, N)
         texts = []
         for row in best.tolist():
             kept = [now for before, now in zip([BLANK, *row], row, strict=False) if now not in (before, BLANK)]
@@ -73,14 +72,14 @@ class Transcriber(FineTuned):
         return texts
 
     def _losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-        logits, inside, features = self._logits(batch)
+        logits, is_valid, features = self._logits(batch)
         targets = batch["transcript"]  # (B, L)
         counts = (targets != NO_TARGET).sum(dim=1)
         with torch.autocast(logits.device.type, enabled=False):
             losses = F.ctc_loss(
                 F.log_softmax(logits, dim=2).transpose(0, 1),  # (N, B, 1 + A)
                 (targets + 1).clamp(min=0),
-                inside.sum(dim=1),
+                is_valid.sum(dim=1),
                 counts,
                 blank=BLANK,
                 reduction="none",
@@ -89,19 +88,17 @@ class Transcriber(FineTuned):
         return losses, counts, features
 
     def _logits(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, N, 1 + A) float32, (B, N) bool which moments are no padding, and (B, D)."""
-        tokens, inside = self.encoder.moments(batch[self.encoder.reads], **extra_inputs(self.encoder, batch))
-        features = masked_mean(tokens, inside)
+        """(B, N, 1 + A) float32, (B, N) bool, False on padding, and (B, D)."""
+        tokens, is_valid = self.encoder.moments(batch[self.encoder.reads], **extra_inputs(self.encoder, batch))
+        features = masked_mean(tokens, is_valid)
         if self.moments > 1:
-            tokens, inside = averaged(tokens, inside, count=self.moments)
-        return self.logits(tokens), inside, features
+            tokens, is_valid = averaged(tokens, is_valid, count=self.moments)
+        return self.logits(tokens), is_valid, features
 
 
-def averaged(tokens: Tensor, inside: Tensor, *, count: int) -> tuple[Tensor, Tensor]:
-    """(B, N, D) and (B, N) -> (B, ceil(N / count), D), means of `count` neighbours that are inside, and where there are
-    such.
-    """
+def averaged(tokens: Tensor, is_valid: Tensor, *, count: int) -> tuple[Tensor, Tensor]:
+    """(B, N, D), (B, N) -> (B, M, D), means of `count` valid neighbours each, and (B, M), where there are any."""
     missing = -tokens.shape[1] % count
-    inside = F.pad(inside, (0, missing)).view(len(tokens), -1, count)  # (B, M, count)
-    tokens = F.pad(tokens, (0, 0, 0, missing)).reshape(*inside.shape, -1) * inside[..., None]  # (B, M, count, D)
-    return tokens.sum(dim=2) / inside.sum(dim=2).clamp(min=1)[..., None], inside.any(dim=2)
+    is_valid = F.pad(is_valid, (0, missing)).view(len(tokens), -1, count)  # (B, M, count)
+    tokens = F.pad(tokens, (0, 0, 0, missing)).reshape(*is_valid.shape, -1)  # (B, M, count, D)
+    return masked_mean(tokens, is_valid), is_valid.any(dim=2)

@@ -25,14 +25,12 @@ from torch import Tensor
 
 from sslrun.backbones.base import Encoder, Tokens
 from sslrun.backbones.ts2vec import TS2VecEncoder
-from sslrun.config.errors import ConfigError
 from sslrun.config.method.ts2vec import TS2VecConfig
 from sslrun.core import dist
 from sslrun.core.batch import SeriesBatch
 from sslrun.losses.hierarchical import hierarchical_contrast
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.ema import frozen_copy
-from sslrun.nn.masking import own_rows
 from sslrun.nn.padding import not_padding
 
 
@@ -53,20 +51,15 @@ class Crops(NamedTuple):
 
 
 class TS2Vec(Method):
-    """Section 3. Beside the weights their average over all steps is kept, which the authors' code evaluates."""
+    """Section 3. The weights' average over all steps is kept too, which the authors' code evaluates."""
 
     batch_type = SeriesBatch
+    needs_encoder = TS2VecEncoder
     needs_tokens = Tokens.moments
+    config: TS2VecConfig
 
     def __init__(self, config: TS2VecConfig, encoder: Encoder) -> None:
-        super().__init__()
-        if not isinstance(encoder, TS2VecEncoder):
-            raise ConfigError(
-                f"method=ts2vec needs a vector for each timestamp; backbone={encoder.config.name} gives none; "
-                "choose backbone=ts2vec"
-            )
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.average = frozen_copy(encoder)
         self.register_buffer("averaged", torch.ones((), dtype=torch.int64))
         self.averaged: Tensor
@@ -78,21 +71,21 @@ class TS2Vec(Method):
         rows = []
         for start, length in ((crops.starts, crops.first), (crops.starts + crops.lag, crops.second)):
             crop = take_stretch(series, start.to(series.device), length)  # (B, L, C)
-            drawn = own_rows(torch.rand(len(series) * dist.world_size(), length), len(series))
+            drawn = dist.own(torch.rand(len(series) * dist.world_size(), length), len(series))
             is_masked = drawn < self.config.mask_share
             rows.append(self.encoder.pooled_and_tokens(crop, is_masked=is_masked.to(series.device)))
         (pooled, z1), (_, z2) = rows
         z1, z2 = z1[:, -crops.overlap :], z2[:, : crops.overlap]  # (B, O, D)
         shared = take_stretch(not_padding(series)[..., None], (crops.starts + crops.lag).to(z1.device), crops.overlap)
-        inside = shared[..., 0]  # (B, O)
+        is_valid = shared[..., 0]  # (B, O)
         loss = hierarchical_contrast(
             z1,
             z2,
             alpha=self.config.alpha,
-            inside=inside,
+            is_valid=is_valid,
             all_z1=dist.gather(z1) if dist.world_size() > 1 else None,
             all_z2=dist.gather(z2) if dist.world_size() > 1 else None,
-            all_inside=dist.gather(inside.float()).bool() if dist.world_size() > 1 else None,
+            all_is_valid=dist.gather(is_valid.float()).bool() if dist.world_size() > 1 else None,
             offset=dist.rank() * len(z1),
         )
         return StepOutput(loss, embedding=pooled.detach())
@@ -105,7 +98,7 @@ class TS2Vec(Method):
         torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), share)
 
     def encoders(self) -> dict[str, Encoder]:
-        """What `config.average` says, and the other one beside it."""
+        """What `config.average` says, and the other one."""
         if self.config.average:
             return {"encoder": self.average, "last": self.encoder}
         return {"encoder": self.encoder, "average": self.average}
@@ -121,7 +114,7 @@ def draw_crops(rows: int, length: int) -> Crops:
     first = _integer(0, left + 1)
     last = _integer(left + overlap, length + 1)
     starts = torch.randint(0, length - (last - first) + 1, (rows * dist.world_size(),))
-    return Crops(left + overlap - first, last - left, overlap, own_rows(starts, rows), left - first)
+    return Crops(left + overlap - first, last - left, overlap, dist.own(starts, rows), left - first)
 
 
 def take_stretch(series: Tensor, starts: Tensor, length: int) -> Tensor:
@@ -138,5 +131,5 @@ def _as_long_on_all_ranks(series: Tensor) -> Tensor:
     """Padded to the longest of any rank, so that all draw the same crops."""
     if dist.world_size() == 1:
         return series
-    longest = int(dist.gather(torch.tensor([series.shape[1]], device=series.device)).max())
-    return torch.nn.functional.pad(series, (0, 0, 0, longest - series.shape[1]), value=torch.nan)
+    more = dist.largest(series.shape[1], device=series.device) - series.shape[1]
+    return torch.nn.functional.pad(series, (0, 0, 0, more), value=torch.nan)

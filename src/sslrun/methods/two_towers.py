@@ -22,13 +22,12 @@ class TwoTowers(Method):
     """Subclasses say the loss of a batch's projections."""
 
     batch_type = PairBatch
+    config: PairMethodConfig
 
     def __init__(self, config: PairMethodConfig, encoder: Encoder) -> None:
-        super().__init__()
+        super().__init__(config, encoder)
         if "text" not in encoder.inputs:
             raise ConfigError(f"method={config.kind} reads images with captions; choose e.g. dataset=pairs")
-        self.config = config
-        self.encoder = encoder
         self.text_encoder = build_encoder(config.text, encoder.inputs["text"])
         self.image_projection = nn.Linear(encoder.num_features, config.out_dim, bias=False)
         self.text_projection = nn.Linear(self.text_encoder.num_features, config.out_dim, bias=False)

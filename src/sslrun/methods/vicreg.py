@@ -15,8 +15,6 @@ When to choose it:
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from sslrun.backbones.base import Encoder
 from sslrun.config.method.vicreg import VICRegConfig
 from sslrun.core import dist
@@ -36,11 +34,10 @@ class VICReg(Method):
 
     batch_type = ViewsBatch
     views = most_views = 2
+    config: VICRegConfig
 
     def __init__(self, config: VICRegConfig, encoder: Encoder) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = encoder
+        super().__init__(config, encoder)
         dims = (encoder.num_features, config.hidden_dim, config.hidden_dim, config.out_dim)
         self.projector = mlp(*dims, last_bias=False)  # the expander
 
@@ -56,7 +53,3 @@ class VICReg(Method):
             covariance=self.config.covariance,
         )
         return StepOutput(loss, embedding=h1.detach())
-
-    def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P)."""
-        return self.projector(features)

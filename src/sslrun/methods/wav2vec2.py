@@ -1,6 +1,6 @@
-"""wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477): hide spans of a recording, tell what was there from codes.
+"""wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477): hide spans of a recording, and pick the code of what was there.
 
-A moment's own vector is turned into a code out of learned books; a transformer that sees the clip with holes must tell
+A moment's own vector is turned into a code from learned books; a transformer that sees the clip with holes must tell
 the code of a hidden moment from those of the clip's other hidden moments.
 
 Formula:
@@ -24,24 +24,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslrun.backbones.base import Encoder, Tokens, extra_inputs
+from sslrun.backbones.base import Tokens, extra_inputs
 from sslrun.backbones.wav2vec2 import Wav2Vec2Encoder
-from sslrun.config.errors import ConfigError
 from sslrun.config.method.wav2vec2 import Wav2Vec2Config
 from sslrun.core import dist
 from sslrun.core.batch import WaveBatch
 from sslrun.core.schedules import exponential
 from sslrun.losses.distractors import distractor_losses, unused_share
 from sslrun.methods.base import Method, StepOutput
-from sslrun.nn.masking import own_rows
 from sslrun.nn.padding import masked_mean
 from sslrun.nn.quantizer import GumbelQuantizer
 from sslrun.nn.span_masking import hide_spans
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the hidden moments of a batch, M in all and row by row, come to.
+class MaskedOutputs:
+    """Of the hidden moments of a batch, M in all and row by row.
 
     Attributes:
         losses: (M,).
@@ -60,17 +58,13 @@ class Wav2Vec2(Method):
     """Sections 2 and 3. Differs from the paper: no penalty on the latents' size, as in transformers' model."""
 
     batch_type = WaveBatch
+    needs_encoder = Wav2Vec2Encoder
     needs_tokens = Tokens.moments
+    config: Wav2Vec2Config
+    encoder: Wav2Vec2Encoder
 
-    def __init__(self, config: Wav2Vec2Config, encoder: Encoder) -> None:
-        super().__init__()
-        if not isinstance(encoder, Wav2Vec2Encoder):
-            raise ConfigError(
-                f"method=wav2vec2 needs its own backbone; backbone={encoder.config.name} is another; choose "
-                "backbone=wav2vec2_tiny, wav2vec2"
-            )
-        self.config = config
-        self.encoder = encoder
+    def __init__(self, config: Wav2Vec2Config, encoder: Wav2Vec2Encoder) -> None:
+        super().__init__(config, encoder)
         self.mask_token = nn.Parameter(torch.rand(encoder.num_features))
         self.quantizer = GumbelQuantizer(
             encoder.local_dim, codebooks=config.codebooks, codes=config.codes, code_dim=config.code_dim
@@ -89,30 +83,29 @@ class Wav2Vec2(Method):
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss on hidden moments only; clips have unequal numbers of them, and so have ranks."""
         seeds = torch.randint(2**31, (len(batch["wave"]) * dist.world_size(),))
-        told = self._tell(batch, own_rows(seeds, len(batch["wave"])))
-        count = dist.gather(told.losses.new_tensor([len(told.losses)])).mean().clamp(min=1)
-        shares = dist.gather(told.shares.sum(dim=0)[None]).mean(dim=0) / count  # (G, V), of all ranks
-        contrast, diversity = told.losses.sum() / count, unused_share(shares)
+        hidden = self._predict(batch, dist.own(seeds, len(batch["wave"])))
+        count = dist.gather(hidden.losses.new_tensor([len(hidden.losses)])).mean().clamp(min=1)
+        shares = dist.gather(hidden.shares.sum(dim=0)[None]).mean(dim=0) / count  # (G, V), of all ranks
+        contrast, diversity = hidden.losses.sum() / count, unused_share(shares)
         return StepOutput(
             contrast + self.config.diversity_weight * diversity,
-            embedding=told.embedding.detach(),
+            embedding=hidden.embedding.detach(),
             logs={"contrast": contrast.detach(), "codes": (1 - diversity.detach()) * shares.numel()},
         )
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """By clip: sum over its hidden moments, and their number; what is drawn is a function of its position."""
-        told = self._tell(batch, batch["index"])
-        zeros = told.losses.new_zeros(len(batch["wave"]))
-        return zeros.index_add(0, told.rows, told.losses), torch.bincount(told.rows, minlength=len(zeros))
+        hidden = self._predict(batch, batch["index"])
+        zeros = hidden.losses.new_zeros(len(batch["wave"]))
+        return zeros.index_add(0, hidden.rows, hidden.losses), torch.bincount(hidden.rows, minlength=len(zeros))
 
-    def _tell(self, batch: Mapping[str, Any], seeds: Tensor) -> Told:
-        """Args: seeds: (B,), of all that is drawn for a row, whatever stands beside it."""
+    def _predict(self, batch: Mapping[str, Any], seeds: Tensor) -> MaskedOutputs:
+        """All that is drawn for a row comes from its seed, (B,), whatever else is in the batch."""
         encoder = self.encoder
-        assert isinstance(encoder, Wav2Vec2Encoder)
-        z, projected, inside = encoder.local(batch["wave"], **extra_inputs(encoder, batch))
+        z, projected, is_valid = encoder.local(batch["wave"], **extra_inputs(encoder, batch))
         generators = [torch.Generator(z.device).manual_seed(int(seed)) for seed in seeds]
-        lengths = inside.sum(dim=1)
-        drawn = torch.zeros(inside.shape, device=z.device)
+        lengths = is_valid.sum(dim=1)
+        drawn = torch.zeros(is_valid.shape, device=z.device)
         for row, length, generator in zip(drawn, lengths.tolist(), generators, strict=True):
             row[:length] = torch.rand(length, generator=generator, device=z.device)
         is_masked = hide_spans(
@@ -122,7 +115,7 @@ class Wav2Vec2(Method):
             span=self.config.mask_span,
             at_least=self.config.min_spans,
         )  # (B, N)
-        tokens = encoder.context(projected, inside, is_masked=is_masked, mask_token=self.mask_token)
+        tokens = encoder.context(projected, is_valid, is_masked=is_masked, mask_token=self.mask_token)
         counts = is_masked.sum(dim=1)  # (B,), M together
         others = self._distractors(counts, generators)
         logits = self.quantizer.logits(z[is_masked])
@@ -130,10 +123,10 @@ class Wav2Vec2(Method):
         losses = distractor_losses(
             self.project_hid(tokens[is_masked]), self.project_q(targets), others, temperature=self.config.temperature
         )
-        return Told(losses, is_masked.nonzero()[:, 0], F.softmax(logits, dim=2), masked_mean(tokens, inside))
+        return MaskedOutputs(losses, is_masked.nonzero()[:, 0], F.softmax(logits, dim=2), masked_mean(tokens, is_valid))
 
     def _distractors(self, counts: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """(M, K) of the M hidden moments: others of the same clip, itself where it is the only one."""
+        """(M, K) of the M hidden moments: others of the same clip; itself if it is the only one."""
         found, first = [], 0
         for count, generator in zip(counts.tolist(), generators, strict=True):
             shape = (count, self.config.negatives)
@@ -144,7 +137,7 @@ class Wav2Vec2(Method):
         return torch.cat(found)
 
     def _noise(self, counts: Tensor, generators: list[torch.Generator]) -> Tensor | None:
-        """(M, G, V) uniform in (0, 1) while it trains; likeliest codes are taken where it is measured."""
+        """(M, G, V) uniform in (0, 1) in training; evaluation takes the likeliest codes."""
         if not self.training:
             return None
         books, codes = self.config.codebooks, self.config.codes
@@ -156,7 +149,7 @@ class Wav2Vec2(Method):
         return torch.cat(drawn).clamp(tiny, 1 - torch.finfo(torch.float32).eps)
 
     def _take_over(self, heads: Mapping[str, Tensor]) -> None:
-        """A checkpoint's codes, projections and mask token, where they have these sizes."""
+        """A checkpoint's codes, projections and mask token, if they have these sizes."""
         given = {"mask_token" if k == "masked_spec_embed" else k: v for k, v in heads.items()}
         own = {k: v for k, v in self.state_dict().items() if not k.startswith("encoder.")}
         same = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}

@@ -39,7 +39,7 @@ def random_tokens(
     """
     visible = tokens - _share(tokens, ratio)
     if index is None:
-        drawn = own_rows(torch.rand(rows * dist.world_size(), tokens, device=device), rows)  # (B, N)
+        drawn = dist.own(torch.rand(rows * dist.world_size(), tokens, device=device), rows)  # (B, N)
     else:
         drawn = torch.stack([torch.rand(tokens, generator=torch.Generator().manual_seed(i)) for i in index.tolist()])
     order = drawn.to(device).argsort(dim=1)  # (B, N)
@@ -125,7 +125,7 @@ def context_and_targets(
         )
     visible = int(is_context.sum(dim=1).min())
     keep = (is_context + torch.rand(is_context.shape, device=device)).topk(visible, dim=1).indices  # (W*B, K)
-    return own_rows(keep, rows), own_rows(blocks, rows)
+    return dist.own(keep, rows), dist.own(blocks, rows)
 
 
 def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
@@ -152,8 +152,3 @@ def _share(count: int, ratio: float) -> int:
     return min(
         max(math.ceil(count * ratio - 1e-9), 1), count - 1
     )  # 1e-9: floats that exceed a whole number by a rounding
-
-
-def own_rows(drawn: Tensor, rows: int) -> Tensor:
-    """This rank's rows of what was drawn for those of all ranks."""
-    return drawn[dist.rank() * rows : (dist.rank() + 1) * rows]

@@ -20,7 +20,7 @@ REFERENCE_BATCH = 256
 
 
 def build_optimizer(config: OptimizerConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
-    """Build the optimizer that `config` configures; `fused` is used where the optimizer has such a form."""
+    """Build the optimizer that `config` configures; `fused` counts if the optimizer has such a form."""
     optimizer: Optimizer = target_of("optimizer", config)(config, groups, lr=lr, fused=fused)
     for group in optimizer.param_groups:
         group["full_lr"] = lr * group.get("lr_scale", 1.0)
@@ -39,7 +39,7 @@ def build_adamw(config: AdamWConfig, groups: Groups, *, lr: float, fused: bool) 
 
 
 def build_lars(config: LARSConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
-    """timm's LARS; only groups of decayed weights are adapted, even where their decay is 0."""
+    """timm's LARS; only groups of decayed weights are adapted, even if their decay is 0."""
     groups = [{"always_adapt": not group.get("exempt", False), **group} for group in groups]
     return Lars(groups, lr=lr, momentum=config.momentum, trust_coeff=config.trust, trust_clip=config.clip)
 
@@ -57,26 +57,29 @@ def parameter_groups(
     weight_decay: float,
     decay_all: bool = False,
     special: Sequence[dict[str, Any]] = (),
-    **options: Any,
 ) -> Groups:
-    """Weights with decay; biases, norms and other vectors without; a method's special groups as it says.
+    """Weights with decay, then biases, norms and other vectors without; of what is left, then of each special group.
+
+    Their order numbers the optimizer's state in checkpoints.
 
     Args:
         parameters: named; frozen ones are left out.
         weight_decay: of tensors of two and more dimensions.
-        decay_all: of all others too, a method's special groups among them.
-        special: groups with their own options; what they lack is taken from here.
-        options: further entries for every group, e.g. lr_scale.
+        decay_all: whether vectors decay too, in special groups as well.
+        special: a method's groups with their own options. One that says `decay_all` stays whole, and all of it decays.
     """
     taken = {id(p) for group in special for p in group["params"]}
-    rest = [p for _, p in parameters if p.requires_grad and id(p) not in taken]
-    decayed = {"params": [p for p in rest if p.ndim > 1], "weight_decay": weight_decay, **options}
-    vectors = {"params": [p for p in rest if p.ndim <= 1], "weight_decay": weight_decay, **options}
-    if decay_all:
-        special = [{k: v for k, v in group.items() if k not in ("weight_decay", "exempt")} for group in special]
-    else:
-        vectors |= {"weight_decay": 0.0, "exempt": True}
-    groups = [decayed, vectors, *({"weight_decay": weight_decay, **options, **group} for group in special)]
+    groups: Groups = []
+    for group in ({"params": [p for _, p in parameters if id(p) not in taken]}, *special):
+        options = {k: v for k, v in group.items() if k not in ("params", "decay_all")}
+        options.setdefault("weight_decay", weight_decay)
+        if group.get("decay_all"):
+            groups.append({"params": group["params"], **options})
+            continue
+        trained = [p for p in group["params"] if p.requires_grad]
+        groups.append({"params": [p for p in trained if p.ndim > 1], **options})
+        exemption = {} if decay_all else {"weight_decay": 0.0, "exempt": True}
+        groups.append({"params": [p for p in trained if p.ndim <= 1], **options, **exemption})
     return [group for group in groups if group["params"]]
 
 

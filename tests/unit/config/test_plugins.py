@@ -28,8 +28,8 @@ class Theirs(Method):
     batch_type = ViewsBatch
     views = 2
     def __init__(self, config, encoder):
-        super().__init__()
-        self.encoder, self.strength = encoder, config.strength
+        super().__init__(config, encoder)
+        self.strength = config.strength
     def forward(self, batch):
         h = self.encoder(batch["views"][0])
         return StepOutput(self.strength * h.square().mean(), embedding=h.detach())

@@ -27,7 +27,7 @@ def test_it_is_the_formula_and_padding_is_no_part_of_it(step: int) -> None:
     local[1, 5:] = local[2, 2:] = 1e3  # padding that would swallow every softmax
     inside = torch.arange(7) < torch.tensor(lengths)[:, None]
     sums, counts = future_losses(
-        torch.from_numpy(predictions).float(), torch.from_numpy(local).float(), step=step, inside=inside
+        torch.from_numpy(predictions).float(), torch.from_numpy(local).float(), step=step, is_valid=inside
     )
     expected = [by_hand(p, z, n, step) for p, z, n in zip(predictions, local, lengths, strict=True)]
     assert counts.tolist() == [count for _, count in expected]
@@ -36,14 +36,14 @@ def test_it_is_the_formula_and_padding_is_no_part_of_it(step: int) -> None:
 
 def test_chance_is_the_logarithm_of_the_moments() -> None:
     sums, counts = future_losses(
-        torch.zeros(1, 10, 4), torch.randn(1, 10, 4), step=3, inside=torch.ones(1, 10, dtype=torch.bool)
+        torch.zeros(1, 10, 4), torch.randn(1, 10, 4), step=3, is_valid=torch.ones(1, 10, dtype=torch.bool)
     )
     assert float(sums / counts) == pytest.approx(math.log(10), rel=1e-5)
 
 
 def test_gradients_are_finite_where_a_clip_has_no_future() -> None:
     predictions, local = torch.randn(2, 4, 3, requires_grad=True), torch.randn(2, 4, 3, requires_grad=True)
-    sums, _ = future_losses(predictions, local, step=2, inside=torch.arange(4) < torch.tensor([[4], [1]]))
+    sums, _ = future_losses(predictions, local, step=2, is_valid=torch.arange(4) < torch.tensor([[4], [1]]))
     sums.sum().backward()
     assert predictions.grad is not None and local.grad is not None
     assert predictions.grad.isfinite().all() and local.grad.isfinite().all()
@@ -75,7 +75,7 @@ def test_among_all_sequences_value_and_gradient_are_the_formula(step: int) -> No
     inside = torch.arange(7) < torch.tensor(lengths)[:, None]
     p, z = (torch.from_numpy(x).float().requires_grad_() for x in (predictions, local))
     sums, counts = future_losses_among(
-        p, z, step=step, inside=inside, others=z.flatten(0, 1), is_there=inside.flatten()
+        p, z, step=step, is_valid=inside, others=z.flatten(0, 1), other_is_valid=inside.flatten()
     )
     expected, *gradients = among_by_hand(predictions, local, lengths, step)
     assert counts.tolist() == [max(0, length - step) for length in lengths]

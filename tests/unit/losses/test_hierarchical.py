@@ -62,7 +62,7 @@ def test_padding_changes_nothing() -> None:
     behind = 9 * torch.randn(3, 8, 4, generator=random)
     inside = torch.arange(16).expand(3, 16) < 8
     short = hierarchical_contrast(z1, z2, alpha=0.0)
-    long = hierarchical_contrast(torch.cat([z1, behind], 1), torch.cat([z2, -behind], 1), alpha=0.0, inside=inside)
+    long = hierarchical_contrast(torch.cat([z1, behind], 1), torch.cat([z2, -behind], 1), alpha=0.0, is_valid=inside)
     assert long.item() == pytest.approx(short.item() * 4 / 5)  # 4 scales of 8 timestamps, 5 of 16; the last tells none
 
 
@@ -70,7 +70,7 @@ def test_gradient_does_not_reach_padding() -> None:
     z1, z2 = torch.randn(2, 3, 6, 4, generator=torch.Generator().manual_seed(0))
     z1.requires_grad_()
     inside = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0]]).bool()
-    hierarchical_contrast(z1, z2, inside=inside).backward()
+    hierarchical_contrast(z1, z2, is_valid=inside).backward()
     assert z1.grad is not None
     reached = z1.grad.abs().sum(dim=2) > 0
     assert torch.equal(reached & inside, reached) and reached[:, :2].all()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sslrun.losses.info_nce import info_nce, info_nce_in_batch, own_rows
+from sslrun.losses.info_nce import info_nce, info_nce_in_batch, self_mask
 
 
 def unit(z: np.ndarray) -> np.ndarray:
@@ -88,8 +88,8 @@ def test_what_is_excluded_is_no_negative() -> None:
     assert info_nce(q, k, negatives, temperature=0.2, is_excluded=is_excluded).item() == pytest.approx(fewer.item())
 
 
-def test_own_rows_stand_at_the_offset() -> None:
-    assert own_rows(2, 4, offset=2, device=torch.device("cpu")).int().tolist() == [[0, 0, 1, 0], [0, 0, 0, 1]]
+def test_self_mask_is_at_the_offset() -> None:
+    assert self_mask(2, 4, offset=2, device=torch.device("cpu")).int().tolist() == [[0, 0, 1, 0], [0, 0, 0, 1]]
 
 
 def test_does_not_change_with_scale_or_order() -> None:

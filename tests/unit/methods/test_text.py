@@ -103,7 +103,7 @@ def test_losses_of_rows_add_up_to_the_loss(name: str, backbone: str) -> None:
 
 def test_each_needs_its_kind_of_backbone() -> None:
     config: Any = compose("pretrain", ["method=gpt"])
-    with pytest.raises(ConfigError, match=r"method=gpt needs a causal backbone, e.g. gpt2_tiny; backbone=bert is none"):
+    with pytest.raises(ConfigError, match=r"method=gpt needs a causal backbone, .*; backbone=bert is not one"):
         build_method(config.method, build_encoder(BACKBONES["bert"], INPUTS["text"]))
     config = compose("pretrain", ["method=bert"])
     with pytest.raises(ConfigError, match=r"method=bert needs one that reads both ways, e.g. bert_tiny; backbone=gpt2"):

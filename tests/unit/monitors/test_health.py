@@ -50,8 +50,7 @@ class Holder(Method):
     batch_type = ViewsBatch
 
     def __init__(self, *, collapsed: bool) -> None:
-        super().__init__()
-        self.encoder = Fixed(collapsed=collapsed)
+        super().__init__(None, Fixed(collapsed=collapsed))
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         raise AssertionError("monitors do not train")

@@ -35,8 +35,7 @@ class Recorder(Method):
     views = 2
 
     def __init__(self, data: Data, *, loss: float = 1.0) -> None:
-        super().__init__()
-        self.encoder = build_encoder(SmallCNNConfig(name="small_cnn", width=4), data.encoder_inputs())
+        super().__init__(None, build_encoder(SmallCNNConfig(name="small_cnn", width=4), data.encoder_inputs()))
         self.scale, self.calls = loss, []
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:

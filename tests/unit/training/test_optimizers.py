@@ -41,7 +41,7 @@ def test_biases_and_norms_have_no_decay_and_frozen_ones_no_group() -> None:
 
 def test_biases_and_norms_decay_where_all_do() -> None:
     net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
-    special = [{"params": [net[0].bias], "weight_decay": 0.0, "exempt": True, "lr_scale": 0.5}]
+    special = [{"params": [net[0].bias], "lr_scale": 0.5}]
     groups = parameter_groups(net.named_parameters(), weight_decay=0.1, decay_all=True, special=special)
     optimizer = build_optimizer(SGDConfig(lr=1.0, weight_decay=0.1), groups, lr=1.0, fused=False)
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.1, 0.1]
@@ -62,6 +62,15 @@ def test_special_groups_are_taken_out_of_the_default_ones() -> None:
     groups = parameter_groups(net.named_parameters(), weight_decay=0.1, special=special)
     counted = [id(p) for group in groups for p in group["params"]]
     assert len(counted) == len(set(counted)) == 4
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.1, 0.0]
+
+
+def test_a_special_group_that_decays_as_a_whole_is_not_split() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    special = [{"params": list(net[1].parameters()), "decay_all": True, "constant_lr": True}]
+    *_, whole = parameter_groups(net.named_parameters(), weight_decay=0.1, special=special)
+    assert [p is q for p, q in zip(whole.pop("params"), net[1].parameters(), strict=True)] == [True, True]
+    assert whole == {"weight_decay": 0.1, "constant_lr": True}
 
 
 def test_warmup_then_cosine() -> None:
@@ -94,7 +103,7 @@ def test_constant_lr_groups_ignore_the_schedule() -> None:
     groups = parameter_groups(net.named_parameters(), weight_decay=0.0, special=special)
     optimizer = build_optimizer(SGDConfig(lr=1.0), groups, lr=0.5, fused=False)
     set_lr(optimizer, 0.1)
-    assert [g["lr"] for g in optimizer.param_groups] == pytest.approx([0.05, 0.05, 0.5])
+    assert [g["lr"] for g in optimizer.param_groups] == pytest.approx([0.05, 0.05, 0.5, 0.5])
 
 
 def test_lr_scale_of_layer_decay() -> None:

@@ -43,7 +43,6 @@ class Classification(Goal):
         return Classifier(
             encoder,
             num_classes=len(self.data.classes),
-            weight_decay=config.optimizer.weight_decay,
             layer_decay=config.layer_decay,
             label_smoothing=config.label_smoothing,
         )

@@ -35,7 +35,6 @@ class Transcription(Goal):
             encoder,
             alphabet=self.data.alphabet,
             moments=self._moments(encoder, config),
-            weight_decay=config.optimizer.weight_decay,
             layer_decay=config.layer_decay,
         )
 
