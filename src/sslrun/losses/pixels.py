@@ -7,27 +7,22 @@ EPSILON = 1e-6
 """Added to the variance of a patch, as in MAE's code: a patch of one colour has none."""
 
 
-def patch_mean_and_std(patches: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each patch (…, P): two times (…, 1) float32; the variance is the unbiased one, as in MAE's code."""
-    variance, mean = torch.var_mean(patches.float(), dim=-1, keepdim=True)
-    return mean, (variance + EPSILON).sqrt()
-
-
 def normalized_patch_errors(prediction: Tensor, target: Tensor) -> Tensor:
     """Squared error to pixels that have mean 0 and variance 1 in each patch, mean over the patch.
 
-    He et al. 2022, arXiv:2111.06377, section 3, reconstruction target.
+    He et al. 2022, arXiv:2111.06377, section 3, reconstruction target; the unbiased variance, as in MAE's code.
 
     Args:
-        prediction: (B, M, P) for the hidden patches alone.
+        prediction: (B, M, P), only of the hidden patches.
         target: (B, M, P) their pixels.
 
     Returns:
         (B, M) float32.
     """
     with torch.autocast(prediction.device.type, enabled=False):
-        mean, std = patch_mean_and_std(target)  # 2 x (B, M, 1)
-        return (prediction.float() - (target.float() - mean) / std).square().mean(dim=-1)
+        variance, mean = torch.var_mean(target.float(), dim=-1, keepdim=True)  # 2 x (B, M, 1)
+        normalized = (target.float() - mean) / (variance + EPSILON).sqrt()
+        return (prediction.float() - normalized).square().mean(dim=-1)
 
 
 def normalized_patch_mse(prediction: Tensor, target: Tensor) -> Tensor:
@@ -51,6 +46,6 @@ def masked_l1_sums(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> 
 
 
 def masked_l1(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> Tensor:
-    """() float32: `masked_l1_sums`, mean over the hidden patches of all rows, of which there is one at least."""
+    """() float32: `masked_l1_sums`, mean over the hidden patches of all rows, of which there is at least one."""
     sums, counts = masked_l1_sums(prediction, target, is_masked=is_masked)
     return sums.sum() / counts.sum()

@@ -27,7 +27,7 @@ from sslrun.backbones.cpc import CPCEncoder
 from sslrun.config.method.cpc import CPCConfig, Negatives
 from sslrun.core import dist
 from sslrun.core.batch import SeriesBatch, WaveBatch
-from sslrun.losses.future import future_losses, future_losses_among
+from sslrun.losses.future import future_losses
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.padding import masked_mean
 
@@ -67,12 +67,12 @@ class CPC(Method):
         predicted = enumerate((predict(context) for predict in self.predictors), start=1)
         if self.config.negatives is Negatives.batch:
             others, other_is_valid = of_all_ranks(local, is_valid)
-            losses = [
-                future_losses_among(p, local, step=k, is_valid=is_valid, others=others, other_is_valid=other_is_valid)
-                for k, p in predicted
-            ]
         else:
-            losses = [future_losses(p, local, step=k, is_valid=is_valid) for k, p in predicted]
+            others, other_is_valid = None, None
+        losses = [
+            future_losses(p, local, step=k, is_valid=is_valid, others=others, other_is_valid=other_is_valid)
+            for k, p in predicted
+        ]
         sums, counts = (torch.stack(parts).sum(dim=0) for parts in zip(*losses, strict=True))
         return sums, counts, masked_mean(context, is_valid)
 

@@ -16,21 +16,20 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.method.mae import MAEConfig
 from sslrun.core.batch import ImageBatch
-from sslrun.losses.pixels import normalized_patch_errors, normalized_patch_mse, patch_mean_and_std
+from sslrun.losses.pixels import normalized_patch_errors, normalized_patch_mse
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.masking import random_tokens, take
-from sslrun.nn.patches import patchify, unpatchify
+from sslrun.nn.patches import patchify
 from sslrun.nn.predictor import TokenPredictor
 
 
 class MAE(Method):
-    """Section 3, with patch tokens alone in the decoder (authors' code: the class token too).
+    """Section 3, with only patch tokens in the decoder (authors' code: the class token too).
 
     The encoder's own positions stay as its backbone has them (paper: fixed sine-cosine).
     """
@@ -61,15 +60,6 @@ class MAE(Method):
         patches, hidden, prediction, _ = self._predict(batch["image"], batch["index"])
         errors = normalized_patch_errors(prediction, take(patches, hidden))  # (B, M)
         return errors.sum(dim=1), errors.new_full((len(errors),), errors.shape[1])
-
-    @torch.no_grad()
-    def reconstruct(self, batch: Mapping[str, Any]) -> Tensor:
-        """(B, C, H, W): the image, its hidden patches as predicted, at the mean and contrast that they really have."""
-        patches, hidden, prediction, _ = self._predict(batch["image"])
-        mean, std = patch_mean_and_std(take(patches, hidden))
-        painted = (prediction.float() * std + mean).to(patches.dtype)  # (B, M, P)
-        patches = patches.scatter(1, hidden[..., None].expand_as(painted), painted)
-        return unpatchify(patches, grid=self.encoder.grid, patch=self.encoder.patch)
 
     def _predict(self, x: Tensor, index: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         patches = patchify(x, patch=self.encoder.patch)  # (B, N, P)

@@ -8,10 +8,3 @@ def patchify(x: Tensor, *, patch: tuple[int, int]) -> Tensor:
     (b, c, height, width), (h, w) = x.shape, patch
     patches = x.reshape(b, c, height // h, h, width // w, w)
     return patches.permute(0, 2, 4, 3, 5, 1).reshape(b, (height // h) * (width // w), h * w * c)
-
-
-def unpatchify(patches: Tensor, *, grid: tuple[int, int], patch: tuple[int, int]) -> Tensor:
-    """Inverse of `patchify`: (B, N, h * w * C) -> (B, C, H, W)."""
-    b, (rows, columns), (h, w) = len(patches), grid, patch
-    x = patches.reshape(b, rows, columns, h, w, -1).permute(0, 5, 1, 3, 2, 4)
-    return x.reshape(b, -1, rows * h, columns * w)

@@ -90,7 +90,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ConfigError, match=r"is a bert; vit, vit_mae, dinov2, dinov2_with_registers and clip_vision_m"):
         build(tmp_path)
-    with pytest.raises(ConfigError, match=r"pretrained=None is no folder with a config.json of transformers"):
+    with pytest.raises(ConfigError, match=r"pretrained=None is not a folder with a config.json of transformers"):
         build_encoder(HFConfig(), INPUTS)
     save_clip(tmp_path, channels=1)
     with pytest.raises(ConfigError, match=r"reads 1 channels, the dataset gives 3: dataset.channels=1"):

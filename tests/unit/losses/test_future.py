@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sslrun.losses.future import future_losses, future_losses_among
+from sslrun.losses.future import future_losses
 
 
 def by_hand(predictions: np.ndarray, local: np.ndarray, length: int, step: int) -> tuple[float, int]:
@@ -74,7 +74,7 @@ def test_among_all_sequences_value_and_gradient_are_the_formula(step: int) -> No
     local[1, 5:] = local[2, 2:] = 1e3  # padding that would swallow every softmax
     inside = torch.arange(7) < torch.tensor(lengths)[:, None]
     p, z = (torch.from_numpy(x).float().requires_grad_() for x in (predictions, local))
-    sums, counts = future_losses_among(
+    sums, counts = future_losses(
         p, z, step=step, is_valid=inside, others=z.flatten(0, 1), other_is_valid=inside.flatten()
     )
     expected, *gradients = among_by_hand(predictions, local, lengths, step)
