@@ -15,7 +15,7 @@ from sslrun.config.schema import BackboneConfig
 
 
 class Tokens(Enum):
-    """What the tokens of a backbone stand for."""
+    """What the tokens of a backbone are vectors of."""
 
     patches = "patches of an image, on a grid"
     words = "pieces of a text"
@@ -86,7 +86,7 @@ class Encoder(nn.Module, ABC):
         Args:
             x: the input.
             keep: (B, K) positions of the visible tokens, the only ones that are encoded; then N = K. None keeps all.
-            is_masked: (B, N) bool; where True, `mask_token` stands for the token's content, its position stays.
+            is_masked: (B, N) bool; where True, `mask_token` replaces the token's content; its position stays.
             mask_token: (D,).
             rest: the batch's `extra_keys`.
 

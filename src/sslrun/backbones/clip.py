@@ -30,7 +30,7 @@ def load_clip(folder: Path, *, encoder: str) -> Joint:
         )
     images = opened[0][1]
     if images["mean"] is None or images["std"] is None:
-        raise ConfigError(f"encoder={encoder} has no preprocessor_config.json that tells the images' mean and std")
+        raise ConfigError(f"encoder={encoder} has no preprocessor_config.json with the images' mean and std")
     image, text = (build_encoder(config, inputs) for config, inputs in opened)
     heads = {**clip_heads(image), **clip_heads(text)}
     projections = []

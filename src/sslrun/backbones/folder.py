@@ -78,8 +78,8 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
 
     Returns:
         The encoder: (B, C, H, W) normalised floats, or (B, L) token ids with `attention_mask=`, -> (B, D).
-        `encoder.inputs` tells channels, image_size, mean and std of the images it was trained on, or vocab_size and
-        max_length; the tokenizer lies beside it.
+        `encoder.inputs` has channels, image_size, mean and std of the images it was trained on, or vocab_size and
+        max_length; the tokenizer is in the same folder.
 
     Raises:
         ConfigError: no encoder there, or one that does not fit `inputs`.
@@ -89,7 +89,7 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
     if not (folder / "config.json").is_file() and (folder / "image" / "config.json").is_file():
         folder = folder / "image"
     config = read_config(folder)
-    # by `pretrained` the folder itself tells its library's architecture where that has more than our sizes
+    # by `pretrained` the folder itself gives its library's architecture, which may have more than our sizes
     backbone = dataclasses.replace(_backbone(config), pretrained=str(folder))
     encoder = build_encoder(backbone, inputs or config["inputs"])
     encoder.config = dataclasses.replace(encoder.config, pretrained=None)
@@ -133,8 +133,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "torch.save(model.state_dict(), FILE)"
         ) from error
     except (OSError, RuntimeError, EOFError, SafetensorError) as error:
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"backbone.pretrained={path} cannot be read ({told}); copy or save it again") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"backbone.pretrained={path} cannot be read ({reason}); copy or save it again") from error
     state = state.get("state_dict", state.get("model", state)) if isinstance(state, dict) else state
     if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
         raise ConfigError(f"backbone.pretrained={path} holds no flat dict of tensors")

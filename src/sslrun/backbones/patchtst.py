@@ -18,7 +18,7 @@ class Patches:
     """A series cut into patches.
 
     Attributes:
-        values: (B, C, N, P), normalised by the series' own statistics; 0 where there is no value.
+        values: (B, C, N, P), normalised by the series' own statistics; 0 for missing values.
         is_known: (B, C, N, P) bool, whether there is one.
         mean, std: (B, C, 1, 1) of each channel's visible values.
     """
@@ -33,8 +33,8 @@ class PatchTSTEncoder(Encoder):
     """Section 3.1. Series (B, T, C) with NaN where values are missing -> (B, C W): each channel's mean over patches.
 
     Each channel is normalised by its own mean and standard deviation (section 3.1, instance normalisation), taken of
-    visible values only. `tokens` gives (B, N, C W): the channels' vectors side by side. LayerNorm stands where the
-    paper has BatchNorm: its statistics would mix padding and series of unequal lengths.
+    visible values only. `tokens` gives (B, N, C W): the channels' vectors side by side. LayerNorm replaces the
+    paper's BatchNorm, whose statistics would mix padding and series of unequal lengths.
     """
 
     reads = "series"

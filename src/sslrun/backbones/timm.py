@@ -76,9 +76,9 @@ class TimmEncoder(Encoder):
             arguments.setdefault("dynamic_img_size", True)  # multi-crop: positions are resampled for small views
         if config.pool is not None:
             arguments["global_pool"] = config.pool
-            arguments["fc_norm"] = False  # the norm stands before the pooling, where masked methods read tokens
+            arguments["fc_norm"] = False  # the norm comes before the pooling, as masked methods read tokens
         described = timm.get_pretrained_cfg(config.name.split(".")[0])
-        if described is not None and described.fixed_input_size:  # ViTs and their kin have a grid of positions
+        if described is not None and described.fixed_input_size:  # ViTs and the like have a grid of positions
             arguments.setdefault("img_size", inputs["image_size"])
         if config.patch_size is not None:
             arguments["patch_size"] = (
@@ -101,7 +101,7 @@ class TimmEncoder(Encoder):
         mask_token: Tensor | None = None,
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) -> (B, D) and (B, N, D), normalised; N = K where `keep` is given."""
+        """(B, C, H, W) -> (B, D) and (B, N, D), normalised; N = K if `keep` is given."""
         if self.tokens_are is None:
             return super().pooled_and_tokens(x, keep)
         net = self.network

@@ -86,7 +86,7 @@ class TransformersEncoder(Encoder):
         positions = int(self.network.config.max_position_embeddings)
         beyond = max(0, x.shape[1] - positions)  # batches are padded to a multiple
         x, attention_mask = x[:, :positions], attention_mask[:, :positions]
-        # padding stands at the end: what reads from left to right never meets it
+        # padding is at the end: what reads from left to right never meets it
         options: dict[str, Any] = {} if self.is_causal else {"attention_mask": attention_mask}
         if self.is_causal and self.config.name != CLIP:
             options["use_cache"] = False
@@ -159,7 +159,7 @@ def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
 
 
 def _check_fit(config: TransformersConfig, found: Any, inputs: dict[str, Any]) -> None:
-    """ConfigError where a checkpoint does not know the dataset's tokens or lengths."""
+    """Raise ConfigError if a checkpoint does not know the dataset's tokens or lengths."""
     if found.vocab_size < inputs["vocab_size"]:
         raise ConfigError(
             f"backbone.pretrained={config.pretrained} knows {found.vocab_size} tokens, the dataset's tokenizer has "

@@ -76,7 +76,7 @@ class HFEncoder(Encoder):
         mask_token: Tensor | None = None,
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) -> (B, D) and (B, N, D); N = K where `keep` is given."""
+        """(B, C, H, W) -> (B, D) and (B, N, D); N = K if `keep` is given."""
         embeddings = self.network.embeddings
         patches = self._project(x).flatten(2).transpose(1, 2)  # (B, N, D)
         if is_masked is not None:
@@ -146,7 +146,7 @@ class HFEncoder(Encoder):
 
 
 def _check_fit(config: HFConfig, found: Any, inputs: dict[str, Any]) -> None:
-    """ConfigError where a checkpoint cannot read the dataset's images."""
+    """Raise ConfigError if a checkpoint cannot read the dataset's images."""
     if int(inputs["channels"]) != found.num_channels:
         raise ConfigError(
             f"backbone={config.name} reads {found.num_channels} channels, the dataset gives {inputs['channels']}: "
@@ -155,6 +155,6 @@ def _check_fit(config: HFConfig, found: Any, inputs: dict[str, Any]) -> None:
     for side in sides_of(inputs):
         if side % found.patch_size:
             raise ConfigError(
-                f"dataset.image_size={inputs['image_size']} is no multiple of the {found.patch_size} pixels of a "
+                f"dataset.image_size={inputs['image_size']} is not a multiple of the {found.patch_size} pixels of a "
                 f"patch of backbone={config.name}"
             )

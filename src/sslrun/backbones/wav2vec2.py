@@ -97,7 +97,7 @@ class Wav2Vec2Encoder(Encoder):
     def context(
         self, projected: Tensor, is_valid: Tensor, *, is_masked: Tensor | None = None, mask_token: Tensor | None = None
     ) -> Tensor:
-        """(B, N, D) -> (B, N, D); `mask_token` (D,) stands where `is_masked` (B, N) is True."""
+        """(B, N, D) -> (B, N, D); `mask_token` (D,) replaces those where `is_masked` (B, N) is True."""
         if is_masked is not None:
             assert mask_token is not None
             projected = torch.where(is_masked[..., None], mask_token.to(projected.dtype), projected)

@@ -13,7 +13,7 @@ def layers_of(
     """Parameters before the blocks, of each block, and after them if there are any.
 
     Args:
-        last: prefixes of the names of those after the blocks; all others stand before.
+        last: prefixes of the names of those after the blocks; all others come before.
     """
     inside = [list(block.parameters()) for block in blocks]
     seen = {id(p) for block in inside for p in block}

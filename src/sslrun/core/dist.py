@@ -12,12 +12,12 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """Ranks of the process group; 1 where there is none."""
+    """Ranks of the process group; 1 if there is none."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Rank in the process group; 0 where there is none."""
+    """Rank in the process group; 0 if there is none."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 

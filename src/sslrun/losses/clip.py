@@ -22,7 +22,7 @@ def clip_loss(
     Args:
         images, texts: (B, P) of this rank, row by row. They may have any scale; cosines are compared.
         scale: () inverse temperature.
-        captions: (B,) equal where the captions are.
+        captions: (B,) numbers, equal for equal captions.
         all_images, all_texts, all_captions: (W*B, …) of all ranks in rank order; None means this rank is alone.
 
     Returns:
@@ -30,15 +30,15 @@ def clip_loss(
     """
     with torch.autocast(images.device.type, enabled=False):
         x, y = (F.normalize(z.float(), dim=1) for z in (images, texts))
-        every_x = x if all_images is None else F.normalize(all_images.float(), dim=1)
-        every_y = y if all_texts is None else F.normalize(all_texts.float(), dim=1)
+        all_x = x if all_images is None else F.normalize(all_images.float(), dim=1)
+        all_y = y if all_texts is None else F.normalize(all_texts.float(), dim=1)
         is_positive = same_caption(captions, all_captions).float()  # (B, N)
         target = is_positive / is_positive.sum(dim=1, keepdim=True)
-        to_texts = F.cross_entropy(scale.float() * x @ every_y.T, target)
-        to_images = F.cross_entropy(scale.float() * y @ every_x.T, target)
+        to_texts = F.cross_entropy(scale.float() * x @ all_y.T, target)
+        to_images = F.cross_entropy(scale.float() * y @ all_x.T, target)
         return (to_texts + to_images) / 2
 
 
 def same_caption(captions: Tensor, all_captions: Tensor | None = None) -> Tensor:
-    """(B, N) bool: where row i's caption is that of row j of all; those of the pair itself among them."""
+    """(B, N) bool: whether row i's caption is that of row j of all, the pair itself included."""
     return captions[:, None] == (captions if all_captions is None else all_captions)[None]

@@ -8,7 +8,7 @@ from torch import Tensor
 def distractor_losses(predictions: Tensor, targets: Tensor, others: Tensor, *, temperature: float) -> Tensor:
     """-log( exp(sim(c, q) / kappa) / sum over q and the distractors of exp(sim(c, .) / kappa) ), eq. 3.
 
-    A distractor that equals the target is none, as in the authors' code.
+    A distractor that equals the target does not count, as in the authors' code.
 
     Args:
         predictions: (M, P), c. Cosines are compared.
@@ -29,7 +29,7 @@ def distractor_losses(predictions: Tensor, targets: Tensor, others: Tensor, *, t
 
 
 def unused_share(shares: Tensor) -> Tensor:
-    """() (GV - sum over books of exp(H)) / GV, as the authors' code has eq. 4; 1 - 1 / V where each book has one code.
+    """() (GV - sum over books of exp(H)) / GV, as the authors' code has eq. 4; 1 - 1 / V if each book has one code.
 
     Args:
         shares: (G, V), how often each code is used, of each book 1 together.

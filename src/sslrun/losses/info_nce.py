@@ -61,5 +61,5 @@ def info_nce_in_batch(
 
 
 def self_mask(rows: int, all_rows: int, *, offset: int, device: torch.device) -> Tensor:
-    """(rows, all_rows) bool: True where row i meets itself, row i + offset of all."""
+    """(rows, all_rows) bool: True where row i is itself, row i + offset of all."""
     return F.one_hot(torch.arange(rows, device=device) + offset, all_rows).bool()

@@ -15,7 +15,7 @@ def patch_distillation(outputs: Tensor, targets: Tensor, *, weights: Tensor, tem
         temperature: the student's, above 0.
 
     Returns:
-        () float32; 0 where nothing is masked.
+        () float32; 0 if nothing is masked.
     """
     with torch.autocast(outputs.device.type, enabled=False):
         log_p = F.log_softmax(outputs.float() / temperature, dim=1)  # (M, K)

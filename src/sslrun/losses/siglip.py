@@ -17,12 +17,12 @@ def siglip_loss(
     all_texts: Tensor | None = None,
     all_captions: Tensor | None = None,
 ) -> Tensor:
-    """Eq. 1: -1/B sum over i, j of log sigmoid(z_ij (scale x_i . y_j + bias)), z = 1 where captions are equal, else -1.
+    """Eq. 1: -1/B sum over i, j of log sigmoid(z_ij (scale x_i . y_j + bias)), z = 1 if captions are equal, else -1.
 
     Args:
         images, texts: (B, P) of this rank, row by row. They may have any scale; cosines are compared.
         scale, bias: () inverse temperature and what is added to every pair.
-        captions: (B,) equal where the captions are.
+        captions: (B,) numbers, equal for equal captions.
         all_texts, all_captions: (W*B, …) of all ranks in rank order; None means this rank is alone.
 
     Returns:

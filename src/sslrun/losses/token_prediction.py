@@ -10,17 +10,17 @@ from sslrun.core.batch import NO_TARGET
 def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
     """(M,) float32 negative log probabilities of (M,) int64 targets under (M, V) logits, whatever autocast says.
 
-    0 where the target is NO_TARGET.
+    0 if the target is NO_TARGET.
     """
     with torch.autocast(logits.device.type, enabled=False):
         return F.cross_entropy(logits.float(), targets, ignore_index=NO_TARGET, reduction="none")
 
 
 def mean_token_loss(logits: Tensor, targets: Tensor, *, count: Tensor) -> Tensor:
-    """() float32 sum over the targets that there are, over `count`; 0 where there are none.
+    """() float32 sum over the targets, divided by `count`; 0 if there are none.
 
     Args:
-        count: () targets to share it out over: of several ranks their mean, for ranks may have unequal numbers.
+        count: () targets to divide by: with several ranks their mean, since ranks may have unequal numbers.
     """
     return token_losses(logits, targets).sum() / count.clamp(min=1)
 

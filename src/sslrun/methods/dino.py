@@ -64,7 +64,7 @@ class DINO(Method):
         self.teacher_temperature = linear(c.teacher_temperature_start, c.teacher_temperature, done)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Eq. 3: every view predicts every large view but itself."""
+        """Eq. 3: every view predicts every large view except itself."""
         views = batch["views"]  # V x (B, C, h, w), the large ones first
         large = large_views(views)  # G x (B, C, H, W)
         features = encode_views(self.encoder, views)  # V x (B, D)

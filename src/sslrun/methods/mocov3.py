@@ -75,9 +75,10 @@ class MoCoV3(Method):
 
 
 def _freeze_patch_embed(encoder: Encoder) -> None:
-    """A ViT's patch projection stays as it is drawn (section 4.2); a CNN has none, and nothing of it is frozen.
+    """A ViT's patch projection stays as it is drawn (section 4.2); a CNN has none, and none of it is frozen.
 
-    It is drawn as in the authors' code, twice as large as timm's would be beside the positions; a given one is kept.
+    It is drawn as in the authors' code, twice as large as timm's would be relative to the positions; pretrained ones
+    are kept.
     """
     for name, module in encoder.named_modules():
         if name.split(".")[-1] == "patch_embed":

@@ -68,7 +68,7 @@ class PatchTST(Method):
     def anomaly_scores(self, series: Tensor) -> Tensor:
         """(B, T) of (B, T, C): squared error of each timestamp, its patch hidden in all channels, the rest visible.
 
-        In units of the variance of what is visible; averaged over channels, NaN where no channel has a value.
+        In units of the variance of what is visible; averaged over channels, NaN if no channel has a value.
         """
         patches = self.encoder.patches(series)
         b, c, n, p = patches.values.shape

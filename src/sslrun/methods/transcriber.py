@@ -23,7 +23,7 @@ BLANK = 0
 
 
 class Transcriber(FineTuned):
-    """Each clip's loss is that of a character; clips whose outputs are too few for their transcript have none.
+    """Each clip's loss is per character; clips with too few outputs for their transcript have none.
 
     Args:
         alphabet: characters, in the order of the targets.

@@ -12,7 +12,7 @@ from sslrun.core.seeds import step_seed
 ROUNDS = 16
 """Blocks that are tried for an image."""
 SMALLEST = 4
-"""Patches of a block at least, where so many are left to mask: DINOv2's code. BEiT's algorithm 1 has 16, which is what
+"""Patches of a block at least, if so many are left to mask: DINOv2's code. BEiT's algorithm 1 has 16, which is what
 iBOT's code, (14 // 3)^2, comes to on its grid."""
 ASPECT = 0.3
 """A block's height / width lies between this and its inverse."""
@@ -29,7 +29,7 @@ def block_masks(numbers: Tensor, counts: Tensor, *, grid: tuple[int, int]) -> Te
         grid: rows and columns of patches.
 
     Returns:
-        (B, N) bool, row by row, True where a patch is masked.
+        (B, N) bool, row by row, True if a patch is masked.
     """
     rows, columns = grid
     draws, order = numbers[:, : 4 * ROUNDS], numbers[:, 4 * ROUNDS :]
@@ -61,7 +61,7 @@ def numbers_of(grid: tuple[int, int]) -> int:
 
 
 class BlockMasks:
-    """Masks that are a function of seed, step and row alone: a resume draws them again, and nothing needs saving.
+    """Masks that are a function of only seed, step and row: a resume draws them again, and nothing needs saving.
 
     Every rank draws for all ranks, so that it knows how many patches each of them masks, and N ranks mask what one
     process would. All of it is on the CPU: the sizes of what follows are known without waiting for the device.

@@ -19,7 +19,7 @@ def mlp(
         dims: widths, input first; at least two.
         batch_norm: BatchNorm after every hidden layer, whose linear layer then has no bias.
         last_batch_norm: BatchNorm without affine after the output as well, whose linear layer then has no bias.
-        last_bias: False leaves the output's bias out, where the loss does not see it.
+        last_bias: False leaves out the output's bias, for losses that do not see it.
     """
     assert len(dims) >= 2
     layers: list[nn.Module] = []

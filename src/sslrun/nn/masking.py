@@ -92,7 +92,7 @@ def context_and_targets(
         targets: M.
         target_scale, context_scale: smallest and largest share of the grid that a block covers.
         target_aspect: smallest and largest height / width, relative to the grid's own; the context's is 1.
-        min_context: share of the grid that a row's context keeps at least; blocks that leave less are drawn again.
+        min_context: smallest share of the grid that a row's context keeps; blocks that leave less are drawn again.
 
     Returns:
         keep (B, K), positions of the context, none of which is in a target; targets (B, M, Q), positions of the
@@ -120,7 +120,7 @@ def context_and_targets(
         is_context = torch.where(too_few[:, None], other_context, is_context)
     else:
         raise ConfigError(
-            f"{targets} blocks of {target_size[0]}x{target_size[1]} tokens leave less than {least} of the "
+            f"{targets} blocks of {target_size[0]}x{target_size[1]} tokens leave fewer than {least} of the "
             f"{grid[0]}x{grid[1]} grid as context; lower method.targets, method.target_scale or method.min_context"
         )
     visible = int(is_context.sum(dim=1).min())

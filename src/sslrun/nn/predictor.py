@@ -1,4 +1,4 @@
-"""From tokens that are seen to what stands at other places: MAE's decoder and I-JEPA's predictor."""
+"""From visible tokens to what is at other places: MAE's decoder and I-JEPA's predictor."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from sslrun.nn.positions import sincos_2d
 class TokenPredictor(nn.Module):
     """A narrow transformer over visible tokens and one mask token for each place that is asked for.
 
-    Places are told by fixed sine-cosine positions. A transformer does not see the order of its tokens, so that
+    Fixed sine-cosine positions mark the places. A transformer does not see the order of its tokens, so
     visible and mask tokens need not be brought into the order of the image.
 
     Args:
@@ -25,7 +25,7 @@ class TokenPredictor(nn.Module):
 
     def __init__(self, dim: int, out_dim: int, *, grid: tuple[int, int], width: int, depth: int, heads: int) -> None:
         super().__init__()
-        from timm.models.vision_transformer import Block  # here: timm imports wandb where that is installed
+        from timm.models.vision_transformer import Block  # here: timm imports wandb if that is installed
 
         norm = partial(nn.LayerNorm, eps=1e-6)
         self.embed = nn.Linear(dim, width)
@@ -40,7 +40,7 @@ class TokenPredictor(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, tokens: Tensor, *, at: Tensor, ask: Tensor) -> Tensor:
-        """Visible tokens (B, K, D) that stand at (B, K), places asked for (B, Q) -> (B, Q, out_dim)."""
+        """Visible tokens (B, K, D) at places (B, K), places asked for (B, Q) -> (B, Q, out_dim)."""
         visible = self.embed(tokens) + self.positions[at]  # (B, K, width)
         asked = self.mask_token + self.positions[ask]  # (B, Q, width)
         sequence = self.blocks(torch.cat([visible, asked], dim=1))

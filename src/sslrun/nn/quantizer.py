@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class GumbelQuantizer(nn.Module):
-    """One code out of each of G codebooks of V, put behind each other; names and starting weights are transformers'.
+    """One code from each of G codebooks of V, concatenated; names and starting weights are transformers'.
 
     Args:
         dim: of what is quantised.

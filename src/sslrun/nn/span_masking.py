@@ -14,7 +14,7 @@ def hide_spans(drawn: Tensor, lengths: Tensor, *, share: float, span: int, at_le
         lengths: (B,) int64 moments that are no padding.
         share: of the moments, at which spans begin.
         span: moments.
-        at_least: spans of a sequence, where it has room for so many beginnings.
+        at_least: spans of a sequence, if it has room for so many beginnings.
 
     Returns:
         is_masked: (B, N) bool.

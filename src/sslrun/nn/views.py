@@ -9,12 +9,12 @@ from sslrun.nn.norms import has_batch_norm
 
 
 def encode_views(encoder: nn.Module, views: Sequence[Tensor], *, joint: bool = True) -> list[Tensor]:
-    """Encode views, all of one size in one forward pass: always, where the encoder holds no BatchNorm.
+    """Encode views, all of one size in one forward pass: always, if the encoder holds no BatchNorm.
 
     Args:
         encoder: (B, C, H, W) -> (B, D).
         views: V tensors of (B, C, H, W); H and W may differ between views.
-        joint: False encodes each view by itself where BatchNorm could tell; without it, it would only take longer.
+        joint: False encodes each view by itself if the encoder has BatchNorm; otherwise it would only take longer.
 
     Returns:
         V tensors of (B, D), in the order of `views`.

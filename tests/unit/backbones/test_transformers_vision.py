@@ -95,5 +95,5 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     save_clip(tmp_path, channels=1)
     with pytest.raises(ConfigError, match=r"reads 1 channels, the dataset gives 3: dataset.channels=1"):
         build(tmp_path)
-    with pytest.raises(ConfigError, match=r"dataset.image_size=10 is no multiple of the 4 pixels of a patch"):
+    with pytest.raises(ConfigError, match=r"dataset.image_size=10 is not a multiple of the 4 pixels of a patch"):
         build_encoder(HFConfig(pretrained=str(tmp_path)), {**INPUTS, "channels": 1, "image_size": 10})

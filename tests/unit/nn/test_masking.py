@@ -87,7 +87,7 @@ def test_min_context_holds() -> None:
 
 def test_blocks_that_leave_no_context_are_refused() -> None:
     whole = PAPER | {"target_scale": (1.0, 1.0), "target_aspect": (1.0, 1.0)}
-    with pytest.raises(ConfigError, match="4 blocks of 7x7 tokens leave less than 32 of the 8x8 grid as context"):
+    with pytest.raises(ConfigError, match="4 blocks of 7x7 tokens leave fewer than 32 of the 8x8 grid as context"):
         context_and_targets(2, (8, 8), **whole, min_context=0.5, device=CPU)
 
 
