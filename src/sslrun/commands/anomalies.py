@@ -16,7 +16,6 @@ from sslrun.commands.restore import restore_method
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.anomalies import AnomaliesConfig
 from sslrun.config.command.pretrain import PretrainConfig
-from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.core.atomic import write_csv
 from sslrun.core.rows import RowKey
@@ -27,7 +26,7 @@ from sslrun.evaluation.batches import evaluating
 from sslrun.methods.base import Method, build_method
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
-from sslrun.runs.manifest import read_manifest
+from sslrun.runs.load import load_run
 from sslrun.runs.newest import newest
 from sslrun.training.precision import accelerator_name
 
@@ -95,8 +94,7 @@ def restore(config: AnomaliesConfig) -> Trained:
     """
     subject = find_subject(config.encoder, None, config.dataset)
     ref = subject.ref
-    manifest = {} if ref.run is None else read_manifest(ref.run)
-    known = None if ref.run is None else load(manifest["command"], ref.run / "config.yaml")
+    manifest, known = ({}, None) if ref.run is None else load_run(ref.run)
     found = None if ref.run is None or ref.checkpoint is not None else newest(ref.run / "checkpoints")
     checkpoint = ref.checkpoint or (None if found is None else found.path)
     if not isinstance(known, PretrainConfig) or checkpoint is None:

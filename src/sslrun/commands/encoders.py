@@ -13,13 +13,13 @@ from sslrun.backbones.transformers_checkpoint import open_checkpoint
 from sslrun.commands.restore import as_built, restore_encoders
 from sslrun.config.backbone import TimmConfig
 from sslrun.config.command.pretrain import PretrainConfig
-from sslrun.config.compose import group_from_plain, load
+from sslrun.config.compose import group_from_plain
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.core.hub import local_path
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
-from sslrun.runs.manifest import read_manifest
+from sslrun.runs.load import load_run
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class Subject:
             return load_encoder(self.ref.folder, inputs=inputs)
         if self.ref.source is Source.checkpoint:
             assert self.ref.run is not None and self.ref.checkpoint is not None
-            manifest = read_manifest(self.ref.run)
-            config = load(manifest["command"], self.ref.run / "config.yaml")
+            manifest, config = load_run(self.ref.run)
             encoders, _ = restore_encoders(config, manifest, self.ref.checkpoint)  # heads: the run's classes
             encoder = next(iter(encoders.values()))
             encoder.inputs = inputs
@@ -92,8 +91,7 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
         return Subject(ref, group_from_plain("backbone", described["backbone"]), read, chosen)
     if ref.source is Source.checkpoint:
         assert ref.run is not None
-        manifest = read_manifest(ref.run)
-        config = load(manifest["command"], ref.run / "config.yaml")
+        manifest, config = load_run(ref.run)
         if not isinstance(config, PretrainConfig):
             raise ConfigError(f"encoder={encoder} is of no pretraining; use the run's encoder/ folder")
         chosen = dataset or config.dataset
@@ -122,8 +120,7 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
 def _dataset_of_run(ref: EncoderRef) -> DatasetConfig:
     run = ref.run
     while run is not None:  # a fine-tuned encoder's dataset may stand in the run it came from
-        command = read_manifest(run)["command"]
-        config = load(command, run / "config.yaml")
+        _, config = load_run(run)
         dataset = getattr(config, "dataset", None)
         if isinstance(dataset, DatasetConfig):
             return dataset

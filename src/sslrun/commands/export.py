@@ -4,9 +4,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError
-from sslrun.runs.manifest import read_manifest
+from sslrun.runs.load import load_run
 
 
 def main(arguments: list[str]) -> None:
@@ -16,8 +15,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path, help="where model.safetensors and config.json go")
     parser.add_argument("--checkpoint", default="last.ckpt", help="last.ckpt, best.ckpt, or another in checkpoints/")
     options = parser.parse_args(arguments)
-    manifest = read_manifest(options.run)
-    config = load(manifest["command"], options.run / "config.yaml")
+    manifest, config = load_run(options.run)
     checkpoint = options.run / "checkpoints" / options.checkpoint
     if not checkpoint.is_file():
         present = sorted(p.name for p in checkpoint.parent.glob("*.ckpt")) or ["none"]

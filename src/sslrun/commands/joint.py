@@ -11,7 +11,6 @@ from torch import Tensor
 from sslrun.backbones.clip import load_clip
 from sslrun.backbones.joint import Joint, load_joint
 from sslrun.commands.restore import restore_method
-from sslrun.config.compose import load
 from sslrun.config.errors import ConfigError
 from sslrun.config.trainer import Precision
 from sslrun.core.hub import local_path
@@ -22,7 +21,7 @@ from sslrun.evaluation.batches import Batch, Batches
 from sslrun.evaluation.features import Features, extract
 from sslrun.methods.two_towers import TwoTowers
 from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
-from sslrun.runs.manifest import read_manifest
+from sslrun.runs.load import load_run
 from sslrun.training.precision import autocast_dtype
 
 
@@ -85,8 +84,7 @@ def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
 
 def _of_checkpoint(ref: EncoderRef, encoder: str) -> tuple[Joint, Path]:
     assert ref.run is not None and ref.checkpoint is not None
-    manifest = read_manifest(ref.run)
-    config = load(manifest["command"], ref.run / "config.yaml")
+    manifest, config = load_run(ref.run)
     if "text" not in manifest.get("inputs", {}):
         raise _no_text(encoder)
     method, _ = restore_method(config, manifest, ref.checkpoint)

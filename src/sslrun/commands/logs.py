@@ -11,8 +11,9 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import RunError
 from sslrun.runs.find import find_runs
 from sslrun.runs.job import LOG, read_record
+from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.queue import Queue
-from sslrun.runs.state import Standing, State, is_run, read_run, standing
+from sslrun.runs.state import Standing, State, is_run, standing
 from sslrun.runs.tail import Tail
 
 POLL_SECONDS = 0.25
@@ -64,7 +65,7 @@ def follow(folder: Path, *, lines: int, until_end: bool) -> None:
             if time.monotonic() - looked >= LOOK_SECONDS.get(launcher, POLL_SECONDS):
                 looked = time.monotonic()
                 queue.refresh([folder])
-                now = standing(folder, read_run(folder), queue)
+                now = standing(folder, manifest_or_failed(folder), queue)
             if tail.path != followed(folder):  # a launcher has taken it over
                 tail.leave(followed(folder))
             _print(_shown(tail, tail.new()))  # after the look: what came before the end is printed before it is told

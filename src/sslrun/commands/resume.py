@@ -9,10 +9,10 @@ from typing import Any
 
 from sslrun.commands.ending import run_command
 from sslrun.config.command.base import CommandConfig
-from sslrun.config.compose import flatten, load, plain
+from sslrun.config.compose import flatten, plain
 from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange
-from sslrun.runs.manifest import read_manifest
+from sslrun.runs.load import load_run
 
 PATHS = {
     "encoder": re.compile(r".*/.*"),
@@ -31,13 +31,11 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="sslrun resume", description="Continue a run from its last checkpoint.")
     parser.add_argument("run", type=Path, help="a run folder")
     path = parser.parse_args(arguments).run.absolute()
-    manifest = read_manifest(path)
-    command = manifest["command"]
-    config = load(command, path / "config.yaml")
+    manifest, config = load_run(path)
     config.run.dir, config.run.on_change, config.run.extend = str(path), OnChange.refuse, None
     sys.argv = [sys.argv[0], "resume", str(path)]  # what further ranks execute
     go_to(Path(manifest["cwd"]), config)
-    run_command(command, config)
+    run_command(manifest["command"], config)
 
 
 def go_to(start: Path, config: CommandConfig) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sslrun.config.errors import RunError
 from sslrun.data.base import SPLITS, Data
-from sslrun.runs.manifest import find_manifest
+from sslrun.runs.manifest import manifest_if_any
 
 
 def describe_data(data: Data) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def seen_otherwise(parent: Path, data: Data, *, same: bool) -> list[str]:
     Args:
         same: whether the dataset is that run's own, as it was configured there.
     """
-    known, now = find_manifest(parent).get("data") or {}, describe_data(data)
+    known, now = manifest_if_any(parent).get("data") or {}, describe_data(data)
     if known.get("fingerprint") == now["fingerprint"] and known.get("cut", now["cut"]) != now["cut"]:
         return [
             f"{parent} was trained on the same data, cut into other splits: test items are among those that it saw; "

@@ -21,7 +21,7 @@ from sslrun.runs.changes import changed_length, length_of, refuse_changes, refus
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_place
 from sslrun.runs.length import Length, settle
-from sslrun.runs.manifest import find_manifest
+from sslrun.runs.manifest import manifest_if_any
 from sslrun.runs.newest import Checkpoint, newest
 from sslrun.runs.opening import adopt, open_run
 from sslrun.runs.rank import global_rank
@@ -85,7 +85,7 @@ class Session:
         Raises:
             RunError: the folder holds another configuration, or another command's run.
         """
-        manifest = find_manifest(self.path)
+        manifest = manifest_if_any(self.path)
         pruned = manifest.get("status") == "pruned" and self.config.run.trial.study is not None
         if manifest.get("status") != "finished" and not pruned:
             return False
@@ -114,7 +114,7 @@ class Session:
         Raises:
             RunError: its splits were cut anew, and `run.on_change=continue` is not said.
         """
-        known = find_manifest(self.path).get("data") or {}
+        known = manifest_if_any(self.path).get("data") or {}
         refuses = self.config.run.on_change is OnChange.refuse
         self._warnings += changed_since(known, data, refuses=refuses)
 
@@ -139,7 +139,7 @@ class Session:
             RunError: fewer steps are asked for than the run has done, or more without `run.extend`.
         """
         known = self.place.fork_of or self.path
-        manifest = find_manifest(known)
+        manifest = manifest_if_any(known)
         changed, step = False, 0
         if manifest:
             refuse_length(self.command, self.config, known)
@@ -165,19 +165,19 @@ class Session:
     @property
     def trained_by(self) -> tuple[int | None, int | None]:
         """Processes, and loader workers of each, of the latest session that trained."""
-        manifest = find_manifest(self.path)
+        manifest = manifest_if_any(self.path)
         return manifest.get("world"), manifest.get("workers")
 
     @property
     def wandb_id(self) -> str:
         """The run's name at wandb, kept over all sessions."""
-        known: str | None = find_manifest(self.path).get("wandb_id")  # older folders have none
+        known: str | None = manifest_if_any(self.path).get("wandb_id")  # older folders have none
         return known or hashlib.sha1(str(self.path).encode()).hexdigest()[:12]
 
     @property
     def seconds_before(self) -> float:
         """Seconds of earlier sessions."""
-        return float(find_manifest(self.path).get("seconds", 0.0))
+        return float(manifest_if_any(self.path).get("seconds", 0.0))
 
     def start(self, *, resolved: dict[str, str], data: Data, **fields: Any) -> None:
         """Note what was resolved; an encoder's `inputs` among it."""

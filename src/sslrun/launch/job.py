@@ -9,7 +9,7 @@ from pathlib import Path
 from sslrun.config.overrides import quoted
 from sslrun.core.atomic import write_json, write_text
 from sslrun.runs.job import LOG, RECORD, last_error
-from sslrun.runs.manifest import now, readable_manifest
+from sslrun.runs.manifest import manifest_or_empty, now
 from sslrun.runs.results import main_value
 
 SCRIPT = "job.sh"
@@ -99,7 +99,7 @@ def write_record(job: Job, *, launcher: str, identity: str, task: int | None, sc
 
 def outcome(job: Job) -> Outcome:
     """How a job that does not run any more has ended, told from its folder."""
-    manifest = readable_manifest(job.folder)
+    manifest = manifest_or_empty(job.folder)
     status = manifest.get("status")
     if status == "finished":
         return Outcome(job=job, status=status, value=main_value(job.folder, manifest["command"]))

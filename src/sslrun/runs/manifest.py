@@ -49,7 +49,7 @@ def new_manifest(command: str, *, parent: str | None) -> dict[str, Any]:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """run.json of a folder; RunError where there is none or it cannot be read."""
+    """run.json of a folder; RunError if there is none or it is damaged."""
     try:
         manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
     except FileNotFoundError as error:
@@ -59,17 +59,28 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def find_manifest(path: Path) -> dict[str, Any]:
-    """`read_manifest`, empty where there is no run.json."""
+def manifest_if_any(path: Path) -> dict[str, Any]:
+    """run.json of a folder, empty if there is none; RunError if it is damaged."""
     return read_manifest(path) if (path / "run.json").is_file() else {}
 
 
-def readable_manifest(path: Path) -> dict[str, Any]:
-    """`find_manifest`, empty also where it cannot be read: for what looks on and must not stop."""
+def manifest_or_empty(path: Path) -> dict[str, Any]:
+    """run.json of a folder, empty if there is none or it cannot be read: for observers, which must not stop."""
     try:
-        return find_manifest(path)
+        return manifest_if_any(path)
     except (OSError, RunError):
         return {}
+
+
+def manifest_or_failed(path: Path) -> dict[str, Any]:
+    """run.json of a folder, empty if there is none, and that of a failed run if it cannot be read."""
+    try:
+        manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        return {"status": "failed", "last_error": f"run.json cannot be read: {error}"}
+    return manifest
 
 
 def versions() -> dict[str, str]:

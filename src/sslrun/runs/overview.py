@@ -9,10 +9,11 @@ from typing import Any
 
 from sslrun.runs.evidence import last_change
 from sslrun.runs.job import read_record
+from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.progress import Progress, read_progress
 from sslrun.runs.queue import Queue
 from sslrun.runs.results import MAIN, read_rows
-from sslrun.runs.state import Standing, State, read_run, standing
+from sslrun.runs.state import Standing, State, standing
 
 SCHEMA_VERSION = 1
 
@@ -85,7 +86,7 @@ class Reader:
 
 def overview(folder: Path, queue: Queue) -> Overview:
     """What is known of one run."""
-    manifest = read_run(folder)
+    manifest = manifest_or_failed(folder)
     record = read_record(folder) or {}
     now = standing(folder, manifest, queue)
     progress = read_progress(folder / "metrics.csv")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sslrun.runs.manifest import readable_manifest
+from sslrun.runs.manifest import manifest_or_empty
 
 MAIN = {
     "pretrain": ("linear", "top1"),
@@ -37,7 +37,7 @@ def numbers_to_choose_by(folder: Path) -> dict[str, float | None]:
 
     The first row of a kind is the encoder's own.
     """
-    found: dict[str, float | None] = dict(readable_manifest(folder).get("selection", {}))
+    found: dict[str, float | None] = dict(manifest_or_empty(folder).get("selection", {}))
     for row in read_rows(folder):
         if row.get("split") != "test":
             found.setdefault(f"{row['evaluation']}/{row['metric']}", row["value"])

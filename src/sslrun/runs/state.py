@@ -1,6 +1,5 @@
 """What a run does now, told from its folder and from SLURM, not from what it last wrote of itself."""
 
-import json
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from sslrun.core.locks import is_alive
 from sslrun.runs.evidence import crashed, launched_anew, may_run, seen_held, stopped
 from sslrun.runs.job import LOG, last_error, read_record
+from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.queue import Place, Queue
 
 KILLED = "killed; the same command continues it"
@@ -54,26 +54,15 @@ def is_run(folder: Path) -> bool:
     return (folder / "run.json").is_file() or (folder / "job.json").is_file()
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """run.json; empty where there is none, and `failed` where it cannot be read."""
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        return {"status": "failed", "last_error": f"run.json cannot be read: {error}"}
-    return manifest
-
-
 def standing(folder: Path, manifest: dict[str, Any], queue: Queue) -> Standing:
     """What the run of `folder` does now.
 
     Args:
-        manifest: from `read_run`.
+        manifest: from `manifest_or_failed`.
     """
     found = _standing(folder, manifest, queue)
     if found.over and manifest.get("status") in (None, State.running.value):
-        return _standing(folder, read_run(folder), queue)  # it may have ended since it was read
+        return _standing(folder, manifest_or_failed(folder), queue)  # it may have ended since it was read
     return found
 
 

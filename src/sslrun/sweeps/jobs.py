@@ -9,8 +9,7 @@ from sslrun.config.errors import SslrunError
 from sslrun.runs.evidence import may_run
 from sslrun.runs.folder import is_held
 from sslrun.runs.job import read_record as read_job
-from sslrun.runs.manifest import readable_manifest
-from sslrun.runs.state import read_run
+from sslrun.runs.manifest import manifest_or_empty, manifest_or_failed
 
 POLL_SECONDS = 0.2
 
@@ -32,7 +31,7 @@ def wait_for_holder(folder: Path, *, taken_over: bool, stopping: Callable[[], bo
 
 
 def _may_run(folder: Path) -> bool:
-    manifest = read_run(folder)
+    manifest = manifest_or_failed(folder)
     return manifest.get("status") == "running" and may_run(folder, manifest)
 
 
@@ -50,13 +49,13 @@ def _starting(folder: Path) -> bool:
 
 def status(folder: Path) -> str | None:
     """`status` of run.json; None where there is none, or it cannot be read."""
-    found: str | None = readable_manifest(folder).get("status")
+    found: str | None = manifest_or_empty(folder).get("status")
     return found
 
 
 def last_error(error: BaseException | None, folder: Path) -> str:
     """One line: the job's own last error, else what the launcher says."""
-    manifest = readable_manifest(folder)
+    manifest = manifest_or_empty(folder)
     if manifest.get("status") == "failed" and manifest.get("last_error"):
         return str(manifest["last_error"])
     cause = error.__context__ if isinstance(error, SystemExit) else error  # the command line turned it into an exit

@@ -12,10 +12,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sslrun.config.errors import RunError
 from sslrun.runs.job import read_record as read_job
-from sslrun.runs.manifest import readable_manifest
+from sslrun.runs.manifest import manifest_or_empty, manifest_or_failed
 from sslrun.runs.queue import Queue
 from sslrun.runs.results import MAIN, main_value
-from sslrun.runs.state import State, is_run, read_run, standing
+from sslrun.runs.state import State, is_run, standing
 from sslrun.sweeps.journal import JOURNAL
 from sslrun.sweeps.record import CONFIG_DIR, SweepRecord, read_record
 from sslrun.sweeps.space import text
@@ -127,7 +127,7 @@ def _of_study(folder: Path, record: SweepRecord) -> Sweep:
 def _row(trial: FrozenTrial) -> TrialRow:
     sweep = trial.user_attrs.get(SWEEP)
     folder = None if sweep is None else Path(sweep) / str(trial.number)
-    manifest = {} if folder is None else readable_manifest(folder)
+    manifest = {} if folder is None else manifest_or_empty(folder)
     seconds = trial.duration.total_seconds() if trial.duration is not None else None
     return TrialRow(
         number=trial.number,
@@ -144,7 +144,7 @@ def _grid(folder: Path) -> Sweep:
     runs = sorted((p for p in folder.glob("*") if p.is_dir() and is_run(p)), key=lambda p: (len(p.name), p.name))
     if not runs:
         raise RunError(f"{folder} holds no sweep: neither sweep.json nor run folders")
-    queue, manifests = Queue(runs), {run: read_run(run) for run in runs}
+    queue, manifests = Queue(runs), {run: manifest_or_failed(run) for run in runs}
     asked = {run: _asked(run, manifest) for run, manifest in manifests.items()}
     command = next((words[1] for words in asked.values() if words), "pretrain")
     overrides = {run: _overrides(words) for run, words in asked.items()}

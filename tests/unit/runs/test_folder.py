@@ -68,7 +68,7 @@ def test_a_job_that_slurm_starts_again_waits_for_the_lock_of_a_lost_node(
 ) -> None:
     told: list[str] = []
     lost = hold(tmp_path)
-    monkeypatch.setattr(folder, "tell", told.append)
+    monkeypatch.setattr(folder, "say", told.append)
     with pytest.raises(RunError, match="is in use by process"):
         hold(tmp_path)
     assert told == []
@@ -77,7 +77,7 @@ def test_a_job_that_slurm_starts_again_waits_for_the_lock_of_a_lost_node(
     with pytest.raises(RunError, match="is in use by process"):
         hold(tmp_path)
     assert len(told) == 1 and told[0].startswith(f"run.dir={tmp_path} is in use by process {os.getpid()} on ")
-    monkeypatch.setattr(folder, "tell", lambda _: lost.close())  # the server gives it back while it is waited for
+    monkeypatch.setattr(folder, "say", lambda _: lost.close())  # the server gives it back while it is waited for
     hold(tmp_path).close()
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from runfolders import FakeSlurm, age, held, make_run
 from sslrun.runs.job import last_error
+from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.queue import Queue
-from sslrun.runs.state import KILLED, Standing, State, read_run, standing
+from sslrun.runs.state import KILLED, Standing, State, standing
 
 SLURM = {"launcher": "slurm", "job": "41", "task": 3}
 LATER = "2026-01-02T04:00:00"
@@ -37,7 +38,7 @@ def slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeSlurm:
 
 
 def of(folder: Path) -> Standing:
-    return standing(folder, read_run(folder), Queue([folder]))
+    return standing(folder, manifest_or_failed(folder), Queue([folder]))
 
 
 def dead_pid() -> int:
@@ -199,7 +200,7 @@ def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, slurm: Fa
     folder = make_run(tmp_path / "a", status="running", host=socket.gethostname(), pid=dead_pid())
     on_slurm = make_run(tmp_path / "b", status="running", job=SLURM)
     for run in (folder, on_slurm):
-        read = read_run(run)
+        read = manifest_or_failed(run)
         make_run(run)
         assert standing(run, read, Queue([run])) == Standing(state=State.finished, over=True)
 
@@ -209,14 +210,14 @@ def test_slurm_is_asked_once_for_all(tmp_path: Path, slurm: FakeSlurm) -> None:
     folders = [make_run(tmp_path / f"{i}", status=None, job=SLURM | {"task": i}) for i in range(6)]
     folders.append(make_run(tmp_path / "single", status=None, job={"launcher": "slurm", "job": "50"}))
     queue = Queue(folders)
-    states = [standing(folder, read_run(folder), queue).state.value for folder in folders]
+    states = [standing(folder, manifest_or_failed(folder), queue).state.value for folder in folders]
     assert states == ["queued", *["failed"] * 5, "queued"]
     squeue, scontrol = slurm.calls()
     assert squeue == f"squeue -h -r -u {os.getuid()} -o %F|%K|%T|%S|%r"
     assert scontrol == "scontrol -o show job 41"
     queue.refresh(folders)
     for folder in folders:
-        standing(folder, read_run(folder), queue)
+        standing(folder, manifest_or_failed(folder), queue)
     assert [call.split()[0] for call in slurm.calls()] == ["squeue", "scontrol", "squeue"]
 
 
