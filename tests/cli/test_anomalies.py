@@ -87,7 +87,7 @@ def test_a_method_that_rebuilds_nothing_is_refused(tmp_path: Path) -> None:
         ConfigError, match=r"method=ts2vec rebuilds no series, so it gives no scores; name a run of method=patchtst"
     ):
         scored(tmp_path, f"encoder={run}")
-    with pytest.raises(ConfigError, match=r"is no pretraining with a checkpoint"):
+    with pytest.raises(ConfigError, match=r"is not a pretraining run with a checkpoint"):
         scored(tmp_path, "encoder=pixels", "dataset=waves")
     with pytest.raises(ConfigError, match="split=all: no such choice; choose from test, train, validation"):
         scored(tmp_path, f"encoder={run}", "split=all")

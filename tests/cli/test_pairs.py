@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused_before_any_work(folder: Path, tmp_path: Pa
     here = f"run.dir={tmp_path}/none"
     with pytest.raises(ConfigError, match=r"method=clip reads image-text pairs; dataset=digits gives views or images"):
         run(pretrain, "method=clip", "dataset=digits", here)
-    with pytest.raises(ConfigError, match=r"encoder=.*/alone has no text encoder beside it; name a run of method=clip"):
+    with pytest.raises(ConfigError, match=r"encoder=.*/alone has no text encoder; name a run of method=clip"):
         run(zeroshot, f"encoder={folder}/alone", "dataset=digits", here)
     texts = write_texts(tmp_path / "texts.jsonl")
     with pytest.raises(DataError, match="dataset=text holds no images"):

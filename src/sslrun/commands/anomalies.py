@@ -26,6 +26,7 @@ from sslrun.evaluation.batches import evaluating
 from sslrun.methods.base import Method, build_method
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
+from sslrun.runs.encoders import CheckpointRef, EncoderRef, FolderRef
 from sslrun.runs.load import load_run
 from sslrun.runs.newest import newest
 from sslrun.training.precision import accelerator_name
@@ -90,16 +91,14 @@ def restore(config: AnomaliesConfig) -> Trained:
     """The method of `encoder=`.
 
     Raises:
-        ConfigError: no run, or of a method that gives no scores.
+        ConfigError: it is not a run, or its method gives no scores.
     """
     subject = find_subject(config.encoder, None, config.dataset)
-    ref = subject.ref
-    manifest, known = ({}, None) if ref.run is None else load_run(ref.run)
-    found = None if ref.run is None or ref.checkpoint is not None else newest(ref.run / "checkpoints")
-    checkpoint = ref.checkpoint or (None if found is None else found.path)
+    checkpoint = _checkpoint_of(subject.ref)
+    manifest, known = ({}, None) if subject.ref.run is None else load_run(subject.ref.run)
     if not isinstance(known, PretrainConfig) or checkpoint is None:
         raise ConfigError(
-            f"encoder={config.encoder} is no pretraining with a checkpoint; name a run of method=patchtst"
+            f"encoder={config.encoder} is not a pretraining run with a checkpoint; name a run of method=patchtst"
         )
     method, _ = restore_method(known, manifest, checkpoint)
     if not method.scores_anomalies:
@@ -108,6 +107,15 @@ def restore(config: AnomaliesConfig) -> Trained:
             "name a run of method=patchtst"
         )
     return Trained(subject, method, known, manifest["inputs"])
+
+
+def _checkpoint_of(ref: EncoderRef) -> Path | None:
+    match ref:
+        case CheckpointRef(file=file):
+            return file
+        case FolderRef(run=Path() as run) if (found := newest(run / "checkpoints")) is not None:
+            return found.path
+    return None
 
 
 def scorers(config: AnomaliesConfig, trained: Trained, *, device: str) -> dict[str, Score]:

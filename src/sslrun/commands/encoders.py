@@ -18,7 +18,15 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.registry import find
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.core.hub import local_path
-from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
+from sslrun.runs.encoders import (
+    CheckpointRef,
+    EncoderRef,
+    FolderRef,
+    RandomRef,
+    TimmRef,
+    TransformersRef,
+    parse_encoder,
+)
 from sslrun.runs.load import load_run
 
 
@@ -52,25 +60,27 @@ class Subject:
         Args:
             inputs: of the dataset, as `Data.encoder_inputs` tells them.
         """
-        assert self.backbone is not None
-        if self.ref.source is Source.folder:
-            assert self.ref.folder is not None
-            return load_encoder(self.ref.folder, inputs=inputs)
-        if self.ref.source is Source.checkpoint:
-            assert self.ref.run is not None and self.ref.checkpoint is not None
-            manifest, config = load_run(self.ref.run)
-            encoders, _ = restore_encoders(config, manifest, self.ref.checkpoint)  # heads: the run's classes
-            encoder = next(iter(encoders.values()))
-            encoder.inputs = inputs
-            return encoder
-        return build_encoder(self.backbone, inputs)
+        match self.ref:
+            case FolderRef(folder=folder):
+                return load_encoder(folder, inputs=inputs)
+            case CheckpointRef(file=file, run=run):
+                manifest, config = load_run(run)
+                encoders, _ = restore_encoders(config, manifest, file)  # heads: the run's classes
+                encoder = next(iter(encoders.values()))
+                encoder.inputs = inputs
+                return encoder
+        return build_encoder(self._architecture, inputs)
 
     def untrained(self, inputs: dict[str, Any], *, seed: int) -> Encoder:
         """The same architecture as it is before any training."""
-        assert self.backbone is not None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return build_encoder(dataclasses.replace(self.backbone, pretrained=None), inputs)
+            return build_encoder(dataclasses.replace(self._architecture, pretrained=None), inputs)
+
+    @property
+    def _architecture(self) -> BackboneConfig:
+        assert self.backbone is not None, "pixels have no architecture"
+        return self.backbone
 
 
 def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: DatasetConfig | None) -> Subject:
@@ -83,41 +93,41 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
     reads_text = dataset is not None and find("dataset", dataset.kind).modality == "text"
     tower = "text" if reads_text else "image"
     ref = parse_encoder(encoder, tower=tower)
-    if ref.source is Source.folder:
-        assert ref.folder is not None
-        described = read_config(ref.folder)
-        chosen = dataset or _dataset_of_run(ref)
-        read = _read_as(chosen, described["inputs"], beside=ref.folder)
-        return Subject(ref, group_from_plain("backbone", described["backbone"]), read, chosen)
-    if ref.source is Source.checkpoint:
-        assert ref.run is not None
-        manifest, config = load_run(ref.run)
-        if not isinstance(config, PretrainConfig):
-            raise ConfigError(f"encoder={encoder} is of no pretraining; use the run's encoder/ folder")
-        chosen = dataset or config.dataset
-        read = _read_as(chosen, manifest["inputs"], beside=ref.run / "inputs")
-        return Subject(ref, as_built(config, manifest).backbone, read, chosen)
+    match ref:
+        case FolderRef(folder=folder):
+            described = read_config(folder)
+            chosen = dataset or _dataset_of_run(ref)
+            read = _read_as(chosen, described["inputs"], files=folder)
+            return Subject(ref, group_from_plain("backbone", described["backbone"]), read, chosen)
+        case CheckpointRef(run=run):
+            manifest, config = load_run(run)
+            if not isinstance(config, PretrainConfig):
+                raise ConfigError(f"encoder={encoder} is not from a pretraining run; use the run's encoder/ folder")
+            chosen = dataset or config.dataset
+            read = _read_as(chosen, manifest["inputs"], files=run / "inputs")
+            return Subject(ref, as_built(config, manifest).backbone, read, chosen)
     if dataset is None:
         raise ConfigError(f"encoder={encoder} has no run that names a dataset; say dataset=…")
-    if ref.source is Source.timm:
-        model = TimmConfig(name=ref.name.removeprefix("timm:"), pretrained=True)
-        return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)), dataset)
-    if ref.source is Source.transformers:
-        folder = ref.folder or local_path(ref.name, key="encoder")
-        opened, inputs = open_checkpoint(folder, encoder=str(ref.folder or ref.name), tower=tower)
-        return Subject(ref, opened, _read_as(dataset, inputs, beside=folder), dataset)
-    if ref.source is Source.random and backbone is None:
-        raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
+    match ref:
+        case TimmRef():
+            model = TimmConfig(name=ref.name.removeprefix("timm:"), pretrained=True)
+            return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)), dataset)
+        case TransformersRef(source=source):
+            folder = local_path(source, key="encoder")
+            opened, inputs = open_checkpoint(folder, encoder=source, tower=tower)
+            return Subject(ref, opened, _read_as(dataset, inputs, files=folder), dataset)
+        case RandomRef() if backbone is None:
+            raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
     if backbone is not None and backbone.pretrained:
         weights = "timm:NAME" if backbone.pretrained is True else backbone.pretrained
         raise ConfigError(
-            f"backbone.pretrained={backbone.pretrained}: beside encoder={encoder} the backbone is an untrained net; "
-            f"leave backbone.pretrained away, or start from the weights: encoder={weights}"
+            f"backbone.pretrained={backbone.pretrained}: with encoder={encoder} the backbone is an untrained net; "
+            f"omit backbone.pretrained, or start from the weights: encoder={weights}"
         )
     return Subject(ref, backbone, dataset)
 
 
-def _dataset_of_run(ref: EncoderRef) -> DatasetConfig:
+def _dataset_of_run(ref: FolderRef) -> DatasetConfig:
     run = ref.run
     while run is not None:  # a fine-tuned encoder's dataset may stand in the run it came from
         _, config = load_run(run)
@@ -133,14 +143,14 @@ def _dataset_of_run(ref: EncoderRef) -> DatasetConfig:
     raise ConfigError(f"encoder={ref.folder} has no run that names a dataset; say dataset=…")
 
 
-def _read_as(dataset: DatasetConfig, inputs: dict[str, Any], *, beside: Path | None = None) -> DatasetConfig:
+def _read_as(dataset: DatasetConfig, inputs: dict[str, Any], *, files: Path | None = None) -> DatasetConfig:
     """The dataset read as the encoder was trained: another normalisation, size or tokenizer would measure something
     else."""
     names = {f.name for f in dataclasses.fields(dataset)}
-    told = {**inputs.get("text", {}), **inputs}  # of images with captions, what their captions are read by as well
-    same = {k: v for k, v in told.items() if k in names and v is not None}
-    if beside is not None and "tokenizer" in names and (beside / "tokenizer.json").is_file():
-        same["tokenizer"] = str(beside / "tokenizer.json")
+    of_captions = inputs.get("text", {})
+    same = {k: v for k, v in {**of_captions, **inputs}.items() if k in names and v is not None}
+    if files is not None and "tokenizer" in names and (files / "tokenizer.json").is_file():
+        same["tokenizer"] = str(files / "tokenizer.json")
     return dataclasses.replace(dataset, **same)
 
 

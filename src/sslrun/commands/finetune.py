@@ -26,7 +26,7 @@ from sslrun.methods.fine_tuned import FineTuned
 from sslrun.monitors.validation import Validation
 from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
-from sslrun.runs.encoders import Source
+from sslrun.runs.encoders import PixelsRef
 from sslrun.training.checkpoints import BEST
 from sslrun.training.plan import Plan, describe_plan, make_plan, parts_of_batch
 from sslrun.training.states import method_state
@@ -43,7 +43,7 @@ def run(config: FinetuneConfig) -> float | None:
         return session.value
     pl.seed_everything(config.seed, verbose=False)
     subject = find_subject(config.encoder, config.backbone, config.dataset)
-    if subject.ref.source is Source.pixels:
+    if isinstance(subject.ref, PixelsRef):
         raise ConfigError("encoder=pixels has no weights to fine-tune; `sslrun probe encoder=pixels` measures it")
     if config.augmentation is not None:
         check_policy(config.augmentation, subject.dataset)

@@ -20,7 +20,7 @@ from sslrun.data.text.tokenizer import Tokenizer, read_tokenizer
 from sslrun.evaluation.batches import Batch, Batches
 from sslrun.evaluation.features import Features, extract
 from sslrun.methods.two_towers import TwoTowers
-from sslrun.runs.encoders import EncoderRef, Source, parse_encoder
+from sslrun.runs.encoders import CheckpointRef, EncoderRef, FolderRef, TransformersRef, parse_encoder
 from sslrun.runs.load import load_run
 from sslrun.training.precision import autocast_dtype
 
@@ -61,20 +61,21 @@ def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
         ConfigError: it has no text encoder.
     """
     ref = parse_encoder(encoder)
-    if ref.pair is not None:
-        joint, beside = load_joint(ref.pair), ref.pair / "text"
-    elif ref.source is Source.checkpoint:
-        joint, beside = _of_checkpoint(ref, encoder)
-    elif ref.source is Source.transformers:
-        beside = ref.folder or local_path(ref.name, key="encoder")
-        joint = load_clip(beside, encoder=encoder)
-    else:
-        raise _no_text(encoder)
+    match ref:
+        case FolderRef(pair=Path() as pair):
+            joint, tokenizer = load_joint(pair), pair / "text"
+        case CheckpointRef():
+            joint, tokenizer = _of_checkpoint(ref, encoder), ref.run / "inputs"
+        case TransformersRef(source=source):
+            tokenizer = local_path(source, key="encoder")
+            joint = load_clip(tokenizer, encoder=encoder)
+        case _:
+            raise _no_text(encoder)
     image, text = joint.image.encoder, joint.text.encoder
     return Towers(
         ref=ref,
         joint=joint.eval().to(device),
-        tokenizer=read_tokenizer(beside),
+        tokenizer=read_tokenizer(tokenizer),
         max_length=int(text.inputs["max_length"]),
         inputs=image.inputs,
         device=device,
@@ -82,21 +83,19 @@ def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
     )
 
 
-def _of_checkpoint(ref: EncoderRef, encoder: str) -> tuple[Joint, Path]:
-    assert ref.run is not None and ref.checkpoint is not None
+def _of_checkpoint(ref: CheckpointRef, encoder: str) -> Joint:
     manifest, config = load_run(ref.run)
     if "text" not in manifest.get("inputs", {}):
         raise _no_text(encoder)
-    method, _ = restore_method(config, manifest, ref.checkpoint)
+    method, _ = restore_method(config, manifest, ref.file)
     if not isinstance(method, TwoTowers):
         raise _no_text(encoder)
-    return method.joint(), ref.run / "inputs"
+    return method.joint()
 
 
 def _no_text(encoder: str) -> ConfigError:
     return ConfigError(
-        f"encoder={encoder} has no text encoder beside it; name a run of method=clip or method=siglip, or a CLIP of "
-        "transformers"
+        f"encoder={encoder} has no text encoder; name a run of method=clip or method=siglip, or a CLIP of transformers"
     )
 
 

@@ -41,7 +41,7 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
         RunError: the checkpoint cannot be read, or is of another architecture.
     """
     if not isinstance(config, PretrainConfig):
-        raise ConfigError(f"{checkpoint} is of no pretraining; use the run's encoder/ folder")
+        raise ConfigError(f"{checkpoint} is not from a pretraining run; use the run's encoder/ folder")
     config = as_built(config, manifest)
     method = build_method(config.method, build_encoder(config.backbone, manifest["inputs"]))
     try:

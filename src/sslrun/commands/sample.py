@@ -8,22 +8,21 @@ from sslrun.config.command.sample import SampleConfig
 from sslrun.config.errors import ConfigError
 from sslrun.data.text.tokenizer import read_tokenizer
 from sslrun.evaluation.generation import generate
-from sslrun.runs.encoders import Source, parse_encoder
+from sslrun.runs.encoders import CheckpointRef, FolderRef, parse_encoder
 from sslrun.runs.manifest import read_manifest
 from sslrun.training.precision import accelerator_name
 
 
 def run(config: SampleConfig) -> None:
     """Print `count` continuations of the prompt, the prompt before them."""
-    ref = parse_encoder(config.encoder)
-    if ref.source is Source.checkpoint:
-        assert ref.run is not None
-        subject = find_subject(config.encoder, None, None)
-        encoder, folder = subject.build(read_manifest(ref.run)["inputs"]), ref.run / "inputs"
-    elif ref.source is Source.folder and ref.folder is not None:
-        encoder, folder = load_encoder(ref.folder), ref.folder
-    else:
-        raise ConfigError(f"encoder={config.encoder} has learned nothing to say; name a run of method=gpt")
+    match parse_encoder(config.encoder):
+        case CheckpointRef(run=run):
+            subject = find_subject(config.encoder, None, None)
+            encoder, folder = subject.build(read_manifest(run)["inputs"]), run / "inputs"
+        case FolderRef(folder=folder):
+            encoder = load_encoder(folder)
+        case _:
+            raise ConfigError(f"encoder={config.encoder} has learned nothing to say; name a run of method=gpt")
     if not encoder.is_causal or not (folder / "tokenizer.json").is_file():
         raise ConfigError(f"encoder={config.encoder} writes no text; name a run of method=gpt")
     tokenizer = read_tokenizer(folder)

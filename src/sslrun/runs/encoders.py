@@ -1,85 +1,113 @@
-"""What `encoder=` may name, told apart before anything heavy is imported."""
+"""What `encoder=` may name, distinguished before anything heavy is imported."""
 
 import json
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
+from typing import ClassVar
 
 from sslrun.config.errors import ConfigError
 
 
-class Source(Enum):
-    """Where an encoder comes from."""
-
-    folder = "folder"
-    """An `encoder/` folder: safetensors and config.json."""
-    checkpoint = "checkpoint"
-    """A file in a run's `checkpoints/`."""
-    random = "random"
-    pixels = "pixels"
-    timm = "timm"
-    transformers = "transformers"
-    """A checkpoint of that library: a folder, or hf:OWNER/NAME."""
-
-
 @dataclass(frozen=True)
-class EncoderRef:
-    """A parsed `encoder=`.
+class FolderRef:
+    """An `encoder/` folder: safetensors and config.json.
 
     Attributes:
-        source: where it comes from.
-        name: what tables call it.
-        folder: of the weights, where source is `folder`, or `transformers` and they lie here.
-        checkpoint: the file, where source is `checkpoint`.
-        run: the run folder that made it, where there is one.
-        pair: the folder that holds the encoders of images and texts together, where this is one of them.
+        name: what tables call it, as in every reference.
+        run: the run folder that made it, if there is one, as in every reference.
+        pair: the folder that holds the encoders of images and texts together, if this is one of them.
     """
 
-    source: Source
     name: str
-    folder: Path | None = None
+    folder: Path
     run: Path | None = None
-    checkpoint: Path | None = None
     pair: Path | None = None
 
 
+@dataclass(frozen=True)
+class CheckpointRef:
+    """A file in a run's `checkpoints/`."""
+
+    name: str
+    file: Path
+    run: Path
+
+
+@dataclass(frozen=True)
+class TransformersRef:
+    """A checkpoint of that library: `source` is a folder, or hf:OWNER/NAME."""
+
+    name: str
+    source: str
+    run: ClassVar[None] = None
+
+
+@dataclass(frozen=True)
+class TimmRef:
+    """timm:NAME, with that library's weights."""
+
+    name: str
+    run: ClassVar[None] = None
+
+
+@dataclass(frozen=True)
+class RandomRef:
+    """An untrained net."""
+
+    name: ClassVar[str] = "random"
+    run: ClassVar[None] = None
+
+
+@dataclass(frozen=True)
+class PixelsRef:
+    """No net at all."""
+
+    name: ClassVar[str] = "pixels"
+    run: ClassVar[None] = None
+
+
+EncoderRef = FolderRef | CheckpointRef | TransformersRef | TimmRef | RandomRef | PixelsRef
+
+
 def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
-    """Tell what `encoder=` names.
+    """Parse `encoder=`.
 
     Args:
-        tower: `image` or `text`: which one is meant by a folder that holds both.
+        tower: `image` or `text`: which one to take from a folder that holds both.
 
     Raises:
         ConfigError: neither a keyword nor a path that holds an encoder.
     """
-    if text in ("random", "pixels"):
-        return EncoderRef(Source[text], text)
+    if text == "random":
+        return RandomRef()
+    if text == "pixels":
+        return PixelsRef()
     if text.startswith("timm:"):
-        return EncoderRef(Source.timm, text)
+        return TimmRef(text)
     if text.startswith("hf:"):
-        return EncoderRef(Source.transformers, text)
+        return TransformersRef(text, text)
     path = Path(text).expanduser().absolute()
     if path.name in ("model.safetensors", "config.json", "run.json"):
         path = path.parent
     if (pair := _pair_folder(path)) is not None:
         run = pair.parent if (pair.parent / "run.json").is_file() else None
         folder = pair / (path.name if path.parent == pair else tower)
-        return EncoderRef(Source.folder, "/".join((run or pair).parts[-2:]), folder, run, pair=pair)
+        return FolderRef("/".join((run or pair).parts[-2:]), folder, run, pair=pair)
     if (path / "encoder" / "config.json").is_file():
-        return EncoderRef(Source.folder, "/".join(path.parts[-2:]), path / "encoder", path)
+        return FolderRef("/".join(path.parts[-2:]), path / "encoder", path)
     if _is_of_transformers(path):
-        return EncoderRef(Source.transformers, "/".join(path.parts[-2:]), path)
+        return TransformersRef("/".join(path.parts[-2:]), str(path))
     if (path / "model.safetensors").is_file() and (path / "config.json").is_file():
         if (path.parents[1] / "run.json").is_file():  # one of a run's further encoders
             run = path.parents[1]
-            return EncoderRef(Source.folder, "/".join((*run.parts[-2:], path.name)), path, run)
+            return FolderRef("/".join((*run.parts[-2:], path.name)), path, run)
         known = path.parent if (path.parent / "run.json").is_file() else None
-        return EncoderRef(Source.folder, "/".join((known or path).parts[-2:]), path, known)
+        return FolderRef("/".join((known or path).parts[-2:]), path, known)
     if path.suffix == ".ckpt" and path.is_file():
         run = path.parent.parent
         if (run / "run.json").is_file():
             name = f"{'/'.join(run.parts[-2:])}/{path.stem}"
-            return EncoderRef(Source.checkpoint, name, run=run, checkpoint=path)
+            return CheckpointRef(name, path, run)
         raise ConfigError(
             f"encoder={text} is a checkpoint outside a run folder; its configuration is needed to read it"
         )
@@ -98,16 +126,16 @@ def run_of(path: Path) -> Path | None:
 
 
 def _is_of_transformers(folder: Path) -> bool:
-    """Whether config.json is transformers' alone; that of an `encoder/` folder has a format of ours beside it."""
+    """Whether config.json is only transformers'; that of an `encoder/` folder also has our format."""
     try:
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and "model_type" in told and "format" not in told
+    return isinstance(config, dict) and "model_type" in config and "format" not in config
 
 
 def _pair_folder(path: Path) -> Path | None:
-    """Of a run, its `encoder/`, or one of the two in it, where that holds encoders of images and texts."""
+    """The folder of both encoders, if `path` is a run of images and texts, its `encoder/`, or one of the two in it."""
     for folder in (path / "encoder", path, path.parent):
         if (folder / "image" / "config.json").is_file() and (folder / "text" / "config.json").is_file():
             return folder if folder != path.parent or path.name in ("image", "text") else None

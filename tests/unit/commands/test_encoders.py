@@ -61,7 +61,7 @@ def test_an_untrained_net_takes_no_weights(command: str, pretrained: str, remedy
     config: Any = compose(
         command, ["encoder=random", "backbone=resnet18", "dataset=digits", f"backbone.pretrained={pretrained}"]
     )
-    with pytest.raises(ConfigError, match=r"^backbone.pretrained=.*: beside encoder=random the backbone") as error:
+    with pytest.raises(ConfigError, match=r"^backbone.pretrained=.*: with encoder=random the backbone") as error:
         find_subject(config.encoder, config.backbone, config.dataset)
     assert str(error.value).endswith(remedy)
 
@@ -73,7 +73,7 @@ def test_a_checkpoint_of_finetune_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"command": "finetune", "inputs": {}}))
     (tmp_path / "config.yaml").write_text(save(compose("finetune", CNN)))
     with pytest.raises(
-        ConfigError, match=rf"^encoder={checkpoint} is of no pretraining; use the run's encoder/ folder"
+        ConfigError, match=rf"^encoder={checkpoint} is not from a pretraining run; use the run's encoder/ folder"
     ):
         find_subject(str(checkpoint), None, None)
 

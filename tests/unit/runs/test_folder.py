@@ -14,7 +14,16 @@ from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.core.rows import Row
 from sslrun.runs import folder
-from sslrun.runs.encoders import Source, parse_encoder, run_of
+from sslrun.runs.encoders import (
+    EncoderRef,
+    FolderRef,
+    PixelsRef,
+    RandomRef,
+    TimmRef,
+    TransformersRef,
+    parse_encoder,
+    run_of,
+)
 from sslrun.runs.folder import hold, is_held
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.opening import open_run
@@ -121,10 +130,16 @@ def test_the_end_is_noted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "source"), [("random", Source.random), ("pixels", Source.pixels), ("timm:resnet18", Source.timm)]
+    ("text", "ref"),
+    [
+        ("random", RandomRef()),
+        ("pixels", PixelsRef()),
+        ("timm:resnet18", TimmRef("timm:resnet18")),
+        ("hf:owner/name", TransformersRef("hf:owner/name", "hf:owner/name")),
+    ],
 )
-def test_encoders_by_keyword(text: str, source: Source) -> None:
-    assert parse_encoder(text).source is source
+def test_encoders_by_keyword(text: str, ref: EncoderRef) -> None:
+    assert parse_encoder(text) == ref
 
 
 def test_encoders_by_path(tmp_path: Path) -> None:
@@ -135,7 +150,7 @@ def test_encoders_by_path(tmp_path: Path) -> None:
     (run / "run.json").write_text("{}")
     for text in (run, run / "encoder", run / "run.json", run / "encoder" / "model.safetensors"):
         found = parse_encoder(str(text))
-        assert (found.source, found.run, found.name) == (Source.folder, run, "byol-digits/now")
+        assert found == FolderRef("byol-digits/now", run / "encoder", run)
         assert run_of(text) == run
     assert run_of(tmp_path / "weights.pt") is None
     further = run / "encoder" / "average"
@@ -143,7 +158,7 @@ def test_encoders_by_path(tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors"):
         (further / name).write_text("{}")
     found = parse_encoder(str(further))
-    assert (found.folder, found.run, found.name) == (further, run, "byol-digits/now/average")
+    assert found == FolderRef("byol-digits/now/average", further, run)
 
 
 def test_encoders_that_are_not_there(tmp_path: Path) -> None:
