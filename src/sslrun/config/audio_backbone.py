@@ -1,9 +1,11 @@
 """Configurations of the backbones for sound."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.checks import check_multiple, check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig, CheckpointConfig
 
@@ -19,18 +21,15 @@ class RecurrentConfig(BackboneConfig):
         dropout: of what the GRU reads.
     """
 
-    width: int = 256
-    hidden: int = 256
-    kernels: list[int] = field(default_factory=lambda: [1, 1])
-    strides: list[int] = field(default_factory=lambda: [1, 1])
-    dropout: float = 0.0
+    width: int = limited(256, at_least=1)
+    hidden: int = limited(256, at_least=1)
+    kernels: list[int] = limited([1, 1], at_least=1)
+    strides: list[int] = limited([1, 1], at_least=1)
+    dropout: float = limited(0.0, at_least=0, below=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("backbone.width", self.width, at_least=1)
-        check_range("backbone.hidden", self.hidden, at_least=1)
-        check_range("backbone.dropout", self.dropout, at_least=0, below=1)
-        check_convolutions(self.kernels, self.strides)
+        check_convolutions(self.kernels, self.strides, key_of=self.key_of)
 
 
 @register(
@@ -85,37 +84,31 @@ class Wav2Vec2EncoderConfig(CheckpointConfig):
     """
 
     kind: str = "wav2vec2"
-    width: int = 768
-    depth: int = 12
-    heads: int = 12
-    mlp: int = 3072
-    conv_width: int = 512
-    kernels: list[int] = field(default_factory=lambda: [10, 3, 3, 3, 3, 2, 2])
-    strides: list[int] = field(default_factory=lambda: [5, 2, 2, 2, 2, 2, 2])
-    conv_norm: str = "group"
+    width: int = limited(768, at_least=1)
+    depth: int = limited(12, at_least=1)
+    heads: int = limited(12, at_least=1)
+    mlp: int = limited(3072, at_least=1)
+    conv_width: int = limited(512, at_least=1)
+    kernels: list[int] = limited([10, 3, 3, 3, 3, 2, 2], at_least=1)
+    strides: list[int] = limited([5, 2, 2, 2, 2, 2, 2], at_least=1)
+    conv_norm: str = limited("group", one_of=("group", "layer"))
     pre_norm: bool = False
-    position_kernel: int = 128
-    position_groups: int = 16
-    dropout: float = 0.1
+    position_kernel: int = limited(128, at_least=1)
+    position_groups: int = limited(16, at_least=1)
+    dropout: float = limited(0.1, at_least=0, below=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_of("backbone.conv_norm", self.conv_norm, ("group", "layer"))
-        for key in ("width", "depth", "heads", "mlp", "conv_width", "position_kernel", "position_groups"):
-            check_range(f"backbone.{key}", getattr(self, key), at_least=1)
-        for key in ("heads", "position_groups"):
-            if self.width % getattr(self, key):
-                raise ConfigError(f"backbone.width={self.width} is no multiple of backbone.{key}={getattr(self, key)}")
-        check_range("backbone.dropout", self.dropout, at_least=0, below=1)
-        check_convolutions(self.kernels, self.strides)
+        for name in ("heads", "position_groups"):
+            check_multiple(self.key_of("width"), self.width, of_key=self.key_of(name), of=getattr(self, name))
+        check_convolutions(self.kernels, self.strides, key_of=self.key_of)
 
 
-def check_convolutions(kernels: list[int], strides: list[int]) -> None:
-    """Raise ConfigError unless there is a stride to each kernel, no larger than it."""
+def check_convolutions(kernels: list[int], strides: list[int], *, key_of: Callable[[str], str]) -> None:
+    """Raise ConfigError unless there is a stride for each kernel, no larger than it."""
     if len(kernels) != len(strides) or not kernels:
         raise ConfigError(
-            f"backbone.kernels and backbone.strides must be equally many, got {len(kernels)} and {len(strides)}"
+            f"{key_of('kernels')} and {key_of('strides')} must be equally many, got {len(kernels)} and {len(strides)}"
         )
     for kernel, stride in zip(kernels, strides, strict=True):
-        check_range("backbone.kernels", kernel, at_least=1)
-        check_range("backbone.strides", stride, at_least=1, at_most=kernel)
+        check_range(key_of("strides"), stride, at_least=1, at_most=kernel)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig
 
@@ -37,14 +37,10 @@ class ResNetConfig(BackboneConfig):
     has_library_weights: ClassVar[bool] = True
 
     kind: str = "resnet"
-    width: int = 64
+    name: str = limited(one_of=("resnet18", "resnet34", "resnet50", "resnet101"))
+    width: int = limited(64, at_least=1)
     stem: Stem = Stem.large
     zero_init_residual: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_one_of("backbone.name", self.name, ("resnet18", "resnet34", "resnet50", "resnet101"))
-        check_range("backbone.width", self.width, at_least=1)
 
 
 @register("backbone", "timm", target="sslrun.backbones.timm:TimmEncoder", paper="Wightman 2019, timm")
@@ -63,21 +59,17 @@ class TimmConfig(BackboneConfig):
 
     kind: str = "timm"
     patch_size: Any = None
-    pool: str | None = None
+    pool: str | None = limited(None, one_of=("token", "avg"))
     positions: Positions = Positions.model
-    drop_path: float = 0.0
+    drop_path: float = limited(0.0, at_least=0, below=1)
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         sides = self.patch_size if isinstance(self.patch_size, list) else [self.patch_size]
         if len(sides) > 2 or not all(side is None or (isinstance(side, int) and side > 0) for side in sides):
-            raise ConfigError(
-                f"backbone.patch_size is a whole number of pixels, or two, [height,width]; got {self.patch_size}"
-            )
-        if self.pool is not None:
-            check_one_of("backbone.pool", self.pool, ("token", "avg"))
-        check_range("backbone.drop_path", self.drop_path, at_least=0, below=1)
+            key = self.key_of("patch_size")
+            raise ConfigError(f"{key} is a whole number of pixels, or two, [height,width]; got {self.patch_size}")
 
 
 @register(
@@ -88,8 +80,4 @@ class SmallCNNConfig(BackboneConfig):
     """Three 3x3 convolutions with BatchNorm; width: channels of the first."""
 
     kind: str = "small_cnn"
-    width: int = 32
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("backbone.width", self.width, at_least=1)
+    width: int = limited(32, at_least=1)

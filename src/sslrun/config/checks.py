@@ -28,16 +28,16 @@ def check_range(
         and (below is None or value < below)
     )
     if not inside:
-        low = f"[{_told(at_least)}" if at_least is not None else f"({_told(above)}" if above is not None else "(-inf"
-        high = f"{_told(at_most)}]" if at_most is not None else f"{_told(below)})" if below is not None else "inf)"
-        raise ConfigError(f"{key} must be in {low}, {high}, got {_told(value)}")
+        low = f"[{_plain(at_least)}" if at_least is not None else f"({_plain(above)}" if above is not None else "(-inf"
+        high = f"{_plain(at_most)}]" if at_most is not None else f"{_plain(below)})" if below is not None else "inf)"
+        raise ConfigError(f"{key} must be in {low}, {high}, got {_plain(value)}")
 
 
-def _told(number: float) -> str:
+def _plain(number: float) -> str:
     return str(number) if isinstance(number, int) else f"{number:g}"
 
 
-def check_interval(key: str, values: Sequence[float], **limits: Any) -> None:
+def check_interval(key: str, values: Sequence[float], **limits: float) -> None:
     """Raise ConfigError unless `values` are two numbers, the smaller first, inside the limits of `check_range`."""
     if len(values) != 2 or values[0] > values[1]:
         raise ConfigError(f"{key} must be two numbers, the smaller first, got {list(values)}")
@@ -45,11 +45,23 @@ def check_interval(key: str, values: Sequence[float], **limits: Any) -> None:
         check_range(key, value, **limits)
 
 
-def check_transformer(prefix: str, dim: int, depth: int, heads: int) -> None:
-    """Sizes of a transformer with sine-cosine positions, under the keys `prefix`_dim, _depth and _heads."""
-    check_range(f"{prefix}_dim", dim, at_least=4)
-    check_range(f"{prefix}_depth", depth, at_least=1)
-    check_range(f"{prefix}_heads", heads, at_least=1)
+def check_auto_or_whole(key: str, value: Any, *, at_least: int) -> None:
+    """Raise ConfigError unless `value` is `auto` or a whole number that is large enough."""
+    if value == "auto":
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{key} must be 'auto' or a whole number, got {value!r}")
+    check_range(key, value, at_least=at_least)
+
+
+def check_multiple(key: str, value: int, *, of_key: str, of: int) -> None:
+    """Raise ConfigError unless `value` is a multiple of `of`."""
+    if value % of:
+        raise ConfigError(f"{key}={value} is not a multiple of {of_key}={of}")
+
+
+def check_transformer_width(prefix: str, dim: int, heads: int) -> None:
+    """Raise ConfigError unless heads and sine-cosine positions fit the width, under the keys `prefix`_dim, _heads."""
     if dim % 4 or dim % heads:
         raise ConfigError(f"{prefix}_dim must be a multiple of 4 and of {prefix}_heads={heads}, got {dim}")
 
@@ -69,11 +81,6 @@ def check_one_place(path: str | None, **named: str | None) -> None:
             f"dataset.path={path} and dataset.{beside} both tell where data lie; leave path away, and name "
             "dataset.train too"
         )
-
-
-def check_accelerator(key: str, value: str) -> None:
-    """Raise ConfigError unless `value` names where a net can run, here or elsewhere."""
-    check_one_of(key, value, ("auto", "cpu", "cuda", "gpu", "mps"))
 
 
 def near_or_all(word: str, names: Iterable[str]) -> str:

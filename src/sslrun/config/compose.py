@@ -1,11 +1,10 @@
 """From what Hydra composed, or a saved config.yaml, to typed objects."""
 
 import dataclasses
-import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from hydra import compose as hydra_compose
@@ -21,11 +20,20 @@ from sslrun.config.command.base import COMMANDS, CommandConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import conf_dir
 from sslrun.config.messages import KIND_GROUPS, one_line
+from sslrun.config.node import Node, nested_at
 from sslrun.config.registry import find, load_all
 from sslrun.config.resolvers import register_resolvers
 from sslrun.config.search_path import UserConf, refuse_contradiction, refuse_null
 
 C = TypeVar("C", bound=CommandConfig)
+
+
+class TypedNode(NamedTuple):
+    """A dataclass in a composed config, and its path there."""
+
+    path: str
+    config: DictConfig
+    kind: type
 
 
 def compose(command: str, overrides: Sequence[str] = ()) -> CommandConfig:
@@ -54,11 +62,13 @@ def typed(command: str, config: DictConfig) -> CommandConfig:
         ConfigError: one line with the full key, the value and the nearest valid name.
     """
     load_all()
-    reject_unknown_keys(config, COMMANDS[command])
+    nodes = [*_typed_nodes(config)]
+    _reject_unknown_keys(nodes)
     missing = sorted(k for k in OmegaConf.missing_keys(config) if not k.startswith("hydra"))
     if missing:
         raise ConfigError(f"{missing[0]} is not set; say {missing[0]}=…")
     try:
+        _check_nested(nodes)
         result = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise ConfigError(one_line(error)) from error
@@ -66,22 +76,31 @@ def typed(command: str, config: DictConfig) -> CommandConfig:
     return result
 
 
-def reject_unknown_keys(config: DictConfig, schema: type) -> None:
+def _reject_unknown_keys(nodes: Sequence[TypedNode]) -> None:
     """Refuse keys that `+key=value` or a YAML file slipped past the schema."""
-    for path, node in _typed_nodes(config, ""):
-        names = [f.name for f in dataclasses.fields(node[1])]
-        for key in node[0]:
+    for path, node, kind in nodes:
+        names = [f.name for f in dataclasses.fields(kind)]
+        for key in node:
             if key not in names:
-                full = f"{path}.{key}" if path else str(key)
-                raise ConfigError(f"{full}: no such key in {node[1].__name__}{near_or_all(str(key), names)}")
+                full = f"{path}.{key!s}" if path else str(key)
+                raise ConfigError(f"{full}: no such key in {kind.__name__}{near_or_all(str(key), names)}")
 
 
-def _typed_nodes(config: Any, path: str) -> "typing.Iterator[tuple[str, tuple[Any, type]]]":
+def _check_nested(nodes: Sequence[TypedNode]) -> None:
+    """Check nodes that are not at their usual place, so that errors name `method.text.heads`, not `backbone.heads`."""
+    for path, node, kind in reversed(nodes):  # the innermost first
+        if issubclass(kind, Node) and path != kind.place:
+            with nested_at(path):
+                OmegaConf.to_object(node)
+
+
+def _typed_nodes(config: Any, path: str = "") -> Iterator[TypedNode]:
+    """Outer nodes before those inside them."""
     if not isinstance(config, DictConfig) or config._is_missing() or config._is_none() or config._is_interpolation():
         return
     kind = OmegaConf.get_type(config)
-    if dataclasses.is_dataclass(kind):
-        yield path, (config, typing.cast(type, kind))
+    if kind is not None and dataclasses.is_dataclass(kind):
+        yield TypedNode(path, config, kind)
     for key in config:
         yield from _typed_nodes(config._get_node(key), f"{path}.{key!s}" if path else str(key))
 

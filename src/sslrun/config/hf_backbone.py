@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sslrun.config.checks import check_one_of
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import CheckpointConfig
 
@@ -24,9 +24,4 @@ class HFConfig(CheckpointConfig):
 
     kind: str = "hf"
     name: str = "hf"
-    pool: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.pool is not None:
-            check_one_of("backbone.pool", self.pool, ("token", "avg"))
+    pool: str | None = limited(None, one_of=("token", "avg"))

@@ -1,16 +1,17 @@
 """Where jobs run: `hydra/launcher=process` and `hydra/launcher=slurm`."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from sslrun.config.checks import check_range
+from sslrun.config.checks import check_auto_or_whole
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import Node, limited
 
 KEY = "hydra.launcher"
 
 
 @dataclass(kw_only=True)
-class ProcessConfig:
+class ProcessConfig(Node):
     """Local subprocesses.
 
     Attributes:
@@ -18,17 +19,17 @@ class ProcessConfig:
             many of its own as `trainer.devices` says (`auto` is one), and its share of the cores.
     """
 
+    place: ClassVar[str] = KEY
+
     jobs: Any = "auto"
 
     def __post_init__(self) -> None:
-        if self.jobs != "auto":
-            if isinstance(self.jobs, bool) or not isinstance(self.jobs, int):
-                raise ConfigError(f"{KEY}.jobs must be 'auto' or a whole number, got {self.jobs!r}")
-            check_range(f"{KEY}.jobs", self.jobs, at_least=1)
+        super().__post_init__()
+        check_auto_or_whole(f"{KEY}.jobs", self.jobs, at_least=1)
 
 
 @dataclass(kw_only=True)
-class SlurmConfig:
+class SlurmConfig(Node):
     """A SLURM cluster: one array for the jobs of a sweep.
 
     Attributes:
@@ -47,36 +48,28 @@ class SlurmConfig:
         srun: further arguments of srun, as of a container plugin, or a program that starts the run: `[apptainer, …]`.
     """
 
+    place: ClassVar[str] = KEY
+
     partition: str | None = None
     account: str | None = None
     time: Any = 60
-    nodes: int | None = None
-    tasks_per_node: int | None = None
-    gpus_per_node: int | None = None
-    cpus_per_task: int | None = None
+    nodes: int | None = limited(None, at_least=1)
+    tasks_per_node: int | None = limited(None, at_least=1)
+    gpus_per_node: int | None = limited(None, at_least=1)
+    cpus_per_task: int | None = limited(None, at_least=1)
     mem: str | None = None
-    signal_seconds: int = 120
-    array_parallelism: int = 64
+    signal_seconds: int = limited(120, at_least=1)
+    array_parallelism: int = limited(64, at_least=1)
     wait: bool = True
-    poll_seconds: float = 5.0
-    retries: int = 2
+    poll_seconds: float = limited(5.0, above=0)
+    retries: int = limited(2, at_least=0)
     sbatch: Any = None  # a typed dict would refuse {qos: low} on the command line
     setup: list[str] = field(default_factory=list)
     srun: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in (
-            "nodes",
-            "tasks_per_node",
-            "gpus_per_node",
-            "cpus_per_task",
-            "signal_seconds",
-            "array_parallelism",
-        ):
-            check_range(f"{KEY}.{name}", getattr(self, name), at_least=1)
+        super().__post_init__()
         _refuse_unquoted(f"{KEY}.time", self.time)
-        check_range(f"{KEY}.poll_seconds", self.poll_seconds, above=0)
-        check_range(f"{KEY}.retries", self.retries, at_least=0)
         self.sbatch = {} if self.sbatch is None else self.sbatch
         if not isinstance(self.sbatch, dict):
             raise ConfigError(f"{KEY}.sbatch must be {{option: value}}, got {self.sbatch!r}")

@@ -1,14 +1,14 @@
 """How batches are made."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from sslrun.config.checks import check_range
-from sslrun.config.errors import ConfigError
+from sslrun.config.checks import check_auto_or_whole
+from sslrun.config.node import Node, limited
 
 
 @dataclass(kw_only=True)
-class LoaderConfig:
+class LoaderConfig(Node):
     """How batches are made.
 
     Attributes:
@@ -16,12 +16,11 @@ class LoaderConfig:
         workers: processes per device; `auto` follows the cores.
     """
 
-    batch_size: int = 256
+    place: ClassVar[str] = "loader"
+
+    batch_size: int = limited(256, at_least=2)
     workers: Any = "auto"
 
     def __post_init__(self) -> None:
-        check_range("loader.batch_size", self.batch_size, at_least=2)
-        if self.workers != "auto":
-            if isinstance(self.workers, bool) or not isinstance(self.workers, int):
-                raise ConfigError(f"loader.workers must be 'auto' or a whole number, got {self.workers!r}")
-            check_range("loader.workers", self.workers, at_least=0)
+        super().__post_init__()
+        check_auto_or_whole("loader.workers", self.workers, at_least=0)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
-from sslrun.config.checks import check_range
+from sslrun.config.node import Node, limited
 
 
 class OnCollapse(Enum):
@@ -14,7 +15,7 @@ class OnCollapse(Enum):
 
 
 @dataclass(kw_only=True)
-class MonitorConfig:
+class MonitorConfig(Node):
     """Checks on a fixed, unaugmented subset while a run trains.
 
     Attributes:
@@ -27,18 +28,12 @@ class MonitorConfig:
         collapse_checks: consecutive checks below before the alarm.
     """
 
-    every_epochs: float = 1.0
-    items: int = 2048
-    patience: int | None = None
-    collapse_std: float = 0.05
-    collapse_rank: float = 2.0
-    collapse_checks: int = 3
-    on_collapse: OnCollapse = OnCollapse.warn
+    place: ClassVar[str] = "monitor"
 
-    def __post_init__(self) -> None:
-        check_range("monitor.every_epochs", self.every_epochs, at_least=0)
-        check_range("monitor.items", self.items, at_least=8)
-        check_range("monitor.patience", self.patience, at_least=1)
-        check_range("monitor.collapse_std", self.collapse_std, at_least=0)
-        check_range("monitor.collapse_rank", self.collapse_rank, at_least=0)
-        check_range("monitor.collapse_checks", self.collapse_checks, at_least=1)
+    every_epochs: float = limited(1.0, at_least=0)
+    items: int = limited(2048, at_least=8)
+    patience: int | None = limited(None, at_least=1)
+    collapse_std: float = limited(0.05, at_least=0)
+    collapse_rank: float = limited(2.0, at_least=0)
+    collapse_checks: int = limited(3, at_least=1)
+    on_collapse: OnCollapse = OnCollapse.warn

@@ -1,12 +1,13 @@
 """Configurations of the optimizers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import Node, limited
 from sslrun.config.registry import register
 
 
@@ -19,7 +20,7 @@ class LrScaling(Enum):
 
 
 @dataclass(kw_only=True)
-class OptimizerConfig:
+class OptimizerConfig(Node):
     """Base of every optimizer's configuration.
 
     Attributes:
@@ -29,17 +30,14 @@ class OptimizerConfig:
         weight_decay_end: what it becomes by the end of the run, along a cosine; null keeps it.
     """
 
+    place: ClassVar[str] = "optimizer"
+
     kind: str = MISSING
-    lr: float = MISSING
-    weight_decay: float = 0.0
-    weight_decay_end: float | None = None
+    lr: float = limited(above=0)
+    weight_decay: float = limited(0.0, at_least=0)
+    weight_decay_end: float | None = limited(None, at_least=0)
     decay_all: bool = False
     scaling: LrScaling = LrScaling.linear
-
-    def __post_init__(self) -> None:
-        check_range("optimizer.lr", self.lr, above=0)
-        check_range("optimizer.weight_decay", self.weight_decay, at_least=0)
-        check_range("optimizer.weight_decay_end", self.weight_decay_end, at_least=0)
 
 
 @register("optimizer", "sgd", target="sslrun.training.optimizers:build_sgd", modality="any")
@@ -48,12 +46,8 @@ class SGDConfig(OptimizerConfig):
     """Stochastic gradient descent with momentum."""
 
     kind: str = "sgd"
-    momentum: float = 0.9
+    momentum: float = limited(0.9, at_least=0, below=1)
     nesterov: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("optimizer.momentum", self.momentum, at_least=0, below=1)
 
 
 @register(
@@ -68,15 +62,13 @@ class AdamWConfig(OptimizerConfig):
     """Adam with decoupled weight decay."""
 
     kind: str = "adamw"
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    betas: list[float] = limited([0.9, 0.999], at_least=0, below=1)
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.betas) != 2:
             raise ConfigError(f"optimizer.betas must be two numbers, got {list(self.betas)}")
-        for beta in self.betas:
-            check_range("optimizer.betas", beta, at_least=0, below=1)
 
 
 @register(
@@ -96,11 +88,6 @@ class LARSConfig(OptimizerConfig):
     """
 
     kind: str = "lars"
-    momentum: float = 0.9
-    trust: float = 0.001
+    momentum: float = limited(0.9, at_least=0, below=1)
+    trust: float = limited(0.001, above=0)
     clip: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("optimizer.momentum", self.momentum, at_least=0, below=1)
-        check_range("optimizer.trust", self.trust, above=0)

@@ -1,9 +1,10 @@
 """The learning rate's course over a run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
-from sslrun.config.checks import check_range
+from sslrun.config.node import Node, limited
 
 
 class ScheduleShape(Enum):
@@ -16,7 +17,7 @@ class ScheduleShape(Enum):
 
 
 @dataclass(kw_only=True)
-class ScheduleConfig:
+class ScheduleConfig(Node):
     """Learning rate over a run: linear warm-up, then `shape`.
 
     Attributes:
@@ -27,19 +28,12 @@ class ScheduleConfig:
         milestones: fractions of the run at which the rate is multiplied by `gamma` (step).
     """
 
-    shape: ScheduleShape = ScheduleShape.cosine
-    warmup_epochs: float = 0.0
-    warmup_share: float = 0.1
-    start: float = 0.0
-    end: float = 0.0
-    milestones: list[float] = field(default_factory=lambda: [0.6, 0.8])
-    gamma: float = 0.1
+    place: ClassVar[str] = "schedule"
 
-    def __post_init__(self) -> None:
-        check_range("schedule.warmup_epochs", self.warmup_epochs, at_least=0)
-        check_range("schedule.warmup_share", self.warmup_share, at_least=0, at_most=1)
-        check_range("schedule.start", self.start, at_least=0, at_most=1)
-        check_range("schedule.end", self.end, at_least=0, at_most=1)
-        check_range("schedule.gamma", self.gamma, above=0, at_most=1)
-        for milestone in self.milestones:
-            check_range("schedule.milestones", milestone, above=0, below=1)
+    shape: ScheduleShape = ScheduleShape.cosine
+    warmup_epochs: float = limited(0.0, at_least=0)
+    warmup_share: float = limited(0.1, at_least=0, at_most=1)
+    start: float = limited(0.0, at_least=0, at_most=1)
+    end: float = limited(0.0, at_least=0, at_most=1)
+    milestones: list[float] = limited([0.6, 0.8], above=0, below=1)
+    gamma: float = limited(0.1, above=0, at_most=1)

@@ -5,19 +5,21 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import Node, limited
 
 
 @dataclass(kw_only=True)
-class MethodConfig:
+class MethodConfig(Node):
     """Base of every method's configuration."""
+
+    place: ClassVar[str] = "method"
 
     kind: str = MISSING
 
 
 @dataclass(kw_only=True)
-class BackboneConfig:
+class BackboneConfig(Node):
     """Base of every backbone's configuration.
 
     Attributes:
@@ -27,6 +29,8 @@ class BackboneConfig:
             weights file, an encoder folder, a run.
     """
 
+    place: ClassVar[str] = "backbone"
+
     has_library_weights: ClassVar[bool] = False
 
     kind: str = MISSING
@@ -34,12 +38,13 @@ class BackboneConfig:
     pretrained: Any = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.pretrained is not None and not isinstance(self.pretrained, bool | str):
-            raise ConfigError(f"backbone.pretrained must be null, true or a path, got {self.pretrained!r}")
+            raise ConfigError(f"{self.key_of('pretrained')} must be null, true or a path, got {self.pretrained!r}")
         if self.pretrained is True and not self.has_library_weights:
             raise ConfigError(
-                f"backbone.pretrained=true: no library has weights of {self.name}; name a run, an encoder folder or a "
-                "file of weights"
+                f"{self.key_of('pretrained')}=true: no library has weights of {self.name}; name a run, an encoder "
+                "folder or a file of weights"
             )
 
 
@@ -55,12 +60,14 @@ class CheckpointConfig(BackboneConfig):
 
     def __post_init__(self) -> None:
         if self.pretrained is True:
-            raise ConfigError("backbone.pretrained=true: name a folder that transformers wrote, or hf:OWNER/NAME")
+            raise ConfigError(
+                f"{self.key_of('pretrained')}=true: name a folder that transformers wrote, or hf:OWNER/NAME"
+            )
         super().__post_init__()
 
 
 @dataclass(kw_only=True)
-class DatasetConfig:
+class DatasetConfig(Node):
     """Base of every dataset's configuration.
 
     Attributes:
@@ -73,19 +80,16 @@ class DatasetConfig:
         gives: batch types that a dataset of the kind can give, by their names in sslrun.core.batch.
     """
 
+    place: ClassVar[str] = "dataset"
+
     gives: ClassVar[tuple[str, ...]] = ()
 
     kind: str = MISSING
     name: str = MISSING
-    validation: float = 0.1
-    test_share: float = 0.2
+    validation: float = limited(0.1, above=0, below=1)
+    test_share: float = limited(0.2, above=0, below=1)
     split_seed: int = 0
-    limit: int | None = None
-
-    def __post_init__(self) -> None:
-        check_range("dataset.validation", self.validation, above=0, below=1)
-        check_range("dataset.test_share", self.test_share, above=0, below=1)
-        check_range("dataset.limit", self.limit, at_least=2)
+    limit: int | None = limited(None, at_least=2)
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -94,7 +98,7 @@ class DatasetConfig:
 
 
 @dataclass(kw_only=True)
-class ViewConfig:
+class ViewConfig(Node):
     """One kind of view.
 
     Attributes:
@@ -105,27 +109,28 @@ class ViewConfig:
             Albumentations' for images, those of sslrun.data.text.corrupt for text.
     """
 
-    count: int = 1
-    size: float | None = None
-    transforms: list[Any] = field(default_factory=list)
+    place: ClassVar[str] = "augmentation.views"
 
-    def __post_init__(self) -> None:
-        check_range("augmentation.views.count", self.count, at_least=1)
-        check_range("augmentation.views.size", self.size, above=0)
+    count: int = limited(1, at_least=1)
+    size: float | None = limited(None, above=0)
+    transforms: list[Any] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
-class AugmentationConfig:
+class AugmentationConfig(Node):
     """A policy: the kinds of views in order, largest first.
 
     Attributes:
         modalities: what its transforms are for, of image, text, audio and series; none for any.
     """
 
+    place: ClassVar[str] = "augmentation"
+
     name: str = MISSING
     modalities: list[str] = field(default_factory=list)
     views: list[ViewConfig] = MISSING
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.views:
             raise ConfigError("augmentation.views is empty; name at least one kind of view")

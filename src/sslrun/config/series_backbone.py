@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sslrun.config.checks import check_range
-from sslrun.config.errors import ConfigError
+from sslrun.config.checks import check_multiple
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig
 
@@ -27,16 +27,10 @@ class TS2VecEncoderConfig(BackboneConfig):
     """
 
     kind: str = "ts2vec"
-    width: int = 64
-    out_dim: int = 320
-    depth: int = 10
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("width", "out_dim", "depth"):
-            check_range(f"backbone.{key}", getattr(self, key), at_least=1)
-        check_range("backbone.dropout", self.dropout, at_least=0, below=1)
+    width: int = limited(64, at_least=1)
+    out_dim: int = limited(320, at_least=1)
+    depth: int = limited(10, at_least=1)
+    dropout: float = limited(0.1, at_least=0, below=1)
 
 
 @register(
@@ -57,17 +51,13 @@ class PatchTSTEncoderConfig(BackboneConfig):
     """
 
     kind: str = "patchtst"
-    patch_size: int = 12
-    width: int = 128
-    depth: int = 3
-    heads: int = 16
-    mlp: int = 512
-    dropout: float = 0.2
+    patch_size: int = limited(12, at_least=1)
+    width: int = limited(128, at_least=1)
+    depth: int = limited(3, at_least=1)
+    heads: int = limited(16, at_least=1)
+    mlp: int = limited(512, at_least=1)
+    dropout: float = limited(0.2, at_least=0, below=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("patch_size", "width", "depth", "heads", "mlp"):
-            check_range(f"backbone.{key}", getattr(self, key), at_least=1)
-        check_range("backbone.dropout", self.dropout, at_least=0, below=1)
-        if self.width % self.heads:
-            raise ConfigError(f"backbone.width={self.width} is no multiple of backbone.heads={self.heads}")
+        check_multiple(self.key_of("width"), self.width, of_key=self.key_of("heads"), of=self.heads)

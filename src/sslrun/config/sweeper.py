@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
-from sslrun.config.checks import check_one_of, check_range
+from sslrun.config.checks import check_one_of
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import Node, limited
 
 KEY = "hydra.sweeper"
 DIRECTIONS = ("maximize", "minimize")
@@ -40,7 +41,7 @@ class WandbMethod(Enum):
 
 
 @dataclass(kw_only=True)
-class OptunaConfig:
+class OptunaConfig(Node):
     """A study on Optuna.
 
     Attributes:
@@ -58,25 +59,24 @@ class OptunaConfig:
         params: search space in the words of the command line: `{optimizer.lr: tag(log, interval(1e-3, 1))}`.
     """
 
+    place: ClassVar[str] = KEY
+
     study_name: str | None = None
     storage: str | None = None
     direction: Any = "maximize"
     metric: Any = None
-    n_trials: int = 20
-    n_jobs: int = 1
+    n_trials: int = limited(20, at_least=1)
+    n_jobs: int = limited(1, at_least=1)
     sampler: SamplerName = SamplerName.tpe
     sampler_options: Any = None
     pruner: PrunerName = PrunerName.none
     pruner_options: Any = None
-    seed: int | None = None
-    max_failures: int = 3
+    seed: int | None = limited(None, at_least=0, below=2**31)
+    max_failures: int = limited(3, at_least=0)
     params: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_range(f"{KEY}.n_trials", self.n_trials, at_least=1)
-        check_range(f"{KEY}.n_jobs", self.n_jobs, at_least=1)
-        check_range(f"{KEY}.max_failures", self.max_failures, at_least=0)
-        check_range(f"{KEY}.seed", self.seed, at_least=0, below=2**31)
+        super().__post_init__()
         for direction in self.directions:
             check_one_of(f"{KEY}.direction", direction, DIRECTIONS)
         for name in ("sampler_options", "pruner_options"):
@@ -117,7 +117,7 @@ class OptunaConfig:
 
 
 @dataclass(kw_only=True)
-class WandbSweepConfig:
+class WandbSweepConfig(Node):
     """A sweep file for wandb.
 
     Attributes:
@@ -129,15 +129,13 @@ class WandbSweepConfig:
         params: as for Optuna.
     """
 
+    place: ClassVar[str] = KEY
+
     method: WandbMethod = WandbMethod.bayes
     metric: str = "probe/linear"
-    goal: str = "maximize"
+    goal: str = limited("maximize", one_of=DIRECTIONS)
     name: str | None = None
     project: str | None = None
     entity: str | None = None
-    run_cap: int | None = None
+    run_cap: int | None = limited(None, at_least=1)
     params: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_one_of(f"{KEY}.goal", self.goal, DIRECTIONS)
-        check_range(f"{KEY}.run_cap", self.run_cap, at_least=1)

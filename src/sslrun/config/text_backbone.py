@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sslrun.config.checks import check_one_of, check_range
-from sslrun.config.errors import ConfigError
+from sslrun.config.checks import check_multiple
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import CheckpointConfig
 
@@ -29,19 +29,14 @@ class TransformersConfig(CheckpointConfig):
     """
 
     kind: str = "transformers"
-    width: int = 128
-    depth: int = 2
-    heads: int = 2
-    mlp: int = 512
-    dropout: float = 0.1
-    pool: str = "mean"
+    name: str = limited(one_of=("bert", "gpt2", "llama", "clip_text_model"))
+    width: int = limited(128, at_least=1)
+    depth: int = limited(2, at_least=1)
+    heads: int = limited(2, at_least=1)
+    mlp: int = limited(512, at_least=1)
+    dropout: float = limited(0.1, at_least=0, below=1)
+    pool: str = limited("mean", one_of=("mean", "last", "first"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_of("backbone.name", self.name, ("bert", "gpt2", "llama", "clip_text_model"))
-        check_one_of("backbone.pool", self.pool, ("mean", "last", "first"))
-        for key in ("width", "depth", "heads", "mlp"):
-            check_range(f"backbone.{key}", getattr(self, key), at_least=1)
-        check_range("backbone.dropout", self.dropout, at_least=0, below=1)
-        if self.width % self.heads:
-            raise ConfigError(f"backbone.width={self.width} is no multiple of backbone.heads={self.heads}")
+        check_multiple(self.key_of("width"), self.width, of_key=self.key_of("heads"), of=self.heads)

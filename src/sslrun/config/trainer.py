@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
-from sslrun.config.checks import check_accelerator, check_one_of, check_range
+from sslrun.config.checks import check_auto_or_whole, check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import Node, limited
+
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+"""Where a net can run, here or elsewhere."""
 
 
 class Precision(Enum):
@@ -18,7 +22,7 @@ class Precision(Enum):
 
 
 @dataclass(kw_only=True)
-class TrainerConfig:
+class TrainerConfig(Node):
     """How a model is trained, on what.
 
     Attributes:
@@ -33,44 +37,33 @@ class TrainerConfig:
         keep_checkpoints: how many of the newest stay, last.ckpt among them; a damaged one is passed over.
     """
 
-    epochs: float | None = None
-    steps: int | None = None
-    accelerator: str = "auto"
+    place: ClassVar[str] = "trainer"
+
+    epochs: float | None = limited(None, above=0)
+    steps: int | None = limited(None, at_least=1)
+    accelerator: str = limited("auto", one_of=ACCELERATORS)
     devices: Any = "auto"
-    num_nodes: int = 1
-    strategy: str = "auto"
+    num_nodes: int = limited(1, at_least=1)
+    strategy: str = limited("auto", one_of=("auto", "ddp", "fsdp"))
     precision: Precision = Precision.auto
     deterministic: bool = False
     channels_last: bool = True
-    accumulate: int = 1
-    clip: float | None = None
+    accumulate: int = limited(1, at_least=1)
+    clip: float | None = limited(None, above=0)
     max_time: str | None = None
     compile: bool = False
     sync_batchnorm: bool | None = None
-    checkpoint_minutes: float | None = 10.0
-    checkpoint_steps: int | None = None
-    keep_checkpoints: int = 2
-    log_steps: int = 10
+    checkpoint_minutes: float | None = limited(10.0, above=0)
+    checkpoint_steps: int | None = limited(None, at_least=1)
+    keep_checkpoints: int = limited(2, at_least=1)
+    log_steps: int = limited(10, at_least=1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs is None and self.steps is None:
             raise ConfigError("trainer.epochs and trainer.steps are both null; set one")
-        check_accelerator("trainer.accelerator", self.accelerator)
-        check_one_of("trainer.strategy", self.strategy, ("auto", "ddp", "fsdp"))
-        check_range("trainer.epochs", self.epochs, above=0)
-        check_range("trainer.steps", self.steps, at_least=1)
-        check_range("trainer.num_nodes", self.num_nodes, at_least=1)
-        check_range("trainer.accumulate", self.accumulate, at_least=1)
-        check_range("trainer.clip", self.clip, above=0)
-        check_range("trainer.checkpoint_minutes", self.checkpoint_minutes, above=0)
-        check_range("trainer.checkpoint_steps", self.checkpoint_steps, at_least=1)
-        check_range("trainer.keep_checkpoints", self.keep_checkpoints, at_least=1)
-        check_range("trainer.log_steps", self.log_steps, at_least=1)
         parse_max_time(self.max_time)
-        if self.devices != "auto":
-            if isinstance(self.devices, bool) or not isinstance(self.devices, int):
-                raise ConfigError(f"trainer.devices must be 'auto' or a whole number, got {self.devices!r}")
-            check_range("trainer.devices", self.devices, at_least=1)
+        check_auto_or_whole("trainer.devices", self.devices, at_least=1)
 
 
 def parse_max_time(text: str | None) -> float | None:

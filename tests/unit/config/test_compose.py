@@ -83,12 +83,32 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
         ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
         ("run.dir=/é=1", "run.dir=/é=1: Hydra cannot read this value without quotes; say 'run.dir=\"/é=1\"'"),
         ("logger.tags=[a", "logger.tags=[a: Hydra cannot read this value; a bracket or a quote is missing"),
+        ("schedule.milestones=[0.5,2]", "schedule.milestones must be in (0, 1), got 2"),
         ("dataset=imagefolder", "dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(override: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         pretrain(override)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.text.mlp=0", "method.text.mlp must be in [1, inf), got 0"),
+        (
+            "method.text.pool=max",
+            "method.text.pool=max: no such choice; did you mean 'mean'?; choose from first, last, mean",
+        ),
+        ("method.text.heads=3", "method.text.width=128 is not a multiple of method.text.heads=3"),
+        ("method.text.pretrained=true", "method.text.pretrained=true: name a folder"),
+        ("backbone.width=0", "backbone.width must be in [1, inf), got 0"),
+    ],
+)
+def test_a_backbone_inside_a_method_is_named_by_its_full_key(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        pretrain("method=clip", "dataset=digit_sentences", override)
     assert str(caught.value).startswith(message)
 
 

@@ -100,7 +100,7 @@ def test_limits_are_told_by_their_keys() -> None:
     config = small_method("wav2vec2", "wav2vec2").config  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match=r"method.gumbel_start must be in \[3, inf\), got 2"):
         dataclasses.replace(config, gumbel_end=3.0)
-    with pytest.raises(ConfigError, match=r"method.code_dim=15 is no multiple of method.codebooks=2"):
+    with pytest.raises(ConfigError, match=r"method.code_dim=15 is not a multiple of method.codebooks=2"):
         dataclasses.replace(config, code_dim=15)
 
 

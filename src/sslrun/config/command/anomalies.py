@@ -1,10 +1,9 @@
 """`sslrun anomalies`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.command.base import FrozenConfig, command
-from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 
 
@@ -24,14 +23,6 @@ class AnomaliesConfig(FrozenConfig):
 
     backbone: BackboneConfig | None = None
     dataset: DatasetConfig | None = None
-    split: str = "test"
-    baselines: list[str] = field(default_factory=lambda: ["random", "deviation"])
-    batch_size: int = 64
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("batch_size", self.batch_size, at_least=1)
-        check_one_of("split", self.split, ("train", "validation", "test"))
-        for name in self.baselines:
-            if name not in ("random", "deviation"):
-                raise ConfigError(f"baselines: '{name}' is none of random, deviation")
+    split: str = limited("test", one_of=("train", "validation", "test"))
+    baselines: list[str] = limited(["random", "deviation"], one_of=("random", "deviation"))
+    batch_size: int = limited(64, at_least=1)

@@ -7,12 +7,13 @@ from typing import ClassVar, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_accelerator, check_range
+from sslrun.config.node import Node, limited
 from sslrun.config.run import RunConfig
+from sslrun.config.trainer import ACCELERATORS
 
 
 @dataclass(kw_only=True)
-class CommandConfig:
+class CommandConfig(Node):
     """What every command has.
 
     Attributes:
@@ -21,11 +22,8 @@ class CommandConfig:
 
     renamed: ClassVar[dict[str, str]] = {}
 
-    seed: int = 0
+    seed: int = limited(0, at_least=0, below=2**31)
     run: RunConfig = field(default_factory=RunConfig)
-
-    def __post_init__(self) -> None:
-        check_range("seed", self.seed, at_least=0, below=2**31)
 
 
 @dataclass(kw_only=True)
@@ -33,11 +31,7 @@ class FrozenConfig(CommandConfig):
     """A command that uses a trained encoder as it is, on one device."""
 
     encoder: str = MISSING
-    accelerator: str = "auto"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_accelerator("accelerator", self.accelerator)
+    accelerator: str = limited("auto", one_of=ACCELERATORS)
 
 
 C = TypeVar("C", bound=type[CommandConfig])

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_budget, check_range
+from sslrun.config.checks import check_budget
 from sslrun.config.command.base import CommandConfig, command
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.logger import LoggerConfig
+from sslrun.config.node import limited
 from sslrun.config.optimizer import OptimizerConfig
 from sslrun.config.schedule import ScheduleConfig
 from sslrun.config.schema import AugmentationConfig, BackboneConfig, DatasetConfig
@@ -54,18 +55,13 @@ class FinetuneConfig(CommandConfig):
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     logger: LoggerConfig = MISSING
     labels: Any = "all"
-    min_steps: int = 400
-    layer_decay: float = 1.0
-    label_smoothing: float = 0.0
-    output_ms: float = 40.0
+    min_steps: int = limited(400, at_least=1)
+    layer_decay: float = limited(1.0, above=0, at_most=1)
+    label_smoothing: float = limited(0.0, at_least=0, below=1)
+    output_ms: float = limited(40.0, above=0)
     head: HeadStart = HeadStart.random
-    patience: int | None = None
+    patience: int | None = limited(None, at_least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_budget(self.labels)
-        check_range("min_steps", self.min_steps, at_least=1)
-        check_range("layer_decay", self.layer_decay, above=0, at_most=1)
-        check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
-        check_range("output_ms", self.output_ms, above=0)
-        check_range("patience", self.patience, at_least=1)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sslrun.config.checks import check_budget, check_range
+from sslrun.config.checks import check_budget
 from sslrun.config.command.base import FrozenConfig, command
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
+from sslrun.config.node import limited
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.config.trainer import Precision
 
@@ -31,11 +32,10 @@ class ProbeConfig(FrozenConfig):
     precision: Precision = Precision.auto
     baselines: list[str] = field(default_factory=lambda: ["random", "raw"])
     labels: list[Any] = field(default_factory=lambda: [1, 5, 10, 50, 0.01, 0.1, "all"])
-    draws: int = 5
+    draws: int = limited(5, at_least=2)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("draws", self.draws, at_least=2)
         for name in self.baselines:
             if name not in ("random", "raw", "pixels") and not name.startswith("timm:"):
                 raise ConfigError(f"baselines: '{name}' is none of random, raw, pixels, timm:NAME")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sslrun.config.checks import check_range
 from sslrun.config.command.base import FrozenConfig, command
+from sslrun.config.node import limited
 
 
 @command("sample")
@@ -22,15 +22,8 @@ class SampleConfig(FrozenConfig):
     """
 
     prompt: str = ""
-    tokens: int = 200
-    temperature: float = 0.8
-    top_k: int | None = None
-    count: int = 1
+    tokens: int = limited(200, at_least=1)
+    temperature: float = limited(0.8, at_least=0)
+    top_k: int | None = limited(None, at_least=1)
+    count: int = limited(1, at_least=1)
     stop: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("tokens", self.tokens, at_least=1)
-        check_range("temperature", self.temperature, at_least=0)
-        check_range("top_k", self.top_k, at_least=1)
-        check_range("count", self.count, at_least=1)

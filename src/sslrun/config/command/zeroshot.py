@@ -1,19 +1,20 @@
 """`sslrun zeroshot`."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.command.base import FrozenConfig, command
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
+from sslrun.config.node import Node, limited
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 from sslrun.config.trainer import Precision
 
 
 @dataclass(kw_only=True)
-class PromptsConfig:
+class PromptsConfig(Node):
     """How classes are said in words.
 
     Attributes:
@@ -21,11 +22,14 @@ class PromptsConfig:
         templates: texts with `{}` where the name stands; the first stands alone beside the mean of all.
     """
 
+    place: ClassVar[str] = "prompts"
+
     name: str = MISSING
     classes: list[str] | None = None
     templates: list[str] = MISSING
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.templates:
             raise ConfigError("prompts.templates is empty; name at least one, e.g. 'a photo of a {}.'")
         for template in self.templates:
@@ -50,13 +54,7 @@ class ZeroshotConfig(FrozenConfig):
     backbone: BackboneConfig | None = None
     dataset: DatasetConfig | None = None
     prompts: PromptsConfig = MISSING
-    split: str = "test"
-    recalls: list[int] = field(default_factory=lambda: [1, 5, 10])
+    split: str = limited("test", one_of=("train", "validation", "test"))
+    recalls: list[int] = limited([1, 5, 10], at_least=1)
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     precision: Precision = Precision.auto
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_one_of("split", self.split, ("train", "validation", "test"))
-        for k in self.recalls:
-            check_range("recalls", k, at_least=1)

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sslrun.config.checks import check_one_of, check_one_place, check_range
+from sslrun.config.checks import check_one_place, check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
 
@@ -36,45 +37,36 @@ class AudioDatasetConfig(DatasetConfig):
 
     gives: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys(name for names in FORMS.values() for name in names))
 
-    form: str | None = None
-    sample_rate: int = 16000
-    seconds: float = 1.0
+    form: str | None = limited(None, one_of=FORMS)
+    sample_rate: int = limited(16000, at_least=1000)
+    seconds: float = limited(1.0, above=0)
     join: list[int] | None = None
     words: list[str] | None = None
-    mels: int = 64
-    window_ms: float = 25.0
+    mels: int = limited(64, at_least=4)
+    window_ms: float = limited(25.0, above=0)
     hop_ms: float = 10.0
     low_hz: float = 60.0
     high_hz: float | None = None
     mean: list[float] | None = None
-    std: list[float] | None = None
-    max_corrupt: float = 0.01
+    std: list[float] | None = limited(None, above=0)
+    max_corrupt: float = limited(0.01, at_least=0, at_most=1)
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.form is not None:
-            check_one_of("dataset.form", self.form, FORMS)
-        check_range("dataset.sample_rate", self.sample_rate, at_least=1000)
-        check_range("dataset.seconds", self.seconds, above=0)
         if self.join is not None:
             if len(self.join) != 2:
                 raise ConfigError(f"dataset.join is the fewest and the most clips, such as [2, 5], got {self.join}")
             check_range("dataset.join", self.join[0], at_least=1, at_most=self.join[1])
         if self.words is not None and self.join is None:
             raise ConfigError("dataset.words spells transcripts, which dataset.join=[fewest,most] makes; set both")
-        check_range("dataset.mels", self.mels, at_least=4)
-        check_range("dataset.window_ms", self.window_ms, above=0)
         check_range("dataset.hop_ms", self.hop_ms, above=0, at_most=self.window_ms)
         check_range("dataset.high_hz", self.high_hz, above=self.low_hz, at_most=self.sample_rate / 2)
         check_range("dataset.low_hz", self.low_hz, at_least=0, below=self.sample_rate / 2)
-        check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
         for key in ("mean", "std"):
             values = getattr(self, key)
             if values is not None and len(values) != 1:
                 raise ConfigError(f"dataset.{key} is one number in a list for sound, got {list(values)}")
-        for std in self.std or ():
-            check_range("dataset.std", std, above=0)
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -165,10 +157,5 @@ class TonesConfig(AudioDatasetConfig):
     """
 
     kind: str = "tones"
-    items: int = 900
-    noise: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("dataset.items", self.items, at_least=60)
-        check_range("dataset.noise", self.noise, at_least=0)
+    items: int = limited(900, at_least=60)
+    noise: float = limited(0.1, at_least=0)

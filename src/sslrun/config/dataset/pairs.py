@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_one_place, check_range
+from sslrun.config.checks import check_one_place
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 
 
@@ -23,13 +24,8 @@ class PairDatasetConfig(ImageDatasetConfig):
     gives: ClassVar[tuple[str, ...]] = ("image-text pairs", "views", "images")
 
     tokenizer: str = "wordpiece"
-    vocab_size: int = 8192
-    max_length: int = 32
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("dataset.vocab_size", self.vocab_size, at_least=16)
-        check_range("dataset.max_length", self.max_length, at_least=4)
+    vocab_size: int = limited(8192, at_least=16)
+    max_length: int = limited(32, at_least=4)
 
 
 @register(

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sslrun.config.checks import check_one_place, check_range
+from sslrun.config.checks import check_one_place
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
 
@@ -20,15 +21,9 @@ class SeriesDatasetConfig(DatasetConfig):
 
     gives: ClassVar[tuple[str, ...]] = ("series", "views")
 
-    max_length: int | None = None
+    max_length: int | None = limited(None, at_least=4)
     mean: list[float] | None = None
-    std: list[float] | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("dataset.max_length", self.max_length, at_least=4)
-        for std in self.std or ():
-            check_range("dataset.std", std, above=0)
+    std: list[float] | None = limited(None, above=0)
 
 
 @register("dataset", "series", target="sslrun.data.series.files:SeriesFiles", paper="own series", modality="series")
@@ -58,14 +53,14 @@ class SeriesConfig(SeriesDatasetConfig):
     val: str | None = None
     test: str | None = None
     time: str | None = None
-    step: float | None = None
+    step: float | None = limited(None, above=0)
     columns: list[str] | None = None
     label: str | None = None
     anomaly: str | None = None
-    window: int | None = None
-    stride: int | None = None
+    window: int | None = limited(None, at_least=4)
+    stride: int | None = limited(None, at_least=1)
     borders: list[int] | None = None
-    horizons: list[int] | None = None
+    horizons: list[int] | None = limited(None, at_least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,11 +70,6 @@ class SeriesConfig(SeriesDatasetConfig):
                 "dataset.path is not set; say where the series lie: dataset.path=/data/ArrowHead, or dataset.train=… "
                 "and dataset.test=…"
             )
-        check_range("dataset.step", self.step, above=0)
-        check_range("dataset.window", self.window, at_least=4)
-        check_range("dataset.stride", self.stride, at_least=1)
-        for horizon in self.horizons or ():
-            check_range("dataset.horizons", horizon, at_least=1)
         if self.window is None and (self.stride or self.borders or self.horizons):
             raise ConfigError("dataset.stride, borders and horizons are of windows; set dataset.window")
         borders = self.borders
@@ -99,12 +89,6 @@ class WavesConfig(SeriesDatasetConfig):
     """
 
     kind: str = "waves"
-    items: int = 1500
-    noise: float = 0.5
-    missing: float = 0.02
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("dataset.items", self.items, at_least=50)
-        check_range("dataset.noise", self.noise, at_least=0)
-        check_range("dataset.missing", self.missing, at_least=0, below=0.5)
+    items: int = limited(1500, at_least=50)
+    noise: float = limited(0.5, at_least=0)
+    missing: float = limited(0.02, at_least=0, below=0.5)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
 
@@ -34,16 +34,10 @@ class TextDatasetConfig(DatasetConfig):
     gives: ClassVar[tuple[str, ...]] = ("tokens", "blocks of tokens")
 
     tokenizer: str = "wordpiece"
-    vocab_size: int = 8192
-    max_length: int = 128
-    max_corrupt: float = 0.01
+    vocab_size: int = limited(8192, at_least=16)
+    max_length: int = limited(128, at_least=4)
+    max_corrupt: float = limited(0.01, at_least=0, at_most=1)
     cache_dir: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("dataset.vocab_size", self.vocab_size, at_least=16)
-        check_range("dataset.max_length", self.max_length, at_least=4)
-        check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
 
 
 @dataclass(kw_only=True)
@@ -54,11 +48,7 @@ class StreamedTextConfig(TextDatasetConfig):
         tokenizer_texts: a tokenizer is trained on at most so many texts of train, spread evenly over it.
     """
 
-    tokenizer_texts: int = 100_000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("dataset.tokenizer_texts", self.tokenizer_texts, at_least=1)
+    tokenizer_texts: int = limited(100_000, at_least=1)
 
 
 @register("dataset", "hf_text", target="sslrun.data.text.hub:HubTexts", paper="datasets.load_dataset", modality="text")

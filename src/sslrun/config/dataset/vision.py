@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_one_of, check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
 
@@ -35,30 +35,24 @@ class ImageDatasetConfig(DatasetConfig):
 
     gives: ClassVar[tuple[str, ...]] = ("views", "images")
 
-    image_size: int = 32
-    channels: int = 3
+    image_size: int = limited(32, at_least=4)
+    channels: int = limited(3, at_least=1)
     mean: list[float] | None = None
-    std: list[float] | None = None
+    std: list[float] | None = limited(None, above=0)
     intensity_range: list[float] | None = None
-    max_corrupt: float = 0.001
+    max_corrupt: float = limited(0.001, at_least=0, at_most=1)
     unsuitable: list[str] = field(default_factory=list)
-    min_crop_scale: float = 0.0
+    min_crop_scale: float = limited(0.0, at_least=0, at_most=1)
     cache: Cache = Cache.auto
     cache_bytes: int = 2_000_000_000
     cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("dataset.image_size", self.image_size, at_least=4)
-        check_range("dataset.channels", self.channels, at_least=1)
-        check_range("dataset.max_corrupt", self.max_corrupt, at_least=0, at_most=1)
-        check_range("dataset.min_crop_scale", self.min_crop_scale, at_least=0, at_most=1)
         for key in ("mean", "std"):
             values = getattr(self, key)
             if values is not None and len(values) != self.channels:
                 raise ConfigError(f"dataset.{key} has {len(values)} values for dataset.channels={self.channels}")
-        for value in self.std or []:
-            check_range("dataset.std", value, above=0)
         if (low_high := self.intensity_range) is not None and (len(low_high) != 2 or low_high[0] >= low_high[1]):
             raise ConfigError(f"dataset.intensity_range must be [low, high] with low below high, got {low_high}")
 
@@ -85,13 +79,13 @@ class TorchvisionConfig(ImageDatasetConfig):
     """
 
     kind: str = "torchvision"
+    name: str = limited(one_of=("cifar10", "cifar100", "stl10"))
     root: str = "data"
     download: bool = False
     unlabelled: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_of("dataset.name", self.name, ("cifar10", "cifar100", "stl10"))
         if self.unlabelled and self.name != "stl10":
             raise ConfigError(f"dataset.unlabelled=true: {self.name} has no unlabelled images; stl10 has")
 

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from sslrun.config.checks import check_range
 from sslrun.config.dataset.audio import AudioDatasetConfig
 from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.text import StreamedTextConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
+from sslrun.config.schema import DatasetConfig
 
 
 @dataclass(kw_only=True)
-class ShardsConfig:
+class ShardsConfig(DatasetConfig):
     """What datasets of tar files share; a file of a sample is named by its extension, a field of JSON `json:caption`.
 
     Attributes:
@@ -26,11 +27,10 @@ class ShardsConfig:
     val: str | None = None
     test: str | None = None
     label: str | None = "cls"
-    shard_window: int = 16
+    shard_window: int = limited(16, at_least=1)
 
-    def check_shards(self) -> None:
-        """Raise ConfigError where the numbers are out of range or nothing is named."""
-        check_range("dataset.shard_window", self.shard_window, at_least=1)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.train:
             raise ConfigError(
                 "dataset.train is not set; name the shards: 'dataset.train=\"/data/shard-{000000..000012}.tar\"'"
@@ -48,10 +48,6 @@ class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
 
     kind: str = "webdataset"
     image: list[str] = field(default_factory=lambda: ["jpg", "jpeg", "png", "webp", "ppm", "npy"])
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_shards()
 
 
 @register(
@@ -71,10 +67,6 @@ class TextWebDatasetConfig(ShardsConfig, StreamedTextConfig):
 
     kind: str = "webdataset_text"
     text: list[str] = field(default_factory=lambda: ["txt"])
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_shards()
 
 
 @register(
@@ -97,10 +89,6 @@ class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
     audio: list[str] = field(default_factory=lambda: ["wav", "flac", "ogg", "mp3", "opus"])
     group: str | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_shards()
-
 
 @register(
     "dataset",
@@ -121,7 +109,3 @@ class PairWebDatasetConfig(ShardsConfig, PairDatasetConfig):
     kind: str = "webdataset_pairs"
     image: list[str] = field(default_factory=lambda: ["jpg", "jpeg", "png", "webp", "ppm", "npy"])
     caption: list[str] = field(default_factory=lambda: ["txt"])
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_shards()

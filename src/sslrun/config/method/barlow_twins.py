@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -25,14 +25,8 @@ class BarlowTwinsConfig(MethodConfig):
     """
 
     kind: str = "barlow_twins"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    off_diagonal: float = MISSING
-    bias_lr_scale: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    off_diagonal: float = limited(at_least=0)
+    bias_lr_scale: float = limited(above=0)
     joint_views: bool = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.off_diagonal", self.off_diagonal, at_least=0)
-        check_range("method.bias_lr_scale", self.bias_lr_scale, above=0)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -25,13 +23,8 @@ class BYOLConfig(MethodConfig):
     """
 
     kind: str = "byol"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    decay_start: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    decay_start: float = limited(at_least=0, at_most=1)
     output_batch_norm: bool = False
     joint_views: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -36,8 +34,5 @@ class CPCConfig(MethodConfig):
     """
 
     kind: str = "cpc"
-    steps: int = MISSING
+    steps: int = limited(at_least=1)
     negatives: Negatives = Negatives.clip
-
-    def __post_init__(self) -> None:
-        check_range("method.steps", self.steps, at_least=1)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -29,26 +27,14 @@ class DINOConfig(MethodConfig):
     """
 
     kind: str = "dino"
-    hidden_dim: int = MISSING
-    bottleneck_dim: int = MISSING
-    prototypes: int = MISSING
+    hidden_dim: int = limited(at_least=1)
+    bottleneck_dim: int = limited(at_least=1)
+    prototypes: int = limited(at_least=2)
     head_batch_norm: bool = False
-    student_temperature: float = MISSING
-    teacher_temperature: float = MISSING
-    teacher_temperature_start: float = MISSING
-    teacher_temperature_warmup: float = MISSING
-    center_momentum: float = MISSING
-    frozen: float = MISSING
-    decay_start: float = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.bottleneck_dim", self.bottleneck_dim, at_least=1)
-        check_range("method.prototypes", self.prototypes, at_least=2)
-        check_range("method.student_temperature", self.student_temperature, above=0)
-        check_range("method.teacher_temperature", self.teacher_temperature, above=0)
-        check_range("method.teacher_temperature_start", self.teacher_temperature_start, above=0)
-        check_range("method.teacher_temperature_warmup", self.teacher_temperature_warmup, at_least=0, at_most=1)
-        check_range("method.center_momentum", self.center_momentum, at_least=0, at_most=1)
-        check_range("method.frozen", self.frozen, at_least=0, below=1)
-        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)
+    student_temperature: float = limited(above=0)
+    teacher_temperature: float = limited(above=0)
+    teacher_temperature_start: float = limited(above=0)
+    teacher_temperature_warmup: float = limited(at_least=0, at_most=1)
+    center_momentum: float = limited(at_least=0, at_most=1)
+    frozen: float = limited(at_least=0, below=1)
+    decay_start: float = limited(at_least=0, at_most=1)

@@ -5,8 +5,9 @@ from enum import Enum
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_interval, check_range
+from sslrun.config.checks import check_interval
 from sslrun.config.method.dino import DINOConfig
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 
 
@@ -35,18 +36,14 @@ class IBOTConfig(DINOConfig):
     """
 
     kind: str = "ibot"
-    mask_share: float = MISSING
-    mask_ratios: list[float] = MISSING
+    mask_share: float = limited(above=0, at_most=1)
+    mask_ratios: list[float] = limited(above=0, below=1)
     shared_head: bool = MISSING
     centering: Centering = MISSING
-    sinkhorn_iterations: int = MISSING
-    patch_weight: float = MISSING
-    koleo_weight: float = MISSING
+    sinkhorn_iterations: int = limited(at_least=1)
+    patch_weight: float = limited(at_least=0)
+    koleo_weight: float = limited(at_least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("method.mask_share", self.mask_share, above=0, at_most=1)
-        check_interval("method.mask_ratios", self.mask_ratios, above=0, below=1)
-        check_range("method.sinkhorn_iterations", self.sinkhorn_iterations, at_least=1)
-        check_range("method.patch_weight", self.patch_weight, at_least=0)
-        check_range("method.koleo_weight", self.koleo_weight, at_least=0)
+        check_interval("method.mask_ratios", self.mask_ratios)

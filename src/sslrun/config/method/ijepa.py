@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_interval, check_range, check_transformer
+from sslrun.config.checks import check_interval, check_transformer_width
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -30,21 +29,19 @@ class IJEPAConfig(MethodConfig):
     """
 
     kind: str = "ijepa"
-    targets: int = MISSING
-    target_scale: list[float] = MISSING
-    target_aspect: list[float] = MISSING
-    context_scale: list[float] = MISSING
-    min_context: float = MISSING
-    predictor_dim: int = MISSING
-    predictor_depth: int = MISSING
-    predictor_heads: int = MISSING
-    decay_start: float = MISSING
+    targets: int = limited(at_least=1)
+    target_scale: list[float] = limited(above=0, at_most=1)
+    target_aspect: list[float] = limited(above=0)
+    context_scale: list[float] = limited(above=0, at_most=1)
+    min_context: float = limited(at_least=0, below=1)
+    predictor_dim: int = limited(at_least=4)
+    predictor_depth: int = limited(at_least=1)
+    predictor_heads: int = limited(at_least=1)
+    decay_start: float = limited(at_least=0, at_most=1)
 
     def __post_init__(self) -> None:
-        check_range("method.targets", self.targets, at_least=1)
-        check_interval("method.target_scale", self.target_scale, above=0, at_most=1)
-        check_interval("method.target_aspect", self.target_aspect, above=0)
-        check_interval("method.context_scale", self.context_scale, above=0, at_most=1)
-        check_range("method.min_context", self.min_context, at_least=0, below=1)
-        check_transformer("method.predictor", self.predictor_dim, self.predictor_depth, self.predictor_heads)
-        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)
+        super().__post_init__()
+        check_interval("method.target_scale", self.target_scale)
+        check_interval("method.target_aspect", self.target_aspect)
+        check_interval("method.context_scale", self.context_scale)
+        check_transformer_width("method.predictor", self.predictor_dim, self.predictor_heads)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -25,19 +23,14 @@ class LeJEPAConfig(MethodConfig):
     """
 
     kind: str = "lejepa"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    sigreg_weight: float = MISSING
-    directions: int = MISSING
-    knots: int = MISSING
-    domain: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    sigreg_weight: float = limited(at_least=0, at_most=1)
+    directions: int = limited(at_least=1)
+    knots: int = limited(at_least=3)
+    domain: float = limited(above=0)
 
     def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.sigreg_weight", self.sigreg_weight, at_least=0, at_most=1)
-        check_range("method.directions", self.directions, at_least=1)
-        check_range("method.knots", self.knots, at_least=3)
-        check_range("method.domain", self.domain, above=0)
+        super().__post_init__()
         if self.knots % 2 == 0:
             raise ConfigError(f"method.knots must be odd, so that 0 is among them, got {self.knots}")

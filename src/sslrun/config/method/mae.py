@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range, check_transformer
+from sslrun.config.checks import check_transformer_width
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -15,11 +14,11 @@ class MAEConfig(MethodConfig):
     """mask_ratio: share of the patches to hide; decoder_dim, decoder_depth, decoder_heads: the decoder's size."""
 
     kind: str = "mae"
-    mask_ratio: float = MISSING
-    decoder_dim: int = MISSING
-    decoder_depth: int = MISSING
-    decoder_heads: int = MISSING
+    mask_ratio: float = limited(above=0, below=1)
+    decoder_dim: int = limited(at_least=4)
+    decoder_depth: int = limited(at_least=1)
+    decoder_heads: int = limited(at_least=1)
 
     def __post_init__(self) -> None:
-        check_range("method.mask_ratio", self.mask_ratio, above=0, below=1)
-        check_transformer("method.decoder", self.decoder_dim, self.decoder_depth, self.decoder_heads)
+        super().__post_init__()
+        check_transformer_width("method.decoder", self.decoder_dim, self.decoder_heads)

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -40,21 +38,12 @@ class MoCoV2Config(MethodConfig):
     """
 
     kind: str = "mocov2"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    queue_size: int = MISSING
-    temperature: float = MISSING
-    decay_start: float = MISSING
-    decay_end: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    queue_size: int = limited(at_least=1)
+    temperature: float = limited(above=0)
+    decay_start: float = limited(at_least=0, at_most=1)
+    decay_end: float = limited(at_least=0, at_most=1)
     batch_norm: ShuffledBatchNorm = ShuffledBatchNorm.shuffled
-    bn_splits: int = 1
+    bn_splits: int = limited(1, at_least=1)
     symmetric: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.queue_size", self.queue_size, at_least=1)
-        check_range("method.temperature", self.temperature, above=0)
-        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)
-        check_range("method.decay_end", self.decay_end, at_least=0, at_most=1)
-        check_range("method.bn_splits", self.bn_splits, at_least=1)

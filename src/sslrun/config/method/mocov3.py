@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -32,18 +30,11 @@ class MoCoV3Config(MethodConfig):
     """
 
     kind: str = "mocov3"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    projector_layers: int = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    projector_layers: int = limited(at_least=1)
     predictor_last_batch_norm: bool = True
-    temperature: float = MISSING
-    decay_start: float = MISSING
+    temperature: float = limited(above=0)
+    decay_start: float = limited(at_least=0, at_most=1)
     freeze_patch_embed: bool = True
     joint_views: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.projector_layers", self.projector_layers, at_least=1)
-        check_range("method.temperature", self.temperature, above=0)
-        check_range("method.decay_start", self.decay_start, at_least=0, at_most=1)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -30,16 +28,9 @@ class NNCLRConfig(MethodConfig):
     """
 
     kind: str = "nnclr"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    predictor_hidden_dim: int = MISSING
-    queue_size: int = MISSING
-    temperature: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    predictor_hidden_dim: int = limited(at_least=1)
+    queue_size: int = limited(at_least=1)
+    temperature: float = limited(above=0)
     joint_views: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.predictor_hidden_dim", self.predictor_hidden_dim, at_least=1)
-        check_range("method.queue_size", self.queue_size, at_least=1)
-        check_range("method.temperature", self.temperature, above=0)

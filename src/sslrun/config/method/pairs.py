@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 from sslrun.config.text_backbone import TransformersConfig
@@ -21,13 +22,12 @@ class PairMethodConfig(MethodConfig):
     """
 
     text: TransformersConfig = MISSING
-    out_dim: int = MISSING
+    out_dim: int = limited(at_least=1)
     scale: float = MISSING
-    max_scale: float = MISSING
+    max_scale: float = limited(above=0)
 
     def __post_init__(self) -> None:
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.max_scale", self.max_scale, above=0)
+        super().__post_init__()
         check_range("method.scale", self.scale, above=0, at_most=self.max_scale)
 
 

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -22,9 +20,5 @@ class PatchTSTConfig(MethodConfig):
     """mask_ratio: share of each channel's patches that is hidden; dropout: before the head."""
 
     kind: str = "patchtst"
-    mask_ratio: float = MISSING
-    dropout: float = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.mask_ratio", self.mask_ratio, above=0, below=1)
-        check_range("method.dropout", self.dropout, at_least=0, below=1)
+    mask_ratio: float = limited(above=0, below=1)
+    dropout: float = limited(at_least=0, below=1)

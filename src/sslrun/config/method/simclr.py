@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -24,12 +22,7 @@ class SimCLRConfig(MethodConfig):
     """
 
     kind: str = "simclr"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    temperature: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    temperature: float = limited(above=0)
     output_batch_norm: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.temperature", self.temperature, above=0)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -22,7 +20,4 @@ class SimCSEConfig(MethodConfig):
     """temperature: tau."""
 
     kind: str = "simcse"
-    temperature: float = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.temperature", self.temperature, above=0)
+    temperature: float = limited(above=0)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -21,9 +19,5 @@ class SimMIMConfig(MethodConfig):
     """mask_ratio: share of the cells to hide; mask_patch_size: side of a cell in pixels, a multiple of the patch's."""
 
     kind: str = "simmim"
-    mask_ratio: float = MISSING
-    mask_patch_size: int = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.mask_ratio", self.mask_ratio, above=0, below=1)
-        check_range("method.mask_patch_size", self.mask_patch_size, at_least=1)
+    mask_ratio: float = limited(above=0, below=1)
+    mask_patch_size: int = limited(at_least=1)

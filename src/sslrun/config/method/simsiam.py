@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -27,12 +27,7 @@ class SimSiamConfig(MethodConfig):
     """
 
     kind: str = "simsiam"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    predictor_hidden_dim: int = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    predictor_hidden_dim: int = limited(at_least=1)
     joint_views: bool = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.predictor_hidden_dim", self.predictor_hidden_dim, at_least=1)

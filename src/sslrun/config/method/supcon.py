@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -25,13 +25,8 @@ class SupConConfig(MethodConfig):
     """
 
     kind: str = "supcon"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    temperature: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    temperature: float = limited(above=0)
     normalize_features: bool = MISSING
     scale_by_temperature: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.temperature", self.temperature, above=0)

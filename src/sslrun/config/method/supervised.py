@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -21,7 +19,4 @@ class SupervisedConfig(MethodConfig):
     """label_smoothing: share of the target that is spread evenly over all classes."""
 
     kind: str = "supervised"
-    label_smoothing: float = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.label_smoothing", self.label_smoothing, at_least=0, below=1)
+    label_smoothing: float = limited(at_least=0, below=1)

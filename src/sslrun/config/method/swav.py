@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -28,24 +26,13 @@ class SwAVConfig(MethodConfig):
     """
 
     kind: str = "swav"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
     output_batch_norm: bool = False
-    prototypes: int = MISSING
-    temperature: float = MISSING
-    epsilon: float = MISSING
-    iterations: int = MISSING
-    queue_size: int = MISSING
-    queue_start: float = MISSING
-    frozen: float = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.prototypes", self.prototypes, at_least=2)
-        check_range("method.temperature", self.temperature, above=0)
-        check_range("method.epsilon", self.epsilon, above=0)
-        check_range("method.iterations", self.iterations, at_least=1)
-        check_range("method.queue_size", self.queue_size, at_least=0)
-        check_range("method.queue_start", self.queue_start, at_least=0, at_most=1)
-        check_range("method.frozen", self.frozen, at_least=0, at_most=1)
+    prototypes: int = limited(at_least=2)
+    temperature: float = limited(above=0)
+    epsilon: float = limited(above=0)
+    iterations: int = limited(at_least=1)
+    queue_size: int = limited(at_least=0)
+    queue_start: float = limited(at_least=0, at_most=1)
+    frozen: float = limited(at_least=0, at_most=1)

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -28,10 +26,6 @@ class TS2VecConfig(MethodConfig):
     """
 
     kind: str = "ts2vec"
-    alpha: float = MISSING
-    mask_share: float = MISSING
+    alpha: float = limited(at_least=0, at_most=1)
+    mask_share: float = limited(at_least=0, below=1)
     average: bool = False
-
-    def __post_init__(self) -> None:
-        check_range("method.alpha", self.alpha, at_least=0, at_most=1)
-        check_range("method.mask_share", self.mask_share, at_least=0, below=1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -24,16 +24,9 @@ class VICRegConfig(MethodConfig):
     """
 
     kind: str = "vicreg"
-    hidden_dim: int = MISSING
-    out_dim: int = MISSING
-    invariance: float = MISSING
-    variance: float = MISSING
-    covariance: float = MISSING
+    hidden_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    invariance: float = limited(at_least=0)
+    variance: float = limited(at_least=0)
+    covariance: float = limited(at_least=0)
     joint_views: bool = MISSING
-
-    def __post_init__(self) -> None:
-        check_range("method.hidden_dim", self.hidden_dim, at_least=1)
-        check_range("method.out_dim", self.out_dim, at_least=1)
-        check_range("method.invariance", self.invariance, at_least=0)
-        check_range("method.variance", self.variance, at_least=0)
-        check_range("method.covariance", self.covariance, at_least=0)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from sslrun.config.checks import check_range
-from sslrun.config.errors import ConfigError
+from sslrun.config.checks import check_multiple, check_range
+from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
@@ -37,29 +37,21 @@ class Wav2Vec2Config(MethodConfig):
     """
 
     kind: str = "wav2vec2"
-    mask_share: float = MISSING
-    mask_span: int = MISSING
-    min_spans: int = MISSING
-    negatives: int = MISSING
-    temperature: float = MISSING
-    codebooks: int = MISSING
-    codes: int = MISSING
-    code_dim: int = MISSING
-    out_dim: int = MISSING
-    diversity_weight: float = MISSING
+    mask_share: float = limited(above=0, below=1)
+    mask_span: int = limited(at_least=1)
+    min_spans: int = limited(at_least=1)
+    negatives: int = limited(at_least=1)
+    temperature: float = limited(above=0)
+    codebooks: int = limited(at_least=1)
+    codes: int = limited(at_least=2)
+    code_dim: int = limited(at_least=1)
+    out_dim: int = limited(at_least=1)
+    diversity_weight: float = limited(at_least=0)
     gumbel_start: float = MISSING
-    gumbel_end: float = MISSING
-    gumbel_until: float = MISSING
+    gumbel_end: float = limited(above=0)
+    gumbel_until: float = limited(above=0, at_most=1)
 
     def __post_init__(self) -> None:
-        check_range("method.mask_share", self.mask_share, above=0, below=1)
-        for key in ("mask_span", "min_spans", "negatives", "codebooks", "out_dim"):
-            check_range(f"method.{key}", getattr(self, key), at_least=1)
-        check_range("method.codes", self.codes, at_least=2)
-        check_range("method.temperature", self.temperature, above=0)
-        check_range("method.diversity_weight", self.diversity_weight, at_least=0)
-        check_range("method.gumbel_end", self.gumbel_end, above=0)
+        super().__post_init__()
         check_range("method.gumbel_start", self.gumbel_start, at_least=self.gumbel_end)
-        check_range("method.gumbel_until", self.gumbel_until, above=0, at_most=1)
-        if self.code_dim < 1 or self.code_dim % self.codebooks:
-            raise ConfigError(f"method.code_dim={self.code_dim} is no multiple of method.codebooks={self.codebooks}")
+        check_multiple("method.code_dim", self.code_dim, of_key="method.codebooks", of=self.codebooks)
