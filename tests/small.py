@@ -18,14 +18,17 @@ from PIL import Image
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.audio_backbone import CPCEncoderConfig, Wav2Vec2EncoderConfig
-from sslrun.config.backbone import SmallCNNConfig, TimmConfig
+from sslrun.config.backbone.cpc import CPCEncoderConfig
+from sslrun.config.backbone.patchtst import PatchTSTEncoderConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
+from sslrun.config.backbone.timm import TimmConfig
+from sslrun.config.backbone.transformers import TransformersConfig
+from sslrun.config.backbone.ts2vec import TS2VecEncoderConfig
+from sslrun.config.backbone.wav2vec2 import Wav2Vec2EncoderConfig
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.registry import entries, find
 from sslrun.config.schema import BackboneConfig, MethodConfig
-from sslrun.config.series_backbone import PatchTSTEncoderConfig, TS2VecEncoderConfig
-from sslrun.config.text_backbone import TransformersConfig
 from sslrun.core.batch import (
     NO_TARGET,
     BlocksBatch,

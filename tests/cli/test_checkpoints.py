@@ -19,9 +19,9 @@ from checkpoints import byte_tokenizer, save, save_clip, save_vision
 from small import INPUTS
 from sslrun.commands import export, pretrain, probe, search, zeroshot
 from sslrun.commands.encoders import find_subject
+from sslrun.config.backbone.hf import HFConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
-from sslrun.config.hf_backbone import HFConfig
 from sslrun.data.build import build_data
 
 

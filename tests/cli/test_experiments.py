@@ -9,7 +9,7 @@ import yaml
 
 from small import BACKBONES, backbones_of, modality, shrink, write_hours, write_pairs, write_recordings, write_texts
 from sslrun.commands.pretrain import run
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose, plain
 from sslrun.config.folders import conf_dir

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from children import Runner
 from sessions import EXIT_INTERRUPTED, assert_equal_runs
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 
 STEPS = 100
 INPUTS = {"channels": 1, "image_size": 8, "mean": [0.3], "std": [0.37], "classes": 10}

@@ -15,9 +15,9 @@ import torch
 
 from small import BACKBONES, backbones_of, method_names, modality, needs_tokens, small_config, write_texts
 from sslrun.commands.pretrain import run
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
+from sslrun.config.backbone.transformers import TransformersConfig
 from sslrun.config.command.pretrain import PretrainConfig
-from sslrun.config.text_backbone import TransformersConfig
 from sslrun.runs import signals
 
 STEPS, STOPPED_AT = 6, 3

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, Tokens
-from sslrun.config.audio_backbone import RecurrentConfig
+from sslrun.config.backbone.cpc import RecurrentConfig
 from sslrun.nn.padding import masked_mean, not_padding
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, Tokens
-from sslrun.config.series_backbone import PatchTSTEncoderConfig
+from sslrun.config.backbone.patchtst import PatchTSTEncoderConfig
 from sslrun.nn.padding import masked_mean
 
 SMALLEST_STD = 1e-5

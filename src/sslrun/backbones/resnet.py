@@ -9,7 +9,7 @@ from torchvision.models import get_model, get_model_weights, resnet
 
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.weights import layers_of
-from sslrun.config.backbone import ResNetConfig, Stem
+from sslrun.config.backbone.resnet import ResNetConfig, Stem
 from sslrun.config.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 
 
 class SmallCNN(Encoder):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, Tokens, sides_of
 from sslrun.backbones.weights import layers_of
-from sslrun.config.backbone import Positions, TimmConfig
+from sslrun.config.backbone.timm import Positions, TimmConfig
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
 from sslrun.nn.positions import sincos_2d

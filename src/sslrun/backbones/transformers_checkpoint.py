@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
+from sslrun.config.backbone.hf import MODELS, HFConfig
+from sslrun.config.backbone.transformers import TransformersConfig
+from sslrun.config.backbone.wav2vec2 import Wav2Vec2EncoderConfig
 from sslrun.config.errors import ConfigError
-from sslrun.config.hf_backbone import MODELS, HFConfig
 from sslrun.config.schema import CheckpointConfig
-from sslrun.config.text_backbone import TransformersConfig
 from sslrun.core.hub import local_path
 
 POOLS = {"bert": "mean", "gpt2": "last", "llama": "last", "clip_text_model": "last"}

@@ -18,8 +18,8 @@ from sslrun.backbones.transformers_checkpoint import (
     without_prefix,
 )
 from sslrun.backbones.weights import layers_of
+from sslrun.config.backbone.transformers import TransformersConfig
 from sslrun.config.errors import ConfigError
-from sslrun.config.text_backbone import TransformersConfig
 from sslrun.nn.padding import masked_mean
 
 CLIP = "clip_text_model"

@@ -18,8 +18,8 @@ from sslrun.backbones.transformers_checkpoint import (
     without_prefix,
 )
 from sslrun.backbones.weights import layers_of
+from sslrun.config.backbone.hf import MODELS, HFConfig
 from sslrun.config.errors import ConfigError
-from sslrun.config.hf_backbone import MODELS, HFConfig
 
 CLIP = "clip_vision_model"
 LAST = ("layernorm.", "post_layernorm.")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sslrun.backbones.base import Encoder, Tokens
 from sslrun.backbones.weights import layers_of
-from sslrun.config.series_backbone import TS2VecEncoderConfig
+from sslrun.config.backbone.ts2vec import TS2VecEncoderConfig
 from sslrun.nn.padding import not_padding
 
 

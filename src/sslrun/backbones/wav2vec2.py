@@ -11,7 +11,7 @@ from transformers import AutoModel, Wav2Vec2Config
 from sslrun.backbones.base import Encoder, Tokens
 from sslrun.backbones.transformers_checkpoint import architecture_of, described, plain_architecture, without_prefix
 from sslrun.backbones.weights import layers_of
-from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
+from sslrun.config.backbone.wav2vec2 import Wav2Vec2EncoderConfig
 from sslrun.nn.padding import masked_mean
 
 HEADS = ("quantizer.", "project_q.", "project_hid.", "lm_head.", "projector.", "classifier.", "masked_spec_embed")

@@ -11,7 +11,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder, load_encoder, read_config
 from sslrun.backbones.transformers_checkpoint import open_checkpoint
 from sslrun.commands.restore import as_built, restore_encoders
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import group_from_plain
 from sslrun.config.errors import ConfigError

@@ -14,7 +14,9 @@ from torchvision.models import resnet18, resnet50
 import sslrun
 from sslrun.backbones.base import Tokens
 from sslrun.backbones.folder import build_encoder, read_weights
-from sslrun.config.backbone import Positions, ResNetConfig, SmallCNNConfig, Stem, TimmConfig
+from sslrun.config.backbone.resnet import ResNetConfig, Stem
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
+from sslrun.config.backbone.timm import Positions, TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
 from sslrun.nn.positions import sincos_2d

@@ -9,7 +9,7 @@ import torch
 from sslrun.backbones.base import encode
 from sslrun.backbones.cpc import CPCEncoder
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.audio_backbone import CPCEncoderConfig, WaveCPCEncoderConfig
+from sslrun.config.backbone.cpc import CPCEncoderConfig, WaveCPCEncoderConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
 from sslrun.methods.base import build_method

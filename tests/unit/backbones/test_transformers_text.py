@@ -12,9 +12,9 @@ import sslrun
 from small import BACKBONES, INPUTS
 from sslrun.backbones.base import Encoder, encode
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
+from sslrun.config.backbone.transformers import TransformersConfig
 from sslrun.config.errors import ConfigError
-from sslrun.config.text_backbone import TransformersConfig
 
 NAMES = ("bert", "gpt2", "llama")
 IMAGES = {"channels": 3, "image_size": 16, "mean": None, "std": None, "classes": None}

@@ -13,8 +13,8 @@ from checkpoints import save_clip, save_vision
 from small import small_config
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder, load_encoder
+from sslrun.config.backbone.hf import HFConfig
 from sslrun.config.errors import ConfigError
-from sslrun.config.hf_backbone import HFConfig
 from sslrun.methods.base import build_method
 
 INPUTS: dict[str, Any] = {"channels": 3, "image_size": 8, "mean": [0.5] * 3, "std": [0.5] * 3, "classes": None}

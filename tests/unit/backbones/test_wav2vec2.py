@@ -11,7 +11,7 @@ from small import BACKBONES, INPUTS, SAMPLES, random_waves, small_config
 from sslrun.backbones.base import encode
 from sslrun.backbones.folder import build_encoder, load_encoder
 from sslrun.backbones.wav2vec2 import Wav2Vec2Encoder
-from sslrun.config.audio_backbone import Wav2Vec2EncoderConfig
+from sslrun.config.backbone.wav2vec2 import Wav2Vec2EncoderConfig
 from sslrun.config.errors import ConfigError
 from sslrun.methods.base import build_method
 

@@ -14,7 +14,7 @@ from sslrun.backbones.small_cnn import SmallCNN
 from sslrun.backbones.timm import TimmEncoder
 from sslrun.commands.encoders import find_subject
 from sslrun.commands.probe import encoders
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 from sslrun.config.compose import compose, save
 from sslrun.config.errors import ConfigError
 from sslrun.data.build import build_data

@@ -9,7 +9,7 @@ import torch
 
 from small import random_batch, small_config, small_method
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.dino import DINOConfig
 from sslrun.methods.dino import DINO

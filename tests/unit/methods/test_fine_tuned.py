@@ -5,7 +5,7 @@ from torch import nn
 
 from small import BACKBONES
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.methods.classifier import Classifier
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from small import random_batch, small_config, small_method
 from sslrun.backbones.base import Encoder
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.ijepa import IJEPAConfig
 from sslrun.config.method.mae import MAEConfig

@@ -5,7 +5,7 @@ import torch
 
 from small import random_batch, small_config, small_method
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.supcon import SupConConfig
 from sslrun.config.registry import find

@@ -10,7 +10,7 @@ from transformers import Wav2Vec2ForPreTraining
 from small import INPUTS, random_batch, small_config, small_method
 from sslrun.backbones.folder import build_encoder
 from sslrun.backbones.wav2vec2 import Wav2Vec2Encoder
-from sslrun.config.audio_backbone import WaveCPCEncoderConfig
+from sslrun.config.backbone.cpc import WaveCPCEncoderConfig
 from sslrun.config.errors import ConfigError
 from sslrun.methods.base import build_method
 from sslrun.methods.wav2vec2 import Wav2Vec2

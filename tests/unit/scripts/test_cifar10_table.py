@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sslrun.config.backbone import ResNetConfig, Stem, TimmConfig
+from sslrun.config.backbone.resnet import ResNetConfig, Stem
+from sslrun.config.backbone.timm import TimmConfig
 
 NET = "resnet18, width 16, stem small"
 FACTS = {"architecture": NET, "budget_minutes": 6.0, "machine": "2 cores of a processor, torch 2.15"}

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import TimmConfig
+from sslrun.config.backbone.timm import TimmConfig
 from sslrun.config.errors import ConfigError
 from sslrun.training.fit import sync_batch_norms
 from sslrun.training.sharded import check_can_be_sharded

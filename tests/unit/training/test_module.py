@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import RunError, TrainingError
 from sslrun.config.loader import LoaderConfig

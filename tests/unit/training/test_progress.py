@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.optimizer import SGDConfig
 from sslrun.config.schedule import ScheduleConfig

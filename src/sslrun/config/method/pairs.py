@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
+from sslrun.config.backbone.transformers import TransformersConfig
 from sslrun.config.checks import check_range
 from sslrun.config.node import limited
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
-from sslrun.config.text_backbone import TransformersConfig
 
 
 @dataclass(kw_only=True)

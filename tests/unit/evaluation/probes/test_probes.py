@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.config.backbone import SmallCNNConfig
+from sslrun.config.backbone.small_cnn import SmallCNNConfig
 from sslrun.config.compose import compose
 from sslrun.config.dataset.series import WavesConfig
 from sslrun.config.trainer import Precision

@@ -1,4 +1,4 @@
-"""Configurations of the vision backbones."""
+"""Configuration of timm's models."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,32 +15,6 @@ class Positions(Enum):
 
     model = "model"
     sincos = "sincos"
-
-
-class Stem(Enum):
-    """`large`: 7x7 convolution of stride 2 and a pooling layer; `small`: 3x3 of stride 1, for images up to 64 px."""
-
-    large = "large"
-    small = "small"
-
-
-@register("backbone", "resnet", target="sslrun.backbones.resnet:ResNet", paper="He et al. 2016, arXiv:1512.03385")
-@dataclass(kw_only=True)
-class ResNetConfig(BackboneConfig):
-    """torchvision's ResNet.
-
-    Attributes:
-        width: channels of the first stage (64 in the paper).
-        zero_init_residual: each block starts as its shortcut: the weight of its last BatchNorm is 0.
-    """
-
-    has_library_weights: ClassVar[bool] = True
-
-    kind: str = "resnet"
-    name: str = limited(one_of=("resnet18", "resnet34", "resnet50", "resnet101"))
-    width: int = limited(64, at_least=1)
-    stem: Stem = Stem.large
-    zero_init_residual: bool = False
 
 
 @register("backbone", "timm", target="sslrun.backbones.timm:TimmEncoder", paper="Wightman 2019, timm")
@@ -70,14 +44,3 @@ class TimmConfig(BackboneConfig):
         if len(sides) > 2 or not all(side is None or (isinstance(side, int) and side > 0) for side in sides):
             key = self.key_of("patch_size")
             raise ConfigError(f"{key} is a whole number of pixels, or two, [height,width]; got {self.patch_size}")
-
-
-@register(
-    "backbone", "small_cnn", target="sslrun.backbones.small_cnn:SmallCNN", paper="three convolutions, for 8 to 28 px"
-)
-@dataclass(kw_only=True)
-class SmallCNNConfig(BackboneConfig):
-    """Three 3x3 convolutions with BatchNorm; width: channels of the first."""
-
-    kind: str = "small_cnn"
-    width: int = limited(32, at_least=1)

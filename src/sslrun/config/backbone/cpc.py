@@ -1,0 +1,58 @@
+"""Configurations of CPC's encoders."""
+
+from dataclasses import dataclass
+
+from sslrun.config.backbone.convolutions import check_convolutions
+from sslrun.config.node import limited
+from sslrun.config.registry import register
+from sslrun.config.schema import BackboneConfig
+
+
+@dataclass(kw_only=True)
+class RecurrentConfig(BackboneConfig):
+    """Convolutions over time, then a GRU.
+
+    Attributes:
+        width: of the convolutions, and so of a moment's own vector.
+        hidden: of the GRU, and so of the vector of a moment with its past.
+        kernels, strides: of each convolution, without padding; the product of the strides is a moment.
+        dropout: of what the GRU reads.
+    """
+
+    width: int = limited(256, at_least=1)
+    hidden: int = limited(256, at_least=1)
+    kernels: list[int] = limited([1, 1], at_least=1)
+    strides: list[int] = limited([1, 1], at_least=1)
+    dropout: float = limited(0.0, at_least=0, below=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_convolutions(self.kernels, self.strides, key_of=self.key_of)
+
+
+@register(
+    "backbone",
+    "cpc",
+    target="sslrun.backbones.cpc:CPCEncoder",
+    paper="van den Oord et al. 2018, arXiv:1807.03748",
+    modality="audio",
+)
+@dataclass(kw_only=True)
+class CPCEncoderConfig(RecurrentConfig):
+    """Over log-mel frames, or any series."""
+
+    kind: str = "cpc"
+
+
+@register(
+    "backbone",
+    "cpc_wave",
+    target="sslrun.backbones.cpc:WaveCPCEncoder",
+    paper="van den Oord et al. 2018, arXiv:1807.03748",
+    modality="audio",
+)
+@dataclass(kw_only=True)
+class WaveCPCEncoderConfig(RecurrentConfig):
+    """Over the samples of a wave."""
+
+    kind: str = "cpc_wave"
