@@ -40,7 +40,7 @@ class OptimizerConfig(Node):
     scaling: LrScaling = LrScaling.linear
 
 
-@register("optimizer", "sgd", target="sslrun.training.optimizers:build_sgd", modality="any")
+@register(target="sslrun.training.optimizers:build_sgd", modality="any")
 @dataclass(kw_only=True)
 class SGDConfig(OptimizerConfig):
     """Stochastic gradient descent with momentum."""
@@ -51,8 +51,6 @@ class SGDConfig(OptimizerConfig):
 
 
 @register(
-    "optimizer",
-    "adamw",
     target="sslrun.training.optimizers:build_adamw",
     paper="Loshchilov and Hutter 2019, arXiv:1711.05101",
     modality="any",
@@ -71,13 +69,7 @@ class AdamWConfig(OptimizerConfig):
             raise ConfigError(f"optimizer.betas must be two numbers, got {list(self.betas)}")
 
 
-@register(
-    "optimizer",
-    "lars",
-    target="sslrun.training.optimizers:build_lars",
-    paper="You et al. 2017, arXiv:1708.03888",
-    modality="any",
-)
+@register(target="sslrun.training.optimizers:build_lars", paper="You et al. 2017, arXiv:1708.03888", modality="any")
 @dataclass(kw_only=True)
 class LARSConfig(OptimizerConfig):
     """Layer-wise adaptive rates; tensors without weight decay (biases, norms) are neither decayed nor adapted.

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
+from sslrun.config.node import Node
 
-C = TypeVar("C")
+C = TypeVar("C", bound=type[Node])
 # Hydra copies what it loads from; with this singleton, whose `load` gives copies itself, each of the 180 looks of
 # `sslrun pretrain --help` copied every registered kind, 15 s in all
 ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
@@ -54,23 +56,23 @@ class Entry:
 _ENTRIES: dict[tuple[str, str], Entry] = {}
 
 
-def register(
-    group: str, kind: str, *, target: str, paper: str = "", modality: str = "image", reads: tuple[str, ...] = ()
-) -> Callable[[type[C]], type[C]]:
+def register(*, target: str, paper: str = "", modality: str = "image", reads: tuple[str, ...] = ()) -> Callable[[C], C]:
     """Class decorator: make a config dataclass the schema `schema/<group>/<kind>` of Hydra.
 
+    The group is the `place` of its base class, e.g. `method`; the kind is the default of its field `kind`, by which a
+    saved config finds its class again.
+
     Args:
-        group: config group, e.g. `method`.
-        kind: registered name; equals the dataclass's default of `kind`, by which a saved config finds its class again.
         target: `module:attribute` of what the dataclass configures, imported on first use.
         paper: short reference for `sslrun list`.
         modality: image, text, audio, series, pair, or any.
         reads: batch types of a method, its first choice first, by their names in sslrun.core.batch.
     """
 
-    def add(cls: type[C]) -> type[C]:
-        default = next((f.default for f in dataclasses.fields(cls) if f.name == "kind"), None)  # type: ignore[arg-type]
-        assert default == kind, f"{cls.__name__}.kind must default to {kind!r}, is {default!r}"
+    def add(cls: C) -> C:
+        group = cls.place
+        kind = next((f.default for f in dataclasses.fields(cls) if f.name == "kind"), MISSING)
+        assert isinstance(kind, str) and kind != MISSING, f"{cls.__name__}.kind must default to the registered name"
         entry = Entry(group, kind, cls, target, paper, modality, reads)
         assert entry.gives or group != "dataset", f"{cls.__name__}.gives must name the batch types that it can give"
         known = _ENTRIES.get((group, kind))

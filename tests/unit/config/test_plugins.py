@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
-@register("method", "theirs", target="their_method:Theirs", paper="Someone 2026")
+@register(target="their_method:Theirs", paper="Someone 2026")
 @dataclass(kw_only=True)
 class TheirsConfig(MethodConfig):
     """A method of someone else's."""

@@ -14,7 +14,7 @@ from sslrun.config.compose import compose
 from sslrun.config.dataset.audio import FORMS
 from sslrun.config.errors import ConfigError
 from sslrun.config.registry import entries, find, register
-from sslrun.config.schema import DatasetConfig
+from sslrun.config.schema import DatasetConfig, MethodConfig
 from sslrun.core.batch import BATCH_NAMES
 from sslrun.data.build import build_data
 
@@ -54,18 +54,27 @@ def test_sound_gives_what_its_form_leaves(form: str) -> None:
 def test_a_dataset_must_tell_what_it_gives() -> None:
     with pytest.raises(AssertionError, match=r"Mine.gives must name the batch types that it can give"):
 
-        @register("dataset", "mine", target="mine:Data")
+        @register(target="mine:Data")
         @dataclass(kw_only=True)
         class Mine(DatasetConfig):
             kind: str = "mine"
 
 
+def test_a_kind_must_have_a_name() -> None:
+    with pytest.raises(AssertionError, match=r"Nameless.kind must default to the registered name"):
+
+        @register(target="mine:Nameless")
+        @dataclass(kw_only=True)
+        class Nameless(MethodConfig):
+            out_dim: int = 1
+
+
 def test_a_kind_cannot_be_registered_twice() -> None:
     with pytest.raises(ConfigError, match="method 'byol' is registered twice"):
 
-        @register("method", "byol", target="elsewhere:BYOL")
+        @register(target="elsewhere:BYOL")
         @dataclass(kw_only=True)
-        class Other:
+        class Other(MethodConfig):
             kind: str = "byol"
 
 

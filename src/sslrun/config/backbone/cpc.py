@@ -31,8 +31,6 @@ class RecurrentConfig(BackboneConfig):
 
 
 @register(
-    "backbone",
-    "cpc",
     target="sslrun.backbones.cpc:CPCEncoder",
     paper="van den Oord et al. 2018, arXiv:1807.03748",
     modality="audio",
@@ -45,8 +43,6 @@ class CPCEncoderConfig(RecurrentConfig):
 
 
 @register(
-    "backbone",
-    "cpc_wave",
     target="sslrun.backbones.cpc:WaveCPCEncoder",
     paper="van den Oord et al. 2018, arXiv:1807.03748",
     modality="audio",

@@ -10,9 +10,7 @@ MODELS = ("vit", "vit_mae", "dinov2", "dinov2_with_registers", "clip_vision_mode
 """transformers' names of those that are known."""
 
 
-@register(
-    "backbone", "hf", target="sslrun.backbones.transformers_vision:HFEncoder", paper="Wolf et al. 2020, transformers"
-)
+@register(target="sslrun.backbones.transformers_vision:HFEncoder", paper="Wolf et al. 2020, transformers")
 @dataclass(kw_only=True)
 class HFConfig(CheckpointConfig):
     """A ViT, ViTMAE, DINOv2 (with registers or without) or CLIP's image encoder of the library `transformers`.

@@ -9,8 +9,6 @@ from sslrun.config.schema import BackboneConfig
 
 
 @register(
-    "backbone",
-    "patchtst",
     target="sslrun.backbones.patchtst:PatchTSTEncoder",
     paper="Nie et al. 2023, arXiv:2211.14730",
     modality="series",

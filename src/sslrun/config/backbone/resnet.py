@@ -16,7 +16,7 @@ class Stem(Enum):
     small = "small"
 
 
-@register("backbone", "resnet", target="sslrun.backbones.resnet:ResNet", paper="He et al. 2016, arXiv:1512.03385")
+@register(target="sslrun.backbones.resnet:ResNet", paper="He et al. 2016, arXiv:1512.03385")
 @dataclass(kw_only=True)
 class ResNetConfig(BackboneConfig):
     """torchvision's ResNet.

@@ -7,9 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig
 
 
-@register(
-    "backbone", "small_cnn", target="sslrun.backbones.small_cnn:SmallCNN", paper="three convolutions, for 8 to 28 px"
-)
+@register(target="sslrun.backbones.small_cnn:SmallCNN", paper="three convolutions, for 8 to 28 px")
 @dataclass(kw_only=True)
 class SmallCNNConfig(BackboneConfig):
     """Three 3x3 convolutions with BatchNorm; width: channels of the first."""

@@ -17,7 +17,7 @@ class Positions(Enum):
     sincos = "sincos"
 
 
-@register("backbone", "timm", target="sslrun.backbones.timm:TimmEncoder", paper="Wightman 2019, timm")
+@register(target="sslrun.backbones.timm:TimmEncoder", paper="Wightman 2019, timm")
 @dataclass(kw_only=True)
 class TimmConfig(BackboneConfig):
     """Any timm model by name.

@@ -9,8 +9,6 @@ from sslrun.config.schema import CheckpointConfig
 
 
 @register(
-    "backbone",
-    "transformers",
     target="sslrun.backbones.transformers_text:TransformersEncoder",
     paper="Wolf et al. 2020, transformers",
     modality="text",

@@ -7,13 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import BackboneConfig
 
 
-@register(
-    "backbone",
-    "ts2vec",
-    target="sslrun.backbones.ts2vec:TS2VecEncoder",
-    paper="Yue et al. 2022, arXiv:2106.10466",
-    modality="series",
-)
+@register(target="sslrun.backbones.ts2vec:TS2VecEncoder", paper="Yue et al. 2022, arXiv:2106.10466", modality="series")
 @dataclass(kw_only=True)
 class TS2VecEncoderConfig(BackboneConfig):
     """Dilated convolutions, a vector for each timestamp.

@@ -10,8 +10,6 @@ from sslrun.config.schema import CheckpointConfig
 
 
 @register(
-    "backbone",
-    "wav2vec2",
     target="sslrun.backbones.wav2vec2:Wav2Vec2Encoder",
     paper="Baevski et al. 2020, arXiv:2006.11477",
     modality="audio",

@@ -99,7 +99,7 @@ class AudioDatasetConfig(DatasetConfig):
         return max(4, round(self.samples / self.hop))
 
 
-@register("dataset", "audio", target="sslrun.data.audio.files:AudioFiles", paper="own recordings", modality="audio")
+@register(target="sslrun.data.audio.files:AudioFiles", paper="own recordings", modality="audio")
 @dataclass(kw_only=True)
 class AudioConfig(AudioDatasetConfig):
     """Files of sound: .wav, .flac, .ogg, .mp3 and what else libsndfile reads; several channels are averaged.
@@ -146,7 +146,7 @@ class AudioConfig(AudioDatasetConfig):
                 raise ConfigError(f"dataset.{key} is no regular expression: {error}") from error
 
 
-@register("dataset", "tones", target="sslrun.data.audio.tones:Tones", paper="synthetic", modality="audio")
+@register(target="sslrun.data.audio.tones:Tones", paper="synthetic", modality="audio")
 @dataclass(kw_only=True)
 class TonesConfig(AudioDatasetConfig):
     """Synthetic: five melodies of three tones by six voices, with noise; always there.

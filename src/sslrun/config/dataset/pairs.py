@@ -28,13 +28,7 @@ class PairDatasetConfig(ImageDatasetConfig):
     max_length: int = limited(32, at_least=4)
 
 
-@register(
-    "dataset",
-    "digit_sentences",
-    target="sslrun.data.pairs.digits:DigitSentences",
-    paper="scikit-learn; sentences made here",
-    modality="pair",
-)
+@register(target="sslrun.data.pairs.digits:DigitSentences", paper="scikit-learn; sentences made here", modality="pair")
 @dataclass(kw_only=True)
 class DigitSentencesConfig(PairDatasetConfig):
     """scikit-learn's 1,797 handwritten digits of 8x8 with made sentences; nothing to download."""
@@ -42,7 +36,7 @@ class DigitSentencesConfig(PairDatasetConfig):
     kind: str = "digit_sentences"
 
 
-@register("dataset", "pairs", target="sslrun.data.pairs.files:Pairs", paper="own pictures", modality="pair")
+@register(target="sslrun.data.pairs.files:Pairs", paper="own pictures", modality="pair")
 @dataclass(kw_only=True)
 class PairsConfig(PairDatasetConfig):
     """Parquet files with a column of image bytes, or tables (.csv, .tsv, .jsonl, .json) that name image files.

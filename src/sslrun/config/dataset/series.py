@@ -26,7 +26,7 @@ class SeriesDatasetConfig(DatasetConfig):
     std: list[float] | None = limited(None, above=0)
 
 
-@register("dataset", "series", target="sslrun.data.series.files:SeriesFiles", paper="own series", modality="series")
+@register(target="sslrun.data.series.files:SeriesFiles", paper="own series", modality="series")
 @dataclass(kw_only=True)
 class SeriesConfig(SeriesDatasetConfig):
     """Series out of .ts (UCR/UEA), .csv, .parquet or .npy files.
@@ -77,7 +77,7 @@ class SeriesConfig(SeriesDatasetConfig):
             raise ConfigError(f"dataset.borders must be three rising rows, got {list(borders)}")
 
 
-@register("dataset", "waves", target="sslrun.data.series.waves:Waves", paper="synthetic", modality="series")
+@register(target="sslrun.data.series.waves:Waves", paper="synthetic", modality="series")
 @dataclass(kw_only=True)
 class WavesConfig(SeriesDatasetConfig):
     """Synthetic: five waveforms in three channels with noise, unequal lengths and missing values; always there.

@@ -51,7 +51,7 @@ class StreamedTextConfig(TextDatasetConfig):
     tokenizer_texts: int = limited(100_000, at_least=1)
 
 
-@register("dataset", "hf_text", target="sslrun.data.text.hub:HubTexts", paper="datasets.load_dataset", modality="text")
+@register(target="sslrun.data.text.hub:HubTexts", paper="datasets.load_dataset", modality="text")
 @dataclass(kw_only=True)
 class HuggingFaceTextConfig(StreamedTextConfig):
     """Anything that `datasets` loads, read out of its mapped files and tokenized when it is asked for.
@@ -80,7 +80,7 @@ class HuggingFaceTextConfig(StreamedTextConfig):
             raise ConfigError("dataset.path is not set; name a folder or a hub dataset, e.g. dataset.path=/data/saved")
 
 
-@register("dataset", "text", target="sslrun.data.text.files:Texts", paper="own texts", modality="text")
+@register(target="sslrun.data.text.files:Texts", paper="own texts", modality="text")
 @dataclass(kw_only=True)
 class TextConfig(TextDatasetConfig):
     """Files of text, tables with a column of text, or anything that `datasets` loads.
@@ -117,7 +117,7 @@ class TextConfig(TextDatasetConfig):
             )
 
 
-@register("dataset", "pydocs", target="sslrun.data.text.pydocs:PyDocs", paper="Python's library", modality="text")
+@register(target="sslrun.data.text.pydocs:PyDocs", paper="Python's library", modality="text")
 @dataclass(kw_only=True)
 class PyDocsConfig(TextDatasetConfig):
     """Docstrings of Python's standard library, by family of module; always there, other for each Python version."""

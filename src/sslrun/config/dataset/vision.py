@@ -57,9 +57,7 @@ class ImageDatasetConfig(DatasetConfig):
             raise ConfigError(f"dataset.intensity_range must be [low, high] with low below high, got {low_high}")
 
 
-@register(
-    "dataset", "digits", target="sslrun.data.vision.digits:Digits", paper="scikit-learn; Alpaydin and Kaynak 1998"
-)
+@register(target="sslrun.data.vision.digits:Digits", paper="scikit-learn; Alpaydin and Kaynak 1998")
 @dataclass(kw_only=True)
 class DigitsConfig(ImageDatasetConfig):
     """scikit-learn's 1,797 handwritten digits of 8x8; nothing to download."""
@@ -67,7 +65,7 @@ class DigitsConfig(ImageDatasetConfig):
     kind: str = "digits"
 
 
-@register("dataset", "torchvision", target="sslrun.data.vision.torchvision:Torchvision", paper="torchvision.datasets")
+@register(target="sslrun.data.vision.torchvision:Torchvision", paper="torchvision.datasets")
 @dataclass(kw_only=True)
 class TorchvisionConfig(ImageDatasetConfig):
     """cifar10, cifar100 or stl10, chosen by `name`, as torchvision reads them.
@@ -90,7 +88,7 @@ class TorchvisionConfig(ImageDatasetConfig):
             raise ConfigError(f"dataset.unlabelled=true: {self.name} has no unlabelled images; stl10 has")
 
 
-@register("dataset", "imagefolder", target="sslrun.data.vision.folder:ImageFolder", paper="own images")
+@register(target="sslrun.data.vision.folder:ImageFolder", paper="own images")
 @dataclass(kw_only=True)
 class ImageFolderConfig(ImageDatasetConfig):
     """A folder of images: root/{train,val,test} where those exist; with or without class folders; nested.
@@ -109,7 +107,7 @@ class ImageFolderConfig(ImageDatasetConfig):
             raise ConfigError("dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images")
 
 
-@register("dataset", "parquet", target="sslrun.data.vision.parquet:Parquet", paper="own images")
+@register(target="sslrun.data.vision.parquet:Parquet", paper="own images")
 @dataclass(kw_only=True)
 class ParquetConfig(ImageDatasetConfig):
     """Parquet files with image bytes, as Hugging Face writes them.
@@ -132,7 +130,7 @@ class ParquetConfig(ImageDatasetConfig):
             raise ConfigError("dataset.train is not set; name the parquet file, e.g. dataset.train=data/train.parquet")
 
 
-@register("dataset", "hf", target="sslrun.data.vision.hub:HuggingFace", paper="datasets.load_dataset")
+@register(target="sslrun.data.vision.hub:HuggingFace", paper="datasets.load_dataset")
 @dataclass(kw_only=True)
 class HuggingFaceConfig(ImageDatasetConfig):
     """Anything that `datasets` loads.

@@ -37,7 +37,7 @@ class ShardsConfig(DatasetConfig):
             )
 
 
-@register("dataset", "webdataset", target="sslrun.data.vision.webdataset:WebDataset", paper="own images in tar files")
+@register(target="sslrun.data.vision.webdataset:WebDataset", paper="own images in tar files")
 @dataclass(kw_only=True)
 class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
     """Images out of tar files, read where they lie.
@@ -50,13 +50,7 @@ class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
     image: list[str] = field(default_factory=lambda: ["jpg", "jpeg", "png", "webp", "ppm", "npy"])
 
 
-@register(
-    "dataset",
-    "webdataset_text",
-    target="sslrun.data.text.webdataset:TextWebDataset",
-    paper="own texts in tar files",
-    modality="text",
-)
+@register(target="sslrun.data.text.webdataset:TextWebDataset", paper="own texts in tar files", modality="text")
 @dataclass(kw_only=True)
 class TextWebDatasetConfig(ShardsConfig, StreamedTextConfig):
     """Texts out of tar files, read and tokenized when they are asked for.
@@ -69,13 +63,7 @@ class TextWebDatasetConfig(ShardsConfig, StreamedTextConfig):
     text: list[str] = field(default_factory=lambda: ["txt"])
 
 
-@register(
-    "dataset",
-    "webdataset_audio",
-    target="sslrun.data.audio.webdataset:AudioWebDataset",
-    paper="own recordings in tar files",
-    modality="audio",
-)
+@register(target="sslrun.data.audio.webdataset:AudioWebDataset", paper="own recordings in tar files", modality="audio")
 @dataclass(kw_only=True)
 class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
     """Recordings out of tar files, read and made into log-mel when they are asked for.
@@ -90,13 +78,7 @@ class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
     group: str | None = None
 
 
-@register(
-    "dataset",
-    "webdataset_pairs",
-    target="sslrun.data.pairs.webdataset:PairWebDataset",
-    paper="own pictures in tar files",
-    modality="pair",
-)
+@register(target="sslrun.data.pairs.webdataset:PairWebDataset", paper="own pictures in tar files", modality="pair")
 @dataclass(kw_only=True)
 class PairWebDatasetConfig(ShardsConfig, PairDatasetConfig):
     """Images with captions out of tar files; images are read where they lie.

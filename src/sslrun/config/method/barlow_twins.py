@@ -10,8 +10,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "barlow_twins",
     target="sslrun.methods.barlow_twins:BarlowTwins",
     paper="Zbontar et al. 2021, arXiv:2103.03230",
     reads=("views",),

@@ -7,8 +7,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "bert",
     target="sslrun.methods.bert:BERT",
     paper="Devlin et al. 2019, arXiv:1810.04805",
     modality="text",

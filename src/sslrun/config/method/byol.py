@@ -7,9 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method", "byol", target="sslrun.methods.byol:BYOL", paper="Grill et al. 2020, arXiv:2006.07733", reads=("views",)
-)
+@register(target="sslrun.methods.byol:BYOL", paper="Grill et al. 2020, arXiv:2006.07733", reads=("views",))
 @dataclass(kw_only=True)
 class BYOLConfig(MethodConfig):
     """BYOL.

@@ -16,8 +16,6 @@ class Negatives(Enum):
 
 
 @register(
-    "method",
-    "cpc",
     target="sslrun.methods.cpc:CPC",
     paper="van den Oord et al. 2018, arXiv:1807.03748",
     modality="audio",

@@ -7,9 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method", "dino", target="sslrun.methods.dino:DINO", paper="Caron et al. 2021, arXiv:2104.14294", reads=("views",)
-)
+@register(target="sslrun.methods.dino:DINO", paper="Caron et al. 2021, arXiv:2104.14294", reads=("views",))
 @dataclass(kw_only=True)
 class DINOConfig(MethodConfig):
     """What DINO adds.

@@ -7,8 +7,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "gpt",
     target="sslrun.methods.gpt:GPT",
     paper="Radford et al. 2018 and 2019",
     modality="text",

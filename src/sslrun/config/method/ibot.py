@@ -18,9 +18,7 @@ class Centering(Enum):
     sinkhorn = "sinkhorn"
 
 
-@register(
-    "method", "ibot", target="sslrun.methods.ibot:IBOT", paper="Zhou et al. 2022, arXiv:2111.07832", reads=("views",)
-)
+@register(target="sslrun.methods.ibot:IBOT", paper="Zhou et al. 2022, arXiv:2111.07832", reads=("views",))
 @dataclass(kw_only=True)
 class IBOTConfig(DINOConfig):
     """What iBOT, and DINOv2 (arXiv:2304.07193), add to DINO.

@@ -8,13 +8,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "ijepa",
-    target="sslrun.methods.ijepa:IJEPA",
-    paper="Assran et al. 2023, arXiv:2301.08243",
-    reads=("images",),
-)
+@register(target="sslrun.methods.ijepa:IJEPA", paper="Assran et al. 2023, arXiv:2301.08243", reads=("images",))
 @dataclass(kw_only=True)
 class IJEPAConfig(MethodConfig):
     """I-JEPA.

@@ -8,13 +8,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "lejepa",
-    target="sslrun.methods.lejepa:LeJEPA",
-    paper="Balestriero and LeCun 2025, arXiv:2511.08544",
-    reads=("views",),
-)
+@register(target="sslrun.methods.lejepa:LeJEPA", paper="Balestriero and LeCun 2025, arXiv:2511.08544", reads=("views",))
 @dataclass(kw_only=True)
 class LeJEPAConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; sigreg_weight: lambda, the share of SIGReg in the loss.

@@ -8,7 +8,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register("method", "mae", target="sslrun.methods.mae:MAE", paper="He et al. 2022, arXiv:2111.06377", reads=("images",))
+@register(target="sslrun.methods.mae:MAE", paper="He et al. 2022, arXiv:2111.06377", reads=("images",))
 @dataclass(kw_only=True)
 class MAEConfig(MethodConfig):
     """mask_ratio: share of the patches to hide; decoder_dim, decoder_depth, decoder_heads: the decoder's size."""

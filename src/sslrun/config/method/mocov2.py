@@ -16,8 +16,6 @@ class ShuffledBatchNorm(Enum):
 
 
 @register(
-    "method",
-    "mocov2",
     target="sslrun.methods.mocov2:MoCoV2",
     paper="He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297",
     reads=("views",),

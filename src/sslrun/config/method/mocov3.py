@@ -7,13 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "mocov3",
-    target="sslrun.methods.mocov3:MoCoV3",
-    paper="Chen et al. 2021, arXiv:2104.02057",
-    reads=("views",),
-)
+@register(target="sslrun.methods.mocov3:MoCoV3", paper="Chen et al. 2021, arXiv:2104.02057", reads=("views",))
 @dataclass(kw_only=True)
 class MoCoV3Config(MethodConfig):
     """The heads, the momentum encoder, and what keeps a ViT stable.

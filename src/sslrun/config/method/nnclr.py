@@ -7,13 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "nnclr",
-    target="sslrun.methods.nnclr:NNCLR",
-    paper="Dwibedi et al. 2021, arXiv:2104.14548",
-    reads=("views",),
-)
+@register(target="sslrun.methods.nnclr:NNCLR", paper="Dwibedi et al. 2021, arXiv:2104.14548", reads=("views",))
 @dataclass(kw_only=True)
 class NNCLRConfig(MethodConfig):
     """The heads and the support set.

@@ -32,8 +32,6 @@ class PairMethodConfig(MethodConfig):
 
 
 @register(
-    "method",
-    "clip",
     target="sslrun.methods.clip:CLIP",
     paper="Radford et al. 2021, arXiv:2103.00020",
     modality="pair",
@@ -47,8 +45,6 @@ class CLIPConfig(PairMethodConfig):
 
 
 @register(
-    "method",
-    "siglip",
     target="sslrun.methods.siglip:SigLIP",
     paper="Zhai et al. 2023, arXiv:2303.15343",
     modality="pair",

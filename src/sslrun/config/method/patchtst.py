@@ -8,8 +8,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "patchtst",
     target="sslrun.methods.patchtst:PatchTST",
     paper="Nie et al. 2023, arXiv:2211.14730",
     modality="series",

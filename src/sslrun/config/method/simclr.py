@@ -7,13 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "simclr",
-    target="sslrun.methods.simclr:SimCLR",
-    paper="Chen et al. 2020, arXiv:2002.05709",
-    reads=("views",),
-)
+@register(target="sslrun.methods.simclr:SimCLR", paper="Chen et al. 2020, arXiv:2002.05709", reads=("views",))
 @dataclass(kw_only=True)
 class SimCLRConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; temperature: tau of eq. 1.

@@ -8,8 +8,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "simcse",
     target="sslrun.methods.simcse:SimCSE",
     paper="Gao et al. 2021, arXiv:2104.08821",
     modality="text",

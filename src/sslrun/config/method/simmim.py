@@ -7,13 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "simmim",
-    target="sslrun.methods.simmim:SimMIM",
-    paper="Xie et al. 2022, arXiv:2111.09886",
-    reads=("images",),
-)
+@register(target="sslrun.methods.simmim:SimMIM", paper="Xie et al. 2022, arXiv:2111.09886", reads=("images",))
 @dataclass(kw_only=True)
 class SimMIMConfig(MethodConfig):
     """mask_ratio: share of the cells to hide; mask_patch_size: side of a cell in pixels, a multiple of the patch's."""

@@ -9,13 +9,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "simsiam",
-    target="sslrun.methods.simsiam:SimSiam",
-    paper="Chen and He 2021, arXiv:2011.10566",
-    reads=("views",),
-)
+@register(target="sslrun.methods.simsiam:SimSiam", paper="Chen and He 2021, arXiv:2011.10566", reads=("views",))
 @dataclass(kw_only=True)
 class SimSiamConfig(MethodConfig):
     """What SimSiam adds.

@@ -9,13 +9,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "supcon",
-    target="sslrun.methods.supcon:SupCon",
-    paper="Khosla et al. 2020, arXiv:2004.11362",
-    reads=("views",),
-)
+@register(target="sslrun.methods.supcon:SupCon", paper="Khosla et al. 2020, arXiv:2004.11362", reads=("views",))
 @dataclass(kw_only=True)
 class SupConConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; temperature: tau of eq. 2.

@@ -7,13 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "supervised",
-    target="sslrun.methods.supervised:Supervised",
-    paper="He et al. 2016, arXiv:1512.03385",
-    reads=("images",),
-)
+@register(target="sslrun.methods.supervised:Supervised", paper="He et al. 2016, arXiv:1512.03385", reads=("images",))
 @dataclass(kw_only=True)
 class SupervisedConfig(MethodConfig):
     """label_smoothing: share of the target that is spread evenly over all classes."""

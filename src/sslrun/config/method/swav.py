@@ -7,9 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method", "swav", target="sslrun.methods.swav:SwAV", paper="Caron et al. 2020, arXiv:2006.09882", reads=("views",)
-)
+@register(target="sslrun.methods.swav:SwAV", paper="Caron et al. 2020, arXiv:2006.09882", reads=("views",))
 @dataclass(kw_only=True)
 class SwAVConfig(MethodConfig):
     """SwAV.

@@ -8,8 +8,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "ts2vec",
     target="sslrun.methods.ts2vec:TS2Vec",
     paper="Yue et al. 2022, arXiv:2106.10466",
     modality="series",

@@ -9,13 +9,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import MethodConfig
 
 
-@register(
-    "method",
-    "vicreg",
-    target="sslrun.methods.vicreg:VICReg",
-    paper="Bardes et al. 2022, arXiv:2105.04906",
-    reads=("views",),
-)
+@register(target="sslrun.methods.vicreg:VICReg", paper="Bardes et al. 2022, arXiv:2105.04906", reads=("views",))
 @dataclass(kw_only=True)
 class VICRegConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the expander; invariance, variance, covariance: weights of the terms (eq. 6).

@@ -11,8 +11,6 @@ from sslrun.config.schema import MethodConfig
 
 
 @register(
-    "method",
-    "wav2vec2",
     target="sslrun.methods.wav2vec2:Wav2Vec2",
     paper="Baevski et al. 2020, arXiv:2006.11477",
     modality="audio",
