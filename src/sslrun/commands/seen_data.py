@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import RunError
-from sslrun.data.base import SPLITS, Data
+from sslrun.data.base import Data
 from sslrun.runs.manifest import manifest_if_any
 
 

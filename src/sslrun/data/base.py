@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.data.order import Together
 
-SPLITS = ("train", "validation", "test")
 Key = tuple[int, int]
 """(epoch, position): what the sampler hands to a dataset, so that randomness can follow the epoch in any worker."""
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from sslrun.config.checks import did_you_mean
+from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.data.labels import Coded, check_filled, code_labels
 
-KEYS = {"train": "train", "test": "test", "validation": "val"}
-"""The configuration's name of each split, the first to choose first."""
+PRECEDENCE = ("train", "test", "validation")
+"""Splits, the first to choose first."""
 
 
 def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[str, Any], train: str) -> dict[str, Any]:
@@ -48,12 +49,12 @@ def split_names(config: Any, tables: Mapping[str, Any]) -> dict[str, str | None]
     Raises:
         ConfigError: one that the user named is none of `tables`, or the name of two.
     """
-    names = {split: getattr(config, key) for split, key in KEYS.items()}
-    told = [split for split, key in KEYS.items() if names[split] != getattr(type(config), key)]
+    names = config.named_splits
+    told = [split for split in PRECEDENCE if names[split] != getattr(type(config), SPLIT_KEYS[split])]
     for split in told:
         if names[split] is not None and names[split] not in tables:
             raise ConfigError(
-                f"dataset.{KEYS[split]}={names[split]}: {config.path} has no such split"
+                f"dataset.{SPLIT_KEYS[split]}={names[split]}: {config.path} has no such split"
                 f"{did_you_mean(names[split], tables)}; it has {', '.join(tables)}"
             )
     return distinct(names, told=told)
@@ -69,13 +70,14 @@ def distinct(names: Mapping[str, str | None], *, told: Sequence[str]) -> dict[st
         ConfigError: one that was told has the name of an earlier one.
     """
     chosen: dict[str, str | None] = {}
-    for split in KEYS:
+    for split in PRECEDENCE:
         name = names[split]
         other = next((o for o, taken in chosen.items() if name is not None and taken == name), None)
         if other is not None and split in told:
+            key, taken_by = SPLIT_KEYS[split], SPLIT_KEYS[other]
             raise ConfigError(
-                f"dataset.{KEYS[split]}={name} is the split that dataset.{KEYS[other]} has; name another one, or leave "
-                f"dataset.{KEYS[split]} out"
+                f"dataset.{key}={name} is the split that dataset.{taken_by} has; name another one, or leave "
+                f"dataset.{key} out"
             )
         chosen[split] = name if other is None else None
     return chosen

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.schema import DatasetConfig
-from sslrun.data.base import SPLITS, Data
+from sslrun.data.base import Data
 from sslrun.data.labels import Coded, digest
 from sslrun.data.splits import Part, split
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from sslrun.backbones.base import Encoder
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import DataError
 from sslrun.core.rows import Row, RowKey
-from sslrun.data.base import SPLITS
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.batches import evaluating
 from sslrun.evaluation.intervals import percentile_interval, resampled_counts

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from shards import write_shard
 from small import write_recordings
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.webdataset import AudioWebDatasetConfig
 from sslrun.core.rows import RowKey
 from sslrun.data.audio.audio import AudioData
-from sslrun.data.base import SPLITS
 from sslrun.data.build import build_data
 from sslrun.evaluation.groups import group_rows
 from sslrun.evaluation.raw.logmel import LogMelStatistics

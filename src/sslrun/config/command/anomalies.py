@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sslrun.config.command.base import FrozenConfig, command
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.node import limited
 from sslrun.config.schema import BackboneConfig, DatasetConfig
 
@@ -23,6 +24,6 @@ class AnomaliesConfig(FrozenConfig):
 
     backbone: BackboneConfig | None = None
     dataset: DatasetConfig | None = None
-    split: str = limited("test", one_of=("train", "validation", "test"))
+    split: str = limited("test", one_of=SPLITS)
     baselines: list[str] = limited(["random", "deviation"], one_of=("random", "deviation"))
     batch_size: int = limited(64, at_least=1)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from omegaconf import MISSING
 
 from sslrun.config.command.base import FrozenConfig, command
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import ConfigError
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.node import Node, limited
@@ -54,7 +55,7 @@ class ZeroshotConfig(FrozenConfig):
     backbone: BackboneConfig | None = None
     dataset: DatasetConfig | None = None
     prompts: PromptsConfig = MISSING
-    split: str = limited("test", one_of=("train", "validation", "test"))
+    split: str = limited("test", one_of=SPLITS)
     recalls: list[int] = limited([1, 5, 10], at_least=1)
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     precision: Precision = Precision.auto

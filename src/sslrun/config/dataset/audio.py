@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sslrun.config.checks import check_one_place, check_range
+from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
 from sslrun.config.registry import register
@@ -101,7 +102,7 @@ class AudioDatasetConfig(DatasetConfig):
 
 @register(target="sslrun.data.audio.files:AudioFiles", paper="own recordings", modality="audio")
 @dataclass(kw_only=True)
-class AudioConfig(AudioDatasetConfig):
+class AudioConfig(NamedSplitsConfig, AudioDatasetConfig):
     """Files of sound: .wav, .flac, .ogg, .mp3 and what else libsndfile reads; several channels are averaged.
 
     Attributes:
@@ -117,9 +118,6 @@ class AudioConfig(AudioDatasetConfig):
 
     kind: str = "audio"
     path: str | None = None
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
     table: str | None = None
     file: str = "file"
     label: str | None = "label"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sslrun.config.checks import check_one_place
+from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
@@ -38,7 +39,7 @@ class DigitSentencesConfig(PairDatasetConfig):
 
 @register(target="sslrun.data.pairs.files:Pairs", paper="own pictures", modality="pair")
 @dataclass(kw_only=True)
-class PairsConfig(PairDatasetConfig):
+class PairsConfig(NamedSplitsConfig, PairDatasetConfig):
     """Parquet files with a column of image bytes, or tables (.csv, .tsv, .jsonl, .json) that name image files.
 
     Attributes:
@@ -54,9 +55,6 @@ class PairsConfig(PairDatasetConfig):
 
     kind: str = "pairs"
     path: str | None = None
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
     image: str = "image"
     caption: str = "caption"
     label: str | None = None

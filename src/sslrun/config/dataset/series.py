@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sslrun.config.checks import check_one_place
+from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
 from sslrun.config.registry import register
@@ -28,7 +29,7 @@ class SeriesDatasetConfig(DatasetConfig):
 
 @register(target="sslrun.data.series.files:SeriesFiles", paper="own series", modality="series")
 @dataclass(kw_only=True)
-class SeriesConfig(SeriesDatasetConfig):
+class SeriesConfig(NamedSplitsConfig, SeriesDatasetConfig):
     """Series out of .ts (UCR/UEA), .csv, .parquet or .npy files.
 
     Attributes:
@@ -49,9 +50,6 @@ class SeriesConfig(SeriesDatasetConfig):
 
     kind: str = "series"
     path: str | None = None
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
     time: str | None = None
     step: float | None = limited(None, above=0)
     columns: list[str] | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
 from sslrun.config.registry import register
@@ -53,7 +54,7 @@ class StreamedTextConfig(TextDatasetConfig):
 
 @register(target="sslrun.data.text.hub:HubTexts", paper="datasets.load_dataset", modality="text")
 @dataclass(kw_only=True)
-class HuggingFaceTextConfig(StreamedTextConfig):
+class HuggingFaceTextConfig(NamedSplitsConfig, StreamedTextConfig):
     """Anything that `datasets` loads, read out of its mapped files and tokenized when it is asked for.
 
     Attributes:
@@ -82,7 +83,7 @@ class HuggingFaceTextConfig(StreamedTextConfig):
 
 @register(target="sslrun.data.text.files:Texts", paper="own texts", modality="text")
 @dataclass(kw_only=True)
-class TextConfig(TextDatasetConfig):
+class TextConfig(NamedSplitsConfig, TextDatasetConfig):
     """Files of text, tables with a column of text, or anything that `datasets` loads.
 
     Attributes:
@@ -98,9 +99,6 @@ class TextConfig(TextDatasetConfig):
 
     kind: str = "text"
     path: str | None = None
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
     text: str = "text"
     label: str | None = "label"
     columns: list[str] | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
 from sslrun.config.registry import register
@@ -109,7 +110,7 @@ class ImageFolderConfig(ImageDatasetConfig):
 
 @register(target="sslrun.data.vision.parquet:Parquet", paper="own images")
 @dataclass(kw_only=True)
-class ParquetConfig(ImageDatasetConfig):
+class ParquetConfig(NamedSplitsConfig, ImageDatasetConfig):
     """Parquet files with image bytes, as Hugging Face writes them.
 
     Attributes:
@@ -118,9 +119,6 @@ class ParquetConfig(ImageDatasetConfig):
     """
 
     kind: str = "parquet"
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
     image: str = "image"
     label: str | None = "label"
 
@@ -132,7 +130,7 @@ class ParquetConfig(ImageDatasetConfig):
 
 @register(target="sslrun.data.vision.hub:HuggingFace", paper="datasets.load_dataset")
 @dataclass(kw_only=True)
-class HuggingFaceConfig(ImageDatasetConfig):
+class HuggingFaceConfig(NamedSplitsConfig, ImageDatasetConfig):
     """Anything that `datasets` loads.
 
     Attributes:

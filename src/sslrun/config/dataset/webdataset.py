@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
 from sslrun.config.dataset.pairs import PairDatasetConfig
+from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.dataset.text import StreamedTextConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
 from sslrun.config.registry import register
-from sslrun.config.schema import DatasetConfig
 
 
 @dataclass(kw_only=True)
-class ShardsConfig(DatasetConfig):
+class ShardsConfig(NamedSplitsConfig):
     """What datasets of tar files share; a file of a sample is named by its extension, a field of JSON `json:caption`.
 
     Attributes:
@@ -23,9 +23,6 @@ class ShardsConfig(DatasetConfig):
         shard_window: shards whose samples are mixed at a time; an epoch takes the shards in random order.
     """
 
-    train: str | None = None
-    val: str | None = None
-    test: str | None = None
     label: str | None = "cls"
     shard_window: int = limited(16, at_least=1)
 

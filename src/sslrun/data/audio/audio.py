@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ViewsBatch
@@ -17,7 +18,7 @@ from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, colla
 from sslrun.data.audio.join import strings
 from sslrun.data.audio.logmel import FLOOR, LogMel
 from sslrun.data.audio.store import keep
-from sslrun.data.base import SPLITS, Items
+from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.sources import SourcesData

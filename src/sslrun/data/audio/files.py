@@ -9,6 +9,7 @@ import pyarrow.csv
 from tqdm import tqdm
 
 from sslrun.config.dataset.audio import AudioConfig
+from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.errors import DataError
 from sslrun.data.audio.audio import AudioData
 from sslrun.data.audio.clips import Clips
@@ -45,9 +46,8 @@ class AudioFiles(AudioData):
 
 def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
     """Each split with its folder and its files below."""
-    named = {"train": config.train, "validation": config.val, "test": config.test}
     if config.path is None:
-        folders = {split: Path(p).expanduser() for split, p in named.items() if p}
+        folders = {split: Path(p).expanduser() for split, p in config.named_splits.items() if p}
     else:
         root = Path(config.path).expanduser()
         below = {split: [root / n for n in names if (root / n).is_dir()] for split, names in NAMES.items()}
@@ -56,7 +56,7 @@ def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
         folders = {s: found[0] for s, found in below.items() if found} if below["train"] else {"train": root}
     for split, folder in folders.items():
         if not folder.is_dir():
-            raise DataError(f"dataset.{split if config.path is None else 'path'}={folder}: no such folder")
+            raise DataError(f"dataset.{SPLIT_KEYS[split] if config.path is None else 'path'}={folder}: no such folder")
     found = [(split, folder, sound_files(folder)) for split, folder in folders.items()]
     if config.test_pattern is None:
         return found

@@ -45,8 +45,7 @@ def split_tables(config: PairsConfig) -> dict[str, Path]:
         DataError: `dataset.path` is a folder without one.
     """
     if config.path is None:
-        named = {"train": config.train, "validation": config.val, "test": config.test}
-        return {split: Path(path).expanduser() for split, path in named.items() if path}
+        return {split: Path(path).expanduser() for split, path in config.named_splits.items() if path}
     path = Path(config.path).expanduser()
     if not path.is_dir():
         return {"train": path}

@@ -34,8 +34,7 @@ def read_sources(config: SeriesConfig) -> dict[str, Source]:
     if config.path is not None:
         paths = split_paths(Path(config.path).expanduser())
     else:
-        named = {"train": config.train, "validation": config.val, "test": config.test}
-        paths = {split: Path(p).expanduser() for split, p in named.items() if p}
+        paths = {split: Path(p).expanduser() for split, p in config.named_splits.items() if p}
     read = {split: read_recordings(path, config) for split, path in paths.items()}
     if config.borders is not None and len(read) > 1:
         raise DataError("dataset.borders cut one file or folder; this dataset has splits of its own")

@@ -7,10 +7,11 @@ import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.series import SeriesDatasetConfig
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import SeriesBatch, ViewsBatch
-from sslrun.data.base import SPLITS, Items
+from sslrun.data.base import Items
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.series.augment import Policy
 from sslrun.data.series.items import AsIs, SeriesItems, collate

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.dataset.webdataset import ShardsConfig
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, code_labels
@@ -11,17 +12,13 @@ from sslrun.data.shards.index import Members, Shards
 from sslrun.data.shards.patterns import shard_files
 from sslrun.data.shards.texts import one_each
 
-KEYS = {"train": "train", "validation": "val", "test": "test"}
-"""The configuration's name of each split."""
-
 
 def open_shards(config: ShardsConfig, *, cache_dir: str | None) -> dict[str, Shards]:
     """Each split that is named; DataError where its files are absent or broken."""
     folder = _folder(cache_dir)
-    named = {split: getattr(config, key) for split, key in KEYS.items()}
     return {
-        split: Shards(shard_files(f"dataset.{KEYS[split]}", pattern), folder=folder)
-        for split, pattern in named.items()
+        split: Shards(shard_files(f"dataset.{SPLIT_KEYS[split]}", pattern), folder=folder)
+        for split, pattern in config.named_splits.items()
         if pattern
     }
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from sslrun.config.checks import check_one_place, did_you_mean
+from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
-from sslrun.data.hub import KEYS, distinct
+from sslrun.data.hub import distinct
 from sslrun.data.labels import is_hidden
 from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.text.documents import Documents
@@ -30,7 +31,7 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
     Raises:
         DataError: nothing there, or not as asked.
     """
-    named = {"train": config.train, "validation": config.val, "test": config.test}
+    named = config.named_splits
     if config.path is None:
         return {split: read_documents(Path(p).expanduser(), config) for split, p in named.items() if p}
     path = Path(config.path).expanduser()
@@ -79,7 +80,7 @@ def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | Non
     for split, name in named.items():
         if found[split] is None and (name or split == "train"):
             raise DataError(
-                f"dataset.{KEYS[split]}={wanted[split][0]}: {config.path} has no such split"
+                f"dataset.{SPLIT_KEYS[split]}={wanted[split][0]}: {config.path} has no such split"
                 f"{did_you_mean(wanted[split][0], tables)}; it has {', '.join(tables)}"
             )
     found = distinct(found, told=[split for split, name in named.items() if name])

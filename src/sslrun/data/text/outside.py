@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.text import StreamedTextConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
-from sslrun.data.base import SPLITS, Items
+from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, digest
 from sslrun.data.shards.unreadable import ReadableItems, Unreadable, collate_readable

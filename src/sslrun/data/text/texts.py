@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import nn
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import BlocksBatch, TokensBatch
-from sslrun.data.base import SPLITS, Items
+from sslrun.data.base import Items
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.sources import SourcesData
 from sslrun.data.text.corrupt import Corruption

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import nn
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.vision import Cache, ImageDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ImageBatch, ViewsBatch
-from sslrun.data.base import SPLITS, Items
+from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
 from sslrun.data.sources import SourcesData

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sslrun.config.checks import did_you_mean
+from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.dataset.vision import ParquetConfig
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import made_once
@@ -19,8 +20,6 @@ from sslrun.data.labels import Coded, check_filled, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
-KEYS = {"train": "train", "validation": "val", "test": "test"}
-"""The configuration's name of each split."""
 IN_MEMORY_BYTES = 500_000_000
 """Encoded images up to this size are held in memory; more are copied once into a mapped Arrow file."""
 
@@ -29,8 +28,7 @@ class Parquet(ImageData):
     """Train, and validation and test where their files are named."""
 
     def __init__(self, config: ParquetConfig) -> None:
-        named = {split: getattr(config, key) for split, key in KEYS.items()}
-        files = {split: parquet_files(split, pattern) for split, pattern in named.items() if pattern}
+        files = {split: parquet_files(split, pattern) for split, pattern in config.named_splits.items() if pattern}
         _check_distinct(files)
         for path in (path for paths in files.values() for path in paths):
             _check_label_column(path, config.label, check_image_column(path, config.image))
@@ -123,7 +121,7 @@ def parquet_files(split: str, pattern: str) -> list[Path]:
     else:
         files = [Path(f) for f in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  absolute patterns too
     if not files:
-        raise DataError(f"dataset.{KEYS[split]}={pattern}: no parquet file there")
+        raise DataError(f"dataset.{SPLIT_KEYS[split]}={pattern}: no parquet file there")
     return files
 
 
@@ -134,7 +132,7 @@ def _check_distinct(files: dict[str, list[Path]]) -> None:
         for path in paths:
             other = owner.setdefault(path.resolve(), split)
             if other != split:
-                keys = f"dataset.{KEYS[other]} and dataset.{KEYS[split]}"
+                keys = f"dataset.{SPLIT_KEYS[other]} and dataset.{SPLIT_KEYS[split]}"
                 raise DataError(f"{keys} both hold {path}; name files that no other split has")
 
 

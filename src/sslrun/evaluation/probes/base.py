@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from sslrun.config.command.probe import ProbeConfig
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.loader import LoaderConfig
 from sslrun.config.trainer import Precision
 from sslrun.core.rows import Row, RowKey
-from sslrun.data.base import SPLITS, Data
+from sslrun.data.base import Data
 from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.features import Features, extract
 from sslrun.evaluation.raw import Computed, Fitted

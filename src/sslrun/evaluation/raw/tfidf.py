@@ -8,6 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from sslrun.config.dataset.splits import SPLITS
 from sslrun.core.rows import Labels, RowKey
 from sslrun.data.base import Data
 from sslrun.data.text.texts import TextData
@@ -32,7 +33,7 @@ class TfIdf:
     def probe(self, data: Data, *, key: RowKey, budgets: Sequence[Labels], draws: int) -> ProbeResult:
         """The penalty is chosen on validation with all labels and fixed with few."""
         assert isinstance(data, TextData) and data.classes is not None
-        texts = {split: dict(data.readable(split)) for split in ("train", "validation", "test")}  # by position
+        texts = {split: dict(data.readable(split)) for split in SPLITS}  # by position
         words = TfidfVectorizer()
         train = words.fit_transform(texts["train"].values())
         validation, test = (words.transform(texts[split].values()) for split in ("validation", "test"))

@@ -132,12 +132,16 @@ def test_a_file_without_label_or_group_is_named_by_its_row(tmp_path: Path) -> No
         (["dataset.test_pattern=none"], "dataset.test_pattern=none: matches none of 24 files"),
         (["dataset.table=labels.csv"], "labels.csv: cannot be read"),
         (["dataset.path=/nowhere"], "dataset.path=/nowhere: no such folder"),
+        (
+            ["dataset.path=null", "dataset.train={0}", "dataset.val=/nowhere"],
+            "dataset.val=/nowhere: no such folder",
+        ),
         (["dataset.form=waves"], "dataset.form=waves: no such choice; did you mean 'wave'?"),
     ],
 )
 def test_errors_name_key_and_remedy(spoken: Path, overrides: list[str], message: str) -> None:
     with pytest.raises((ConfigError, DataError)) as error:
-        of_folder(spoken, *overrides)
+        of_folder(spoken, *(override.format(spoken) for override in overrides))
     assert message in str(error.value)
 
 
