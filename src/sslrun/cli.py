@@ -33,7 +33,7 @@ PLAIN_COMMANDS = {
 }
 COMMANDS = HYDRA_COMMANDS | PLAIN_COMMANDS
 CONTINUED = (*HYDRA_COMMANDS, "resume")
-"""Commands that can be continued where they are asked to stop, and say so; a signal ends the others at once."""
+"""Commands that can be continued after they are asked to stop, and say so; a signal ends the others at once."""
 STDOUT = 1
 
 
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def _reader_is_gone() -> bool:
-    """Whether nobody reads what is printed, as behind `| head`; what is still to be written then goes nowhere."""
+    """Whether nobody reads what is printed, as after `| head`; what is still to be written then goes nowhere."""
     output = select.poll()
     output.register(STDOUT, 0)
     if not any(event & select.POLLERR for _, event in output.poll(0)):
@@ -110,14 +110,14 @@ def _reader_is_gone() -> bool:
 
 def _report(error: Exception) -> NoReturn:
     """Exit with the user's error as one line; anything else is our bug and keeps its traceback."""
-    line = None if os.environ.get("SSLRUN_DEBUG") else _told(error)
+    line = None if os.environ.get("SSLRUN_DEBUG") else _user_message(error)
     if line is None:
         raise error
     _exit(line)
 
 
-def _told(error: Exception) -> str | None:
-    """The user's error as one line; None of a bug of ours."""
+def _user_message(error: Exception) -> str | None:
+    """The user's error as one line; None for a bug of ours."""
     import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -159,14 +159,14 @@ def _run_hydra(command: str, rest: list[str]) -> None:
     refuse_absent_group(command, rest)
     refuse_contradiction(rest, config_dirs=config_dirs_of(rest))
     Plugins.instance().register(UserConf)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here whole, to be told in one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here whole, to be put into one line
 
     def task(config: "DictConfig") -> float | None:
         try:
             return run_task(command, rest, config)
         except Exception as error:  # here already: Hydra would add lines of its own
             if sweep:  # whose other runs go on; Hydra raises the first error at the end
-                print(f"this run failed: {_told(error) or repr(error)}", file=sys.stderr, flush=True)
+                print(f"this run failed: {_user_message(error) or repr(error)}", file=sys.stderr, flush=True)
                 raise
             _report(error)
 
@@ -180,7 +180,7 @@ def _run_hydra(command: str, rest: list[str]) -> None:
 
 def _completion(arguments: list[str]) -> list[str] | None:
     """Hydra's completion asks `sslrun -sc query=bash` with COMP_LINE="sslrun pretrain meth": take the command out of
-    that line, and complete the command itself where it is not there yet (then None: it is done)."""
+    that line, and complete the command itself if it is not there yet (then None: it is done)."""
     if not any(a.startswith("query=") for a in arguments):
         return arguments if arguments[0] in COMMANDS else ["pretrain", *arguments]
     line = os.environ.get("COMP_LINE", "")

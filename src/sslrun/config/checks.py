@@ -74,23 +74,22 @@ def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:
 
 
 def check_one_place(path: str | None, **named: str | None) -> None:
-    """Raise ConfigError where `dataset.path` and a split's own place are both told: one of them would be ignored."""
-    beside = next((key for key, value in named.items() if value), None)
-    if path and beside:
+    """Raise ConfigError if `dataset.path` and a split's own place are both given: one of them would be ignored."""
+    split = next((key for key, value in named.items() if value), None)
+    if path and split:
         raise ConfigError(
-            f"dataset.path={path} and dataset.{beside} both tell where data lie; leave path away, and name "
-            "dataset.train too"
+            f"dataset.path={path} and dataset.{split} both say where data are; omit path, and name dataset.train too"
         )
 
 
 def near_or_all(word: str, names: Iterable[str]) -> str:
-    """`did_you_mean`, or `; it has a, b, c` where no name is near."""
+    """`did_you_mean`, or `; it has a, b, c` if no name is near."""
     known = list(names)
     return did_you_mean(word, known) or (f"; it has {', '.join(known)}" if known else "")
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the nearest of `choices`, or an empty string where none is near."""
+    """`; did you mean 'x'?` for the nearest of `choices`, or an empty string if none is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
 

@@ -2,11 +2,11 @@
 
 
 class SslrunError(Exception):
-    """Base of every error that is the user's to mend."""
+    """Base of every error that the user can mend."""
 
 
 class ConfigError(SslrunError, ValueError):
-    """A configuration value that cannot be: unknown, of the wrong type, out of range, or unfit beside another."""
+    """A configuration value that cannot be used: unknown, of the wrong type, out of range, or at odds with another."""
 
 
 class DataError(SslrunError):

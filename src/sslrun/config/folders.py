@@ -7,14 +7,14 @@ from sslrun.config.registry import load_all
 
 
 def conf_dir() -> Path:
-    """The packaged `conf` folder: inside the package in a wheel, beside `src` in a checkout."""
+    """The packaged `conf` folder: inside the package in a wheel, next to `src` in a checkout."""
     package = Path(__file__).resolve().parents[1]
     packaged = package / "conf"
     return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
 def conf_folders() -> list[Path]:
-    """Folders that exist, first to last; of two files with one name the first counts."""
+    """Folders that exist, in order of precedence: of two files with the same name, the first counts."""
     listed = [Path(p) for p in os.environ.get("SSLRUN_CONF_PATH", "").split(os.pathsep) if p]
     folders = [Path.cwd() / "conf", *listed, *load_all(), conf_dir()]
     found = [folder.resolve() for folder in folders if folder.is_dir()]
@@ -22,7 +22,7 @@ def conf_folders() -> list[Path]:
 
 
 def group_files(group: str) -> dict[str, Path]:
-    """YAML file by its name in a group, `cifar10/byol` where nested; of two with one name, the one Hydra takes."""
+    """YAML file by its name in a group, `cifar10/byol` if nested; of two with one name, the one that Hydra takes."""
     found: dict[str, Path] = {}
     for folder in conf_folders():
         for path in (folder / group).rglob("*.yaml"):

@@ -15,8 +15,8 @@ class ProcessConfig(Node):
     """Local subprocesses.
 
     Attributes:
-        jobs: at a time; `auto` is one for each GPU that is visible, else 1. Where there are several GPUs, each gets as
-            many of its own as `trainer.devices` says (`auto` is one), and its share of the cores.
+        jobs: at a time; `auto` is one for each visible GPU, else 1. If there are several GPUs, each job gets as many of
+            its own as `trainer.devices` says (`auto` is one), and its share of the cores.
     """
 
     place: ClassVar[str] = KEY
@@ -35,7 +35,7 @@ class SlurmConfig(Node):
     Attributes:
         time: minutes, or anything that sbatch takes; in YAML with quotes, `'4:00:00'`.
         nodes: null takes `trainer.num_nodes`; a number sets it.
-        tasks_per_node: null takes `trainer.devices` where that is a number, else `gpus_per_node`, else 1; a number sets
+        tasks_per_node: null takes `trainer.devices` if that is a number, else `gpus_per_node`, else 1; a number sets
             `trainer.devices`.
         signal_seconds: how long before the time limit a run is asked to save; SLURM may ask up to a minute earlier.
         array_parallelism: jobs of a sweep that may run at a time.
@@ -88,7 +88,7 @@ def _refuse_unquoted(key: str, minutes: Any) -> None:
     as_minutes = f"'{minutes // 1440}-{minutes // 60 % 24:02}:00:00'"
     raise ConfigError(
         f"{key}={minutes}: YAML makes this number of {as_time} without its quotes, and sbatch takes it for minutes; "
-        f"write {as_time} with them, or {as_minutes} for so many minutes"
+        f"write {as_time} with them, or {as_minutes} for that many minutes"
     )
 
 

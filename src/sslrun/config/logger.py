@@ -13,7 +13,7 @@ class WandbMode(Enum):
 
 @dataclass(kw_only=True)
 class LoggerConfig:
-    """Loggers beside metrics.csv, which is always written."""
+    """Loggers in addition to metrics.csv, which is always written."""
 
     tensorboard: bool = False
     wandb: WandbMode | None = None

@@ -20,13 +20,13 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, yaml.MarkedYAMLError):
         return _no_yaml(error)
     text = str(error.args[0] if error.args else error)
-    # of a group's file; the command's own is named where an override does not fit
+    # only a group's file is named here; if an override does not fit, Hydra names the command's own file
     if match := re.match(r"In '(\w+/[^']+)': (?:\w+ raised while composing config:\n)?", text):
-        told = text[match.end() :]
-        if named := re.match(r"Could not override '([^']*@[^']*)'", told):
+        problem = text[match.end() :]
+        if named := re.match(r"Could not override '([^']*@[^']*)'", problem):
             group = named.group(1).partition("@")[0]
             return f"{match.group(1)}.yaml: override /{group} works in a file that begins with `# @package _global_`"
-        return f"{match.group(1)}.yaml: {one_line(HydraException(told))}"
+        return f"{match.group(1)}.yaml: {one_line(HydraException(problem))}"
     full_key = getattr(error, "full_key", None) or _search(r"full_key: (\S+)", text)
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
@@ -71,7 +71,7 @@ def _unreadable(override: str) -> str:
     """An override that Hydra's grammar cannot read: a path with `=`, `(`, or letters beyond ASCII, most of the time."""
     key, equals, value = override.partition("=")
     if not re.fullmatch(r"[~+]*[\w./@:-]+", key) or not equals:
-        return f"'{override}' is no setting; say group=name or key=value, a part of a list as key.0=value"
+        return f"'{override}' is not a setting; say group=name or key=value, a part of a list as key.0=value"
     if value[:1] in ("[", "{", '"', "'"):
         return f"{override}: Hydra cannot read this value; a bracket or a quote is missing, or some text needs quotes"
     return f"{override}: Hydra cannot read this value without quotes; say '{key}=\"{value}\"'"
@@ -101,7 +101,7 @@ def _unknown_key(full_key: str, error: BaseException) -> str:
 
 
 def _class_named(name: str | None) -> type | None:
-    """A configuration's class, of which Hydra's error tells no more than the name."""
+    """A configuration's class; Hydra's error only gives its name."""
     of_groups = [entry.config for group in KIND_GROUPS for entry in entries(group)]
     of_commands = list(COMMANDS.values())
     below = [field.type for command in of_commands for field in dataclasses.fields(command)]
@@ -112,4 +112,4 @@ def _class_named(name: str | None) -> type | None:
 def _no_yaml(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark
     where = "a file of the configuration" if mark is None else f"{mark.name}, line {mark.line + 1}"
-    return f"{where}: {error.problem or 'no YAML'}"
+    return f"{where}: {error.problem or 'not valid YAML'}"

@@ -21,7 +21,7 @@ class MonitorConfig(Node):
     Attributes:
         every_epochs: epochs between two checks; 0 switches all of them off.
         items: items of the training bank, and at most as many of validation.
-        patience: checks without a better online linear probe, or RankMe where there are no labels, after which the run
+        patience: checks without a better online linear probe, or RankMe without labels, after which the run
             ends; null never ends it early.
         collapse_std: alarm below this per-dimension std relative to 1/sqrt(D).
         collapse_rank: alarm below this RankMe.

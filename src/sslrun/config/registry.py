@@ -1,8 +1,8 @@
 """Registered kinds: a name, the dataclass of its configuration, and the class that it configures, as a string.
 
-The class is imported only when it is built, so that composing, completion and `--cfg` need no torch. A package of
-someone else's adds kinds by an entry point of group `sslrun.plugins` that names a module; importing that module calls
-`register`. Its YAML files go into a folder `conf` beside that module.
+The class is imported only when it is built, so that composing, completion and `--cfg` need no torch. A third-party
+package adds kinds by an entry point of group `sslrun.plugins` that names a module; importing that module calls
+`register`. Its YAML files go into a folder `conf` next to that module.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def gives(self) -> tuple[str, ...]:
-        """Batch types that a dataset can give, by name; none in other groups."""
+        """Batch types that a dataset can give, by name; empty in other groups."""
         gives: tuple[str, ...] = getattr(self.config, "gives", ())
         return gives
 
@@ -114,7 +114,7 @@ def entries(group: str) -> list[Entry]:
 
 
 def find(group: str, kind: str) -> Entry:
-    """The entry of one kind; ConfigError with the nearest name where there is none."""
+    """The entry of one kind; ConfigError with the nearest name if there is none."""
     load_all()
     if (group, kind) not in _ENTRIES:
         names = [e.kind for e in entries(group)]

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 STARTED = datetime.now()
-"""Of this process: every resolution within it gives the same folder."""
+"""When this process began, so that every resolution gives the same folder."""
 
 
 def register_resolvers() -> None:

@@ -5,11 +5,11 @@ from enum import Enum
 
 # by call, because `continue` is a keyword of Python
 OnChange = Enum("OnChange", {"refuse": "refuse", "continue": "continue", "fork": "fork"})
-"""What happens where the run folder holds another configuration."""
+"""What happens if the run folder holds another configuration."""
 
 
 class Extend(Enum):
-    """What becomes of the schedules where a run is made longer than it was planned."""
+    """What becomes of the schedules if a run is made longer than planned."""
 
     stretch = "stretch"
     """As if the run had been planned for the new length."""
@@ -19,7 +19,7 @@ class Extend(Enum):
 
 @dataclass(kw_only=True)
 class TrialConfig:
-    """Which trial of a study a run is; a sweeper sets it where the study prunes.
+    """Which trial of a study a run is; a sweeper sets it if the study prunes.
 
     Attributes:
         study: null outside a study.
@@ -39,7 +39,7 @@ class RunConfig:
 
     Attributes:
         on_change: `fork` continues in `<dir>-fork1`, or a further number; the old folder stays as it is.
-        extend: needed where `trainer.epochs` or `trainer.steps` is another than the folder's run was planned for.
+        extend: needed if `trainer.epochs` or `trainer.steps` differs from what the folder's run was planned for.
         trial: of a study; never null, because Hydra's command line cannot replace a null by a typed dict.
     """
 

@@ -50,10 +50,10 @@ class BackboneConfig(Node):
 
 @dataclass(kw_only=True)
 class CheckpointConfig(BackboneConfig):
-    """Base of those whose sizes a checkpoint of the library `transformers` may tell.
+    """Base of backbones whose sizes may come from a checkpoint of the library `transformers`.
 
     Attributes:
-        architecture: as a checkpoint told it, so that the net is built again without it; exported encoders fill it.
+        architecture: that of a checkpoint, so that the net is built again without it; exported encoders fill it.
     """
 
     architecture: dict[str, Any] = field(default_factory=dict)
@@ -72,11 +72,11 @@ class DatasetConfig(Node):
 
     Attributes:
         name: for tables and folders.
-        validation: share of train that is cut off, stratified, where the dataset has no validation split; of a single
-            long text or recording it is the end.
-        test_share: share of all that is cut off for testing likewise, where there is no test split.
+        validation: share of train that is cut off, stratified, if the dataset has no validation split; of a single long
+            text or recording it is the end.
+        test_share: share of all that is cut off for testing likewise, if there is no test split.
         split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
-        limit: at most so many training items; null takes all.
+        limit: largest number of training items; null takes all.
         gives: batch types that a dataset of the kind can give, by their names in sslrun.core.batch.
     """
 
@@ -93,7 +93,7 @@ class DatasetConfig(Node):
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Those of `gives` that this configuration leaves, known before anything is read."""
+        """Those of `gives` that are possible with this configuration, known before anything is read."""
         return self.gives
 
 
@@ -105,7 +105,7 @@ class ViewConfig(Node):
         count: how many views of this kind each item gives.
         size: of images, side in pixels; null takes `dataset.image_size`; a fraction below 1 is that share of it, to
             the nearest multiple of 4 (multi-crop).
-        transforms: in order, each `Name` or `{Name: {argument: value}}`; what names there are is the modality's to say:
+        transforms: in order, each `Name` or `{Name: {argument: value}}`; which names there are depends on the modality:
             Albumentations' for images, those of sslrun.data.text.corrupt for text.
     """
 
@@ -121,7 +121,7 @@ class AugmentationConfig(Node):
     """A policy: the kinds of views in order, largest first.
 
     Attributes:
-        modalities: what its transforms are for, of image, text, audio and series; none for any.
+        modalities: what its transforms are for: image, text, audio, series; empty for any.
     """
 
     place: ClassVar[str] = "augmentation"

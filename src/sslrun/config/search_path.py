@@ -41,14 +41,14 @@ def refuse_null(overrides: list[str]) -> None:
     for override in overrides:
         match = re.fullmatch(r"([\w/]+)=(null)?", override)
         if match and any((folder / match[1]).is_dir() for folder in conf_folders()):
-            raise ConfigError(f"{override}: a group takes a name; leave it away for the default")
+            raise ConfigError(f"{override}: a group takes a name; omit it for the default")
 
 
 def refuse_absent_group(command: str, overrides: list[str]) -> None:
     """`probe dataset.root=…` without `dataset=…`: there the run's dataset is taken, and no key of it can be set.
 
     Raises:
-        ConfigError: naming what to choose beside it.
+        ConfigError: naming what to choose as well.
     """
     if any(o.startswith(("--config-name", "-cn")) for o in overrides):
         return
@@ -61,12 +61,12 @@ def refuse_absent_group(command: str, overrides: list[str]) -> None:
         group = override.lstrip("+").partition(".")[0]
         if group in absent and "." in override.partition("=")[0]:
             raise ConfigError(
-                f"{override}: {command} takes the run's own {group} where none is chosen; say {group}=NAME {override}"
+                f"{override}: {command} takes the run's own {group} if none is chosen; say {group}=NAME {override}"
             )
 
 
 def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> None:
-    """`experiment=X method=Y`, where X is another method's recipe, is refused: it would be neither.
+    """`experiment=X method=Y`, if X is another method's recipe, is refused: it would be neither.
 
     Raises:
         ConfigError: naming both.
@@ -78,13 +78,13 @@ def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> Non
         stated = experiment_method(experiment, [*map(Path, config_dirs), *conf_folders()])
         if stated is not None and given["method"] != stated:
             raise ConfigError(
-                f"experiment={experiment} is a recipe of method={stated}, but method={given['method']} was asked; "
-                "leave one of the two away"
+                f"experiment={experiment} is a recipe of method={stated}, but method={given['method']} was asked for; "
+                "omit one of the two"
             )
 
 
 def experiment_method(experiment: str, folders: list[Path]) -> str | None:
-    """The `override /method:` of an experiment's YAML, or of one that it builds on; None where none states any."""
+    """The `override /method:` of an experiment's YAML, or of one that it builds on; None if there is none."""
     path = next((p for f in folders if (p := f / "experiment" / f"{experiment}.yaml").is_file()), None)
     if path is None:
         return None

@@ -13,7 +13,7 @@ ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 
 
 class Precision(Enum):
-    """Arithmetic of training; `auto` is bf16-mixed where the hardware has it natively."""
+    """Arithmetic of training; `auto` is bf16-mixed if the hardware has it natively."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -26,7 +26,7 @@ class TrainerConfig(Node):
     """How a model is trained, on what.
 
     Attributes:
-        epochs, steps: length of the run; `steps` (optimizer steps) wins where both are given.
+        epochs, steps: length of the run; `steps` (optimizer steps) wins if both are given.
         devices: processes on this node, or `auto`.
         accumulate: micro-batches per optimizer step; the global batch is divided among them.
         clip: largest gradient norm; null does not clip.
@@ -93,5 +93,5 @@ def _refuse_unquoted(seconds: int) -> None:
     as_seconds = f"'{hours // 24}:{hours % 24:02}:{minute:02}:00'"
     raise ConfigError(
         f"trainer.max_time={seconds}: YAML makes this number of {as_time} without its quotes; write {as_time} with "
-        f"them, or {as_seconds} for so many seconds"
+        f"them, or {as_seconds} for that many seconds"
     )

@@ -79,12 +79,15 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
         ),
         ("logger.tags=a", "logger.tags=a: a list is asked for; say logger.tags=[a]"),
         ("backbone.pretrained=true", "backbone.pretrained=true: no library has weights of small_cnn; name a run"),
-        ("foo", "'foo' is no setting; say group=name or key=value"),
-        ("augmentation.views[0].count=2", "'augmentation.views[0].count=2' is no setting; say group=name or key=value"),
+        ("foo", "'foo' is not a setting; say group=name or key=value"),
+        (
+            "augmentation.views[0].count=2",
+            "'augmentation.views[0].count=2' is not a setting; say group=name or key=value",
+        ),
         ("run.dir=/é=1", "run.dir=/é=1: Hydra cannot read this value without quotes; say 'run.dir=\"/é=1\"'"),
         ("logger.tags=[a", "logger.tags=[a: Hydra cannot read this value; a bracket or a quote is missing"),
         ("schedule.milestones=[0.5,2]", "schedule.milestones must be in (0, 1), got 2"),
-        ("dataset=imagefolder", "dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images"),
+        ("dataset=imagefolder", "dataset.root is not set; say where the images are, e.g. dataset.root=/data/images"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(override: str, message: str) -> None:
@@ -132,14 +135,14 @@ def test_a_wrong_key_in_a_users_file_is_not_advised_to_be_added(tmp_path: Path) 
 
 def test_a_group_that_is_null_is_refused_and_a_key_is_not() -> None:
     refuse_null(["run.dir=null", "dataset.label=null", "backbone=resnet18"])
-    with pytest.raises(ConfigError, match="experiment=null: a group takes a name; leave it away"):
+    with pytest.raises(ConfigError, match="experiment=null: a group takes a name; omit it"):
         refuse_null(["seed=1", "experiment=null"])
 
 
 def test_a_key_of_a_group_that_nobody_chose_is_refused() -> None:
     refuse_absent_group("probe", ["encoder=runs/x.y", "dataset=imagefolder", "dataset.root=/d", "backbone.width=8"])
     refuse_absent_group("pretrain", ["dataset.root=/d", "trainer.steps=3"])
-    with pytest.raises(ConfigError, match="probe takes the run's own dataset where none is chosen; say dataset=NAME"):
+    with pytest.raises(ConfigError, match="probe takes the run's own dataset if none is chosen; say dataset=NAME"):
         refuse_absent_group("probe", ["encoder=runs/x", "dataset.root=/d"])
 
 

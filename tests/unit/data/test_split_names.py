@@ -53,13 +53,13 @@ def test_a_test_part_of_sounds_or_series_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [AudioConfig, PairsConfig, SeriesConfig])
 def test_a_path_beside_a_named_split_is_refused(kind: Any) -> None:
-    with pytest.raises(ConfigError, match=r"dataset.path=/a and dataset.test both tell where data lie"):
+    with pytest.raises(ConfigError, match=r"dataset.path=/a and dataset.test both say where data are"):
         kind(name="x", path="/a", test="/b")
 
 
 def test_a_file_of_texts_beside_a_named_split_is_refused(tmp_path: Path) -> None:
     path = write_texts(tmp_path / "made.jsonl", count=10)
-    with pytest.raises(ConfigError, match=r"and dataset.test both tell where data lie"):
+    with pytest.raises(ConfigError, match=r"and dataset.test both say where data are"):
         build_data(TextConfig(name="made", path=str(path), test="test"))
 
 

@@ -147,7 +147,7 @@ def test_a_time_that_yaml_took_for_sixtieths_is_refused(text: str) -> None:
         SlurmConfig(sbatch={"time-min": minutes})
     for plain in (60, 240, 1440, 5001, "10080", text, "7-00:00:00"):
         SlurmConfig(time=plain)
-    with pytest.raises(ConfigError, match=r"or '7-01:00:00' for so many minutes"):
+    with pytest.raises(ConfigError, match=r"or '7-01:00:00' for that many minutes"):
         SlurmConfig(time=7 * 1440 + 60)
 
 

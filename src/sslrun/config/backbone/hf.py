@@ -1,4 +1,4 @@
-"""Configuration of image encoders that a checkpoint of the library `transformers` tells."""
+"""Configuration of image encoders that a checkpoint of the library `transformers` defines."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from sslrun.config.registry import register
 from sslrun.config.schema import CheckpointConfig
 
 MODELS = ("vit", "vit_mae", "dinov2", "dinov2_with_registers", "clip_vision_model")
-"""transformers' names of those that are known."""
+"""transformers' names of the known ones."""
 
 
 @register(target="sslrun.backbones.transformers_vision:HFEncoder", paper="Wolf et al. 2020, transformers")
@@ -16,7 +16,7 @@ class HFConfig(CheckpointConfig):
     """A ViT, ViTMAE, DINOv2 (with registers or without) or CLIP's image encoder of the library `transformers`.
 
     Attributes:
-        name: for tables; the checkpoint tells the architecture.
+        name: for tables; the checkpoint defines the architecture.
         pool: `token` (the class token) or `avg` (mean of the patch tokens); null: the class token.
     """
 

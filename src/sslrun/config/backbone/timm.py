@@ -11,7 +11,7 @@ from sslrun.config.schema import BackboneConfig
 
 
 class Positions(Enum):
-    """Of a ViT's patches: `model`, as timm's model has them; `sincos`, fixed sines and cosines of row and column."""
+    """A ViT's positions: `model`, those of timm's model; `sincos`, fixed sines and cosines of row and column."""
 
     model = "model"
     sincos = "sincos"
@@ -23,7 +23,7 @@ class TimmConfig(BackboneConfig):
     """Any timm model by name.
 
     Attributes:
-        patch_size: of a ViT, in pixels; two numbers, height and width, where patches are no squares.
+        patch_size: of a ViT, in pixels; two numbers, height and width, if patches are not square.
         pool: of a ViT: `token` (its class token) or `avg` (mean of the patch tokens); null takes the model's own.
         positions: of a ViT that adds positions to its patches; `sincos` as in the code of MAE and I-JEPA.
         options: further arguments of timm.create_model.

@@ -15,11 +15,11 @@ from sslrun.config.schema import CheckpointConfig
 )
 @dataclass(kw_only=True)
 class TransformersConfig(CheckpointConfig):
-    """A BERT, GPT-2 or Llama of the library `transformers`, of these sizes or as a checkpoint has them.
+    """A BERT, GPT-2 or Llama of the library `transformers`, of these sizes or of a checkpoint's.
 
     Attributes:
-        name: bert, gpt2 or llama; ignored where `pretrained` names a checkpoint folder, which may also hold a CLIP, of
-            which the text encoder is taken (clip_text_model).
+        name: bert, gpt2 or llama; ignored if `pretrained` names a checkpoint folder, which may also hold a CLIP, whose
+            text encoder is then taken (clip_text_model).
         width, depth, heads: of the transformer.
         mlp: width of its feed-forward layers.
         dropout: of hidden states and attention; llama has none.

@@ -16,17 +16,17 @@ from sslrun.config.schema import CheckpointConfig
 )
 @dataclass(kw_only=True)
 class Wav2Vec2EncoderConfig(CheckpointConfig):
-    """The wav2vec 2.0 of the library `transformers`, of these sizes or as a checkpoint has them.
+    """The wav2vec 2.0 of the library `transformers`, of these sizes or of a checkpoint's.
 
     Attributes:
         width, depth, heads: of the transformer.
         mlp: width of its feed-forward layers.
         conv_width: of the convolutions over samples, and so of a moment's own vector.
         kernels, strides: of each convolution, without padding; the product of the strides is a moment.
-        conv_norm: `group`, the first convolution over time (the paper's base), where padding enters what is normalised;
+        conv_norm: `group`, the first convolution over time (the paper's base), so that padding enters the statistics;
             `layer`, each of them at each moment.
-        pre_norm: normalise before attention and feed-forward layers (the paper's large), or behind them.
-        position_kernel, position_groups: of the convolution that tells positions, in moments.
+        pre_norm: normalise before attention and feed-forward layers (the paper's large), or after them.
+        position_kernel, position_groups: of the convolution that encodes positions, in moments.
         dropout: of hidden states, attention and feed-forward layers.
     """
 

@@ -15,10 +15,10 @@ class AnomaliesConfig(FrozenConfig):
 
     Attributes:
         encoder: a run of a method that rebuilds series, or a checkpoint of it.
-        backbone: of no use but for datasets that name one; the run's is taken.
+        backbone: ignored, and only there for datasets that name one; the run's is taken.
         dataset: null takes the run's.
         split: what is scored: `test`, `validation` or `train`.
-        baselines: rows beside it: `random`, the same net untrained; `deviation`, distance from train's mean.
+        baselines: rows for comparison: `random`, the same net untrained; `deviation`, distance from train's mean.
         batch_size: windows at once.
     """
 

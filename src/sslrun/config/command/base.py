@@ -17,7 +17,7 @@ class CommandConfig(Node):
     """What every command has.
 
     Attributes:
-        renamed: keys as saved files may still have them, and their names now.
+        renamed: former names of keys, which saved files may still have, and their present names.
     """
 
     renamed: ClassVar[dict[str, str]] = {}
@@ -36,7 +36,7 @@ class FrozenConfig(CommandConfig):
 
 C = TypeVar("C", bound=type[CommandConfig])
 COMMANDS: dict[str, type[CommandConfig]] = {}
-"""Filled by `command` as the modules beside this one are imported (sslrun.config.registry.load_all)."""
+"""Filled by `command` as the other modules of this package are imported (sslrun.config.registry.load_all)."""
 
 
 def command(name: str) -> Callable[[C], C]:

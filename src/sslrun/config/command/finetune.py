@@ -34,13 +34,14 @@ class FinetuneConfig(CommandConfig):
         augmentation: null takes the modality's own: `weak` for images, `audio_weak` or `audio_wave` for sound, `none`
             for the rest.
         labels: `all`, a whole number per class (of transcripts, in all), or a fraction below 1.
-        min_steps: shortest run in optimizer steps, where `trainer.epochs` of few labels would make fewer.
+        min_steps: shortest run in optimizer steps, if `trainer.epochs` of few labels would make fewer.
         layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
         output_ms: of transcripts, milliseconds for one output: the encoder's moments in them are averaged.
         head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
-        patience: stop after so many checks without a better validation top-1 (of transcripts, character error rate);
-            a check comes every epoch, or every 20 steps where an epoch is shorter. Null never stops early.
+        patience: number of checks without a better validation top-1 (of transcripts, character error rate)
+            before training stops;
+            a check comes every epoch, or every 20 steps if an epoch is shorter. Null never stops early.
     """
 
     renamed: ClassVar[dict[str, str]] = {"patience_epochs": "patience"}

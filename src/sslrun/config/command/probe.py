@@ -20,8 +20,8 @@ class ProbeConfig(FrozenConfig):
     Attributes:
         encoder: a run folder, an encoder folder, a checkpoint, `random`, `pixels`, or `timm:NAME`.
         backbone, dataset: null takes those of the run.
-        baselines: rows beside the encoder's; `random` is the same architecture untrained, `raw` what learns nothing
-            of the modality: pixels of images, TF-IDF of text.
+        baselines: rows for comparison; `random` is the same architecture untrained, `raw` what needs no training,
+            by modality: pixels of images, TF-IDF of text.
         labels: budgets of the few-label curve: whole numbers per class, fractions below 1, `all`.
         draws: subsets drawn per budget.
     """
@@ -38,6 +38,6 @@ class ProbeConfig(FrozenConfig):
         super().__post_init__()
         for name in self.baselines:
             if name not in ("random", "raw", "pixels") and not name.startswith("timm:"):
-                raise ConfigError(f"baselines: '{name}' is none of random, raw, pixels, timm:NAME")
+                raise ConfigError(f"baselines: '{name}' is not one of random, raw, pixels, timm:NAME")
         for budget in self.labels:
             check_budget(budget)

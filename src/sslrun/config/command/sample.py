@@ -14,9 +14,9 @@ class SampleConfig(FrozenConfig):
     Attributes:
         encoder: a run of method=gpt, its encoder folder or a checkpoint of it.
         prompt: what is continued; empty begins a text.
-        tokens: at most so many new ones.
+        tokens: largest number of new ones.
         temperature: of the draws; 0 takes the likeliest token each time.
-        top_k: draw among so many of the likeliest; null among all.
+        top_k: number of the likeliest tokens to draw from; null draws from all.
         count: continuations.
         stop: whether a text ends at the mark that it was trained to end with.
     """

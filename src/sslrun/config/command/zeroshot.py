@@ -16,11 +16,11 @@ from sslrun.config.trainer import Precision
 
 @dataclass(kw_only=True)
 class PromptsConfig(Node):
-    """How classes are said in words.
+    """How classes are put into words.
 
     Attributes:
         classes: a name for each class, in the dataset's order; null takes the dataset's own, `_` read as a blank.
-        templates: texts with `{}` where the name stands; the first stands alone beside the mean of all.
+        templates: texts with `{}` in place of the name; there are rows for the first by itself and for the mean of all.
     """
 
     place: ClassVar[str] = "prompts"
@@ -46,8 +46,8 @@ class ZeroshotConfig(FrozenConfig):
     Attributes:
         encoder: a run of method=clip or siglip, its encoder folder or a checkpoint of it.
         backbone: stays null; the encoder has its own.
-        dataset: null takes the run's; classes are told by their names where it has labels, captions and images find
-            each other where it has captions.
+        dataset: null takes the run's; classes are recognised by their names if it has labels, captions and images
+            find each other if it has captions.
         split: test, validation or train.
         recalls: K of R@K.
     """

@@ -22,18 +22,18 @@ class AudioDatasetConfig(DatasetConfig):
     Attributes:
         form: how clips are handed out: `spectrogram`, images of log-mel (1, mels, frames) of one size; `frames`, series
             of log-mel (frames, mels) of their own lengths; `wave`, samples. Null takes what the method reads, and
-            `spectrogram` where none says.
+            `spectrogram` if that is open.
         sample_rate: in Hz; clips of another are resampled.
-        seconds: of a clip that the encoder sees at most; spectrograms are always so long, filled with silence.
-        join: fewest and most clips that are put behind each other, those of one group (a speaker) where groups are
-            told; the labels become transcripts. Null takes clips as they are.
+        seconds: most of a clip that the encoder sees; spectrograms always have this length, filled up with silence.
+        join: fewest and most clips that are joined, of one group (a speaker) if there are groups; the labels become
+            transcripts. Null takes clips as they are.
         words: how the labels are written in transcripts, in the labels' sorted order; null writes the labels.
         mels: bands.
         window_ms, hop_ms: of the short-time Fourier transform, in milliseconds.
         low_hz, high_hz: range of the bands; null takes half the sample rate.
         mean, std: by which values are normalised; null measures them on train, over all bands.
         max_corrupt: largest share of unreadable clips; beyond it the run stops.
-        cache_dir: where samples and log-mel lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
+        cache_dir: for samples and log-mel; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
 
     gives: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys(name for names in FORMS.values() for name in names))
@@ -57,7 +57,7 @@ class AudioDatasetConfig(DatasetConfig):
         super().__post_init__()
         if self.join is not None:
             if len(self.join) != 2:
-                raise ConfigError(f"dataset.join is the fewest and the most clips, such as [2, 5], got {self.join}")
+                raise ConfigError(f"dataset.join is the fewest and the most clips, e.g. [2, 5], got {self.join}")
             check_range("dataset.join", self.join[0], at_least=1, at_most=self.join[1])
         if self.words is not None and self.join is None:
             raise ConfigError("dataset.words spells transcripts, which dataset.join=[fewest,most] makes; set both")
@@ -71,7 +71,7 @@ class AudioDatasetConfig(DatasetConfig):
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Those of the form, or of all forms where it is open."""
+        """Those of the form, or of all forms if it is open."""
         return FORMS[self.form] if self.form else self.gives
 
     @property
@@ -106,12 +106,12 @@ class AudioConfig(NamedSplitsConfig, AudioDatasetConfig):
     """Files of sound: .wav, .flac, .ogg, .mp3 and what else libsndfile reads; several channels are averaged.
 
     Attributes:
-        path: a folder, or one with train, val and test as folders. The folders below are the classes, where two or more
-            of them hold files and nothing else tells labels.
+        path: a folder, or one with train, val and test as folders. The folders below are the classes, if two or
+            more of them hold files and nothing else gives labels.
         train, val, test: instead of `path`: a folder each.
         table: a .csv or .tsv of labels, relative to `path` or absolute.
         file, label, group: names of its columns, or of the named groups of `pattern`; `file` is relative to the folder.
-            label null: no labels. A group is what leave-one-group-out probes hold out, such as a speaker.
+            label null: no labels. A group is what leave-one-group-out probes hold out, e.g. a speaker.
         pattern: regular expression, searched in a file's path below the folder without its ending, with named groups.
         test_pattern: regular expression, searched in the path with its ending; what it matches is the test split.
     """
@@ -130,18 +130,18 @@ class AudioConfig(NamedSplitsConfig, AudioDatasetConfig):
         check_one_place(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
-                "dataset.path is not set; say where the recordings lie: dataset.path=/data/sounds, or dataset.train=… "
+                "dataset.path is not set; say where the recordings are: dataset.path=/data/sounds, or dataset.train=… "
                 "and dataset.test=…"
             )
         if self.table and self.pattern:
-            raise ConfigError("dataset.table and dataset.pattern both tell labels; leave one of the two away")
+            raise ConfigError("dataset.table and dataset.pattern both give labels; omit one of the two")
         if self.test_pattern and self.test:
-            raise ConfigError("dataset.test and dataset.test_pattern both tell the test split; leave one away")
+            raise ConfigError("dataset.test and dataset.test_pattern both give the test split; omit one of the two")
         for key in ("pattern", "test_pattern"):
             try:
                 re.compile(getattr(self, key) or "")
             except re.error as error:
-                raise ConfigError(f"dataset.{key} is no regular expression: {error}") from error
+                raise ConfigError(f"dataset.{key} is not a regular expression: {error}") from error
 
 
 @register(target="sslrun.data.audio.tones:Tones", paper="synthetic", modality="audio")

@@ -19,7 +19,7 @@ class PairDatasetConfig(ImageDatasetConfig):
         tokenizer: `wordpiece` (lower case), `bpe` (bytes) or `char`, trained on the captions of the train split; or a
             tokenizer.json, or a folder with one.
         vocab_size: tokens of a trained one.
-        max_length: tokens of a caption that the encoder sees at most, marks among them.
+        max_length: most tokens of a caption that the encoder sees, marks included.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("image-text pairs", "views", "images")
@@ -49,7 +49,7 @@ class PairsConfig(NamedSplitsConfig, PairDatasetConfig):
             image with several captions.
         label: column of classes, for probes; null for none.
         images: folder of the files that a table names; null takes the table's own.
-        together: column whose equal values stay in one split where splits are cut, such as a product or a name.
+        together: column whose equal values stay in one split where splits are cut, e.g. a product or a name.
         test_column, test_values: rows with one of these values in this column are the test split, the others train.
     """
 
@@ -68,7 +68,7 @@ class PairsConfig(NamedSplitsConfig, PairDatasetConfig):
         check_one_place(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
-                "dataset.path is not set; say where images and captions lie: dataset.path=/data/captions.csv, or "
+                "dataset.path is not set; say where images and captions are: dataset.path=/data/captions.csv, or "
                 "dataset.train=… and dataset.test=…"
             )
         if bool(self.test_column) != bool(self.test_values):

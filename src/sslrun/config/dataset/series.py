@@ -16,7 +16,7 @@ class SeriesDatasetConfig(DatasetConfig):
     """What all datasets of series share.
 
     Attributes:
-        max_length: timestamps that the encoder sees at most; null takes the longest item's.
+        max_length: most timestamps that the encoder sees; null takes the longest item's.
         mean, std: of each channel, by which values are normalised; null measures them on train.
     """
 
@@ -40,12 +40,12 @@ class SeriesConfig(NamedSplitsConfig, SeriesDatasetConfig):
         step: seconds (or units, of a column of numbers) between rows; null takes the median.
         columns: names of the channels; null takes all columns of numbers.
         label: column of classes; a window's class is the one that most of its rows have. Null: no labels, but .ts.
-        anomaly: column that is not 0 where a row is an anomaly, which `sslrun anomalies` is scored by; no channel.
+        anomaly: column that is not 0 where a row is an anomaly, which `sslrun anomalies` is scored by; not a channel.
         window: rows of an item that is cut out of a longer recording; null takes each recording as one item.
         stride: rows between the beginnings of two windows; null takes `window`.
         borders: rows at which train, validation and test end in each recording; null cuts by `validation` and
             `test_share`.
-        horizons: rows ahead that `sslrun probe` forecasts, where there are windows.
+        horizons: rows ahead that `sslrun probe` forecasts, if there are windows.
     """
 
     kind: str = "series"
@@ -65,7 +65,7 @@ class SeriesConfig(NamedSplitsConfig, SeriesDatasetConfig):
         check_one_place(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
-                "dataset.path is not set; say where the series lie: dataset.path=/data/ArrowHead, or dataset.train=… "
+                "dataset.path is not set; say where the series are: dataset.path=/data/ArrowHead, or dataset.train=… "
                 "and dataset.test=…"
             )
         if self.window is None and (self.stride or self.borders or self.horizons):

@@ -1,4 +1,4 @@
-"""Splits of a dataset, and the keys that name where each is."""
+"""Splits of a dataset, and the keys that name them."""
 
 from dataclasses import dataclass
 

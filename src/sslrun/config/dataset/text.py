@@ -27,9 +27,9 @@ class TextDatasetConfig(DatasetConfig):
         tokenizer: `wordpiece` (lower case), `bpe` (bytes) or `char`, trained on the train split; or a tokenizer.json,
             or a folder with one.
         vocab_size: tokens of a trained one; `char` has as many as there are characters.
-        max_length: tokens of a text or block that the encoder sees at most, marks among them.
+        max_length: most tokens of a text or block that the encoder sees, marks included.
         max_corrupt: largest share of empty texts; beyond it the run stops.
-        cache_dir: where tokenizers lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
+        cache_dir: for tokenizers; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("tokens", "blocks of tokens")
@@ -46,7 +46,7 @@ class StreamedTextConfig(TextDatasetConfig):
     """What datasets of texts that are not held in memory share.
 
     Attributes:
-        tokenizer_texts: a tokenizer is trained on at most so many texts of train, spread evenly over it.
+        tokenizer_texts: most texts of train that a tokenizer is trained on, spread evenly over it.
     """
 
     tokenizer_texts: int = limited(100_000, at_least=1)
@@ -88,7 +88,7 @@ class TextConfig(NamedSplitsConfig, TextDatasetConfig):
 
     Attributes:
         path: a file, a folder, or a hub name; a folder may hold train, val and test as folders or files, class folders
-            of .txt, or files alone.
+            of .txt, or only files.
         train, val, test: instead of `path`: a file or folder each; of a hub name, its splits.
         text, label: names of columns; label null means unlabelled. Of .txt files the class is the folder.
         columns: names of the columns of .csv or .tsv files that have no first line with names.
@@ -110,7 +110,7 @@ class TextConfig(NamedSplitsConfig, TextDatasetConfig):
         super().__post_init__()
         if not (self.path or self.train):
             raise ConfigError(
-                "dataset.path is not set; say where the text lies: dataset.path=/data/texts, or dataset.train=… and "
+                "dataset.path is not set; say where the text is: dataset.path=/data/texts, or dataset.train=… and "
                 "dataset.test=…"
             )
 

@@ -12,7 +12,7 @@ from sslrun.config.schema import DatasetConfig
 
 
 class Cache(Enum):
-    """`auto`: decoded once into a memory-mapped uint8 array where that stays under `cache_bytes`."""
+    """`auto`: decoded once into a memory-mapped uint8 array if that stays below `cache_bytes`."""
 
     auto = "auto"
     always = "always"
@@ -25,13 +25,13 @@ class ImageDatasetConfig(DatasetConfig):
 
     Attributes:
         image_size: side in pixels that the encoder sees.
-        channels: 1 grey, 3 colour, or any number where the files carry so many.
+        channels: 1 grey, 3 colour, or any number that the files have.
         mean, std: per channel, of values in [0, 1]; null measures them on training images.
         intensity_range: values mapped onto 0 to 255; null takes the file type's full range (16 bit: 0 to 65535).
         max_corrupt: largest share of unreadable images; beyond it the run stops.
-        unsuitable: transforms that these images cannot bear; left out of any policy.
+        unsuitable: transforms that would spoil these images; omitted from any policy.
         min_crop_scale: smallest share of the area that a random crop may keep.
-        cache_dir: where decoded arrays lie; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
+        cache_dir: for decoded arrays; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("views", "images")
@@ -73,7 +73,7 @@ class TorchvisionConfig(ImageDatasetConfig):
 
     Attributes:
         root: folder that holds the files, or gets them.
-        download: fetch them where they are absent.
+        download: fetch them if they are absent.
         unlabelled: stl10: its 100,000 unlabelled images join train, which then has no labels.
     """
 
@@ -92,7 +92,7 @@ class TorchvisionConfig(ImageDatasetConfig):
 @register(target="sslrun.data.vision.folder:ImageFolder", paper="own images")
 @dataclass(kw_only=True)
 class ImageFolderConfig(ImageDatasetConfig):
-    """A folder of images: root/{train,val,test} where those exist; with or without class folders; nested.
+    """A folder of images: root/{train,val,test} if those exist; with or without class folders; nested.
 
     Attributes:
         val_is_test: the folder `val` is the test split (ImageNet's custom) and validation is cut off train.
@@ -105,7 +105,7 @@ class ImageFolderConfig(ImageDatasetConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.root:
-            raise ConfigError("dataset.root is not set; say where the images lie, e.g. dataset.root=/data/images")
+            raise ConfigError("dataset.root is not set; say where the images are, e.g. dataset.root=/data/images")
 
 
 @register(target="sslrun.data.vision.parquet:Parquet", paper="own images")

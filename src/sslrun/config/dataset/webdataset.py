@@ -18,7 +18,7 @@ class ShardsConfig(NamedSplitsConfig):
 
     Attributes:
         train, val, test: a file, a folder, or a pattern, `shard-{000000..000012}.tar` or `shard-*.tar`; val null cuts
-            validation off train, test null likewise where there are labels.
+            validation off train, test null likewise if there are labels.
         label: the file with the class; null means unlabelled.
         shard_window: shards whose samples are mixed at a time; an epoch takes the shards in random order.
     """
@@ -37,7 +37,7 @@ class ShardsConfig(NamedSplitsConfig):
 @register(target="sslrun.data.vision.webdataset:WebDataset", paper="own images in tar files")
 @dataclass(kw_only=True)
 class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
-    """Images out of tar files, read where they lie.
+    """Images out of tar files, read in place.
 
     Attributes:
         image: extensions of the image, the first that a sample has.
@@ -67,7 +67,7 @@ class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
 
     Attributes:
         audio: extensions of the recording, the first that a sample has.
-        group: the file with what leave-one-group-out probes hold out, such as `json:speaker`; null means none.
+        group: the file with what leave-one-group-out probes hold out, e.g. `json:speaker`; null means none.
     """
 
     kind: str = "webdataset_audio"
@@ -78,11 +78,11 @@ class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
 @register(target="sslrun.data.pairs.webdataset:PairWebDataset", paper="own pictures in tar files", modality="pair")
 @dataclass(kw_only=True)
 class PairWebDatasetConfig(ShardsConfig, PairDatasetConfig):
-    """Images with captions out of tar files; images are read where they lie.
+    """Images with captions out of tar files; images are read in place.
 
     Attributes:
         image: extensions of the image, the first that a sample has.
-        caption: extensions of its caption; `json:caption` is a field of a JSON object, where a list is several.
+        caption: extensions of its caption; `json:caption` is a field of a JSON object, which may be a list of several.
     """
 
     kind: str = "webdataset_pairs"

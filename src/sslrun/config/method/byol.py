@@ -16,8 +16,8 @@ class BYOLConfig(MethodConfig):
         hidden_dim, out_dim: widths of projector and predictor.
         decay_start: tau_base, rises to 1 by a cosine.
         output_batch_norm: BatchNorm without affine on the projector's output.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; where it has
-            no BatchNorm they always do.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; an
+            encoder without BatchNorm always takes them together.
     """
 
     kind: str = "byol"

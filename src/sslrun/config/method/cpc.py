@@ -9,7 +9,7 @@ from sslrun.config.schema import MethodConfig
 
 
 class Negatives(Enum):
-    """What a moment's future is told from: the moments of its own clip, or those of all clips of the batch."""
+    """What a moment's future is distinguished from: the moments of its own clip, or those of all clips of the batch."""
 
     clip = "clip"
     batch = "batch"
@@ -27,8 +27,8 @@ class CPCConfig(MethodConfig):
 
     Attributes:
         steps: how far ahead is predicted, in moments of the encoder; each of 1 to `steps` has its own matrix.
-        negatives: `batch` needs memory by the square of all moments of a batch; what clips differ in, such as their
-            voices, then helps to tell them apart.
+        negatives: `batch` needs memory that grows with the square of all moments of a batch; whatever clips differ
+            in, e.g. their voices, then helps to tell them apart.
     """
 
     kind: str = "cpc"

@@ -28,9 +28,9 @@ class IBOTConfig(DINOConfig):
         mask_ratios: the least and the most of the patches that are hidden in a masked view.
         shared_head: whether patches go through the head of the pooled output; false gives them their own.
         centering: of both kinds of targets.
-        sinkhorn_iterations: where centering is sinkhorn.
+        sinkhorn_iterations: used if centering is sinkhorn.
         patch_weight: of the patch loss.
-        koleo_weight: of the KoLeo loss, for each large view; 0 leaves it out.
+        koleo_weight: of the KoLeo loss, for each large view; 0 omits it.
     """
 
     kind: str = "ibot"

@@ -9,7 +9,7 @@ from sslrun.config.schema import MethodConfig
 
 
 class ShuffledBatchNorm(Enum):
-    """`shuffled`: keys are encoded in another order, over all ranks, than their queries; `none`: in the same."""
+    """`shuffled`: keys are encoded in another order than their queries, over all ranks; `none`: in the same order."""
 
     shuffled = "shuffled"
     none = "none"
@@ -22,7 +22,7 @@ class ShuffledBatchNorm(Enum):
 )
 @dataclass(kw_only=True)
 class MoCoV2Config(MethodConfig):
-    """The queue, the key encoder, and what BatchNorm may tell.
+    """The queue, the key encoder, and what BatchNorm may reveal.
 
     Attributes:
         hidden_dim, out_dim: widths of the projector.
@@ -30,7 +30,7 @@ class MoCoV2Config(MethodConfig):
         temperature: tau of eq. 1.
         decay_start, decay_end: of the key encoder, from the first to the last step along a cosine.
         batch_norm: which images share their statistics; over all devices it is trainer.sync_batchnorm, whose null means
-            true with `none` alone.
+            true only with `none`.
         bn_splits: groups of each device's batch that have statistics of their own: several GPUs' worth on one.
         symmetric: both views are query and key.
     """

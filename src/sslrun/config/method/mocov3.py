@@ -19,8 +19,8 @@ class MoCoV3Config(MethodConfig):
         temperature: tau of eq. 1; the loss is scaled by 2 tau.
         decay_start: of the momentum encoder; rises to 1 by a cosine.
         freeze_patch_embed: a ViT's patch projection stays as it was drawn; CNNs have none.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; where it has
-            no BatchNorm they always do.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; an
+            encoder without BatchNorm always takes them together.
     """
 
     kind: str = "mocov3"

@@ -17,8 +17,8 @@ class NNCLRConfig(MethodConfig):
         predictor_hidden_dim: width of the predictor.
         queue_size: projections in the support set.
         temperature: tau of the loss.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; where it has
-            no BatchNorm they always do.
+        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; an
+            encoder without BatchNorm always takes them together.
     """
 
     kind: str = "nnclr"

@@ -17,7 +17,7 @@ class SimSiamConfig(MethodConfig):
     Attributes:
         hidden_dim, out_dim: widths of the three-layer projector.
         predictor_hidden_dim: the predictor's bottleneck.
-        joint_views: whether both views go through the encoder in one batch; always where it has no BatchNorm.
+        joint_views: whether both views go through the encoder in one batch; they always do if it has no BatchNorm.
     """
 
     kind: str = "simsiam"

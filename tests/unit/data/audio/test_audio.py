@@ -128,7 +128,7 @@ def test_a_file_without_label_or_group_is_named_by_its_row(tmp_path: Path) -> No
     [
         (["dataset.pattern=x"], "dataset.pattern=x: has no group named label; write (?P<label>…), or"),
         (["dataset.pattern='(?P<label>z)'"], "does not match 0_a_0.wav"),
-        (["dataset.pattern='('"], "dataset.pattern is no regular expression"),
+        (["dataset.pattern='('"], "dataset.pattern is not a regular expression"),
         (["dataset.test_pattern=none"], "dataset.test_pattern=none: matches none of 24 files"),
         (["dataset.table=labels.csv"], "labels.csv: cannot be read"),
         (["dataset.path=/nowhere"], "dataset.path=/nowhere: no such folder"),

@@ -97,7 +97,7 @@ def test_items_carry_their_characters(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["dataset.join=[3]"], "dataset.join is the fewest and the most clips, such as [2, 5], got [3]"),
+        (["dataset.join=[3]"], "dataset.join is the fewest and the most clips, e.g. [2, 5], got [3]"),
         (["dataset.join=null"], "dataset.words spells transcripts, which dataset.join=[fewest,most] makes"),
         (["dataset.pattern=null"], "has no labels to make transcripts of"),
         (["dataset.words=[yes]"], "dataset.words has 1 words; there are 2 labels: 0, 1"),
