@@ -39,9 +39,8 @@ class FinetuneConfig(CommandConfig):
         label_smoothing: of the cross-entropy.
         output_ms: of transcripts, milliseconds for one output: the encoder's moments in them are averaged.
         head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
-        patience: number of checks without a better validation top-1 (of transcripts, character error rate)
-            before training stops;
-            a check comes every epoch, or every 20 steps if an epoch is shorter. Null never stops early.
+        patience: checks without a better validation top-1 (of transcripts, character error rate) after which training
+            stops; a check comes every epoch, or every 20 steps if an epoch is shorter. Null never stops early.
     """
 
     renamed: ClassVar[dict[str, str]] = {"patience_epochs": "patience"}

@@ -147,7 +147,7 @@ class AudioConfig(NamedSplitsConfig, AudioDatasetConfig):
 @register(target="sslrun.data.audio.tones:Tones", paper="synthetic", modality="audio")
 @dataclass(kw_only=True)
 class TonesConfig(AudioDatasetConfig):
-    """Synthetic: five melodies of three tones by six voices, with noise; always there.
+    """Synthetic: five melodies of three tones by six voices, with noise; always available.
 
     Attributes:
         items: of all splits together.

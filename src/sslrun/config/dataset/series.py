@@ -78,7 +78,7 @@ class SeriesConfig(NamedSplitsConfig, SeriesDatasetConfig):
 @register(target="sslrun.data.series.waves:Waves", paper="synthetic", modality="series")
 @dataclass(kw_only=True)
 class WavesConfig(SeriesDatasetConfig):
-    """Synthetic: five waveforms in three channels with noise, unequal lengths and missing values; always there.
+    """Synthetic: five waveforms in three channels with noise, unequal lengths and missing values; always available.
 
     Attributes:
         items: of all splits together.

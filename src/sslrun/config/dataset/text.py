@@ -118,6 +118,6 @@ class TextConfig(NamedSplitsConfig, TextDatasetConfig):
 @register(target="sslrun.data.text.pydocs:PyDocs", paper="Python's library", modality="text")
 @dataclass(kw_only=True)
 class PyDocsConfig(TextDatasetConfig):
-    """Docstrings of Python's standard library, by family of module; always there, other for each Python version."""
+    """Docstrings of Python's standard library, by family of module; they differ between Python versions."""
 
     kind: str = "pydocs"
