@@ -55,7 +55,7 @@ def sslrun(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     (site / "conf" / "method" / "theirs.yaml").write_text(YAML)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[sslrun.plugins]\ntheirs = their_config\n")
-    environment = os.environ | {"PYTHONPATH": str(site)}
+    environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
