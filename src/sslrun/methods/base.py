@@ -114,6 +114,11 @@ class Method(nn.Module):
         return self.projector(features) if hasattr(self, "projector") else None
 
 
+def reaching(pooled: Tensor) -> Tensor:
+    """() zero that reaches layers which only pool: DDP needs a gradient of every parameter, of token losses too."""
+    return 0 * pooled.float().sum()
+
+
 def build_method(config: MethodConfig, encoder: Encoder) -> Method:
     """Build the method that `config` configures around an encoder.
 

@@ -23,7 +23,7 @@ from sslrun.config.method.ijepa import IJEPAConfig
 from sslrun.core.batch import ImageBatch
 from sslrun.core.schedules import linear
 from sslrun.losses.tokens import normalized_smooth_l1
-from sslrun.methods.base import Method, StepOutput
+from sslrun.methods.base import Method, StepOutput, reaching
 from sslrun.nn.ema import ema_update, frozen_copy
 from sslrun.nn.masking import context_and_targets, take
 from sslrun.nn.predictor import TokenPredictor
@@ -62,12 +62,13 @@ class IJEPA(Method):
             device=x.device,
         )  # (B, K), (B, M, Q)
         with torch.no_grad():
-            pooled, seen = self.target_encoder.pooled_and_tokens(x)  # (B, D), (B, N, D)
+            embedding, seen = self.target_encoder.pooled_and_tokens(x)  # (B, D), (B, N, D)
             target = take(seen, targets.flatten(1))  # (B, M*Q, D)
-        context = self.encoder.tokens(x, keep)  # (B, K, D)
+        pooled, context = self.encoder.pooled_and_tokens(x, keep)  # (B, D), (B, K, D)
         context, at = (t.repeat_interleave(config.targets, dim=0) for t in (context, keep))  # B*M rows
         prediction = self.predictor(context, at=at, ask=targets.flatten(0, 1))  # (B*M, Q, D)
-        return StepOutput(normalized_smooth_l1(prediction, target.reshape(prediction.shape)), embedding=pooled)
+        loss = normalized_smooth_l1(prediction, target.reshape(prediction.shape))
+        return StepOutput(loss + reaching(pooled), embedding=embedding)
 
     def after_step(self, progress: float) -> None:
         """The decay rises to 1 along a line, appendix A.1."""

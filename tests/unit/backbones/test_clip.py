@@ -84,3 +84,16 @@ def test_one_encoder_alone_is_no_clip(tmp_path: Path) -> None:
     save_vision("Dinov2Model", tmp_path)
     with pytest.raises(ConfigError, match=r"is a dinov2 with no text encoder beside it; name a CLIP"):
         load_clip(tmp_path, encoder="here")
+
+
+@pytest.mark.parametrize("name", ["mae", "simmim", "ijepa"])
+def test_losses_of_tokens_leave_no_parameter_out(folder: Path, name: str) -> None:
+    """CLIP's last norm stands before the pooled vector only; under DDP a parameter without a gradient ends the run."""
+    config = small_config(name).method
+    if hasattr(config, "mask_patch_size"):
+        config.mask_patch_size = 4
+    method = build_method(config, image_encoder(folder).train())
+    images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    method.before_step(0.5)
+    method({"image": images, "index": torch.arange(4)}).loss.backward()
+    assert [n for n, p in method.named_parameters() if p.requires_grad and p.grad is None] == []
