@@ -1,6 +1,6 @@
 """BERT (Devlin et al. 2019, arXiv:1810.04805): hide some tokens, guess them from both sides.
 
-What is hidden is the augmentation's to say: single tokens, whole words, spans, with sentences in their order or not.
+The augmentation decides what is hidden: single tokens, whole words, spans, with sentences in their order or not.
 Of the paper's two tasks this is the first; later work found the second, next sentences, of no use (arXiv:1907.11692).
 
 Formula:

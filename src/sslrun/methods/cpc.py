@@ -1,7 +1,7 @@
-"""CPC (van den Oord et al. 2018, arXiv:1807.03748): predict the next moments, told from other moments of the clip.
+"""CPC (van den Oord et al. 2018, arXiv:1807.03748): predict the next moments, among other moments of the clip.
 
-A moment's vector z is made of that moment alone; a GRU sums up the past in c. What c predicts of the moments to come is
-not their content but which of the clip's moments they are.
+A moment's vector z comes from that moment only; a GRU sums up the past in c. Of the moments to come c predicts not the
+content, but which of the clip's moments they are.
 
 Formula:
     loss = mean over clips, steps k and moments t of  -log( exp(z_{t+k} . W_k c_t) / sum_s exp(z_s . W_k c_t) )
@@ -11,8 +11,8 @@ Formula:
 
 When to choose it:
     Sound and other long sequences whose parts differ, such as speech: it needs no augmentation. A clip must be several
-    times longer than `method.steps`. What is the same through a clip, such as its speaker or its room, is of no use for
-    telling its moments apart: for such labels take method.negatives=batch, or byol or simclr with views.
+    times longer than `method.steps`. What stays the same through a clip, such as its speaker or its room, does not help
+    to tell its moments apart: for such labels take method.negatives=batch, or byol or simclr with views.
 """
 
 from collections.abc import Mapping

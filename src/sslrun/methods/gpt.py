@@ -1,6 +1,6 @@
 """GPT (Radford et al. 2018): guess each token from those before it.
 
-Texts are packed into one stream with an end mark after each, and cut into blocks; every token of a block is asked for.
+Texts are packed into one stream with an end mark after each, and cut into blocks; every token of a block is predicted.
 
 Formula:
     loss = mean over tokens i of  -log softmax(E h_i)_{x_(i+1)}
@@ -9,7 +9,7 @@ Formula:
 
 When to choose it:
     Text that is to be continued (`sslrun sample`) or scored in bits per character, and label-scarce classification of
-    what is read from left to right, such as logs. For classification alone bert mostly does better at the same size.
+    what is read from left to right, such as logs. For classification only, bert mostly does better at the same size.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """iBOT (Zhou et al. 2022, arXiv:2111.07832): DINO, and masked patches predict what the teacher sees in their place.
 
-By its options the objective of DINOv2 (arXiv:2304.07193): Sinkhorn-Knopp centring, KoLeo, heads of their own.
+Its options make it the objective of DINOv2 (arXiv:2304.07193): Sinkhorn-Knopp centring, KoLeo, heads of their own.
 
 Formula:
     loss = DINO on pooled outputs + w mean over masked patches i of  -sum_k p_i(k) log q_i(k) [+ koleo]

@@ -6,7 +6,7 @@ augmentation.
 Formula:
     loss = mean over blocks b and their patches i of  smooth_l1(g(f(x_context), i), LN(f'(x)_i))
 
-    f: the encoder, of the context's patches alone; f': its slow copy, of all; g: the predictor, told the place i.
+    f: the encoder, of the context's patches only; f': its slow copy, of all; g: the predictor, given the place i.
 
 When to choose it:
     ViTs, where augmentations cannot be trusted to keep the meaning (medical or scientific images): it uses none but

@@ -9,8 +9,8 @@ Formula:
     algorithms 1 and 2).
 
 When to choose it:
-    One number to set (lambda), no slow copy, no predictor, no schedule of temperatures, and a loss that tells how good
-    the features are. It is young: fewer published comparisons stand behind it than behind the others.
+    One number to set (lambda), no slow copy, no predictor, no schedule of temperatures, and a loss that shows how good
+    the features are. It is young: fewer published comparisons support it than the others.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """MAE (He et al. 2022, arXiv:2111.06377): encode a quarter of the patches, let a small decoder paint the others.
 
-The encoder sees visible patches alone, which makes it cheap; the decoder is thrown away.
+The encoder sees only the visible patches, which makes it cheap; the decoder is thrown away.
 
 Formula:
     loss = mean over hidden patches i of  |d(f(visible), i) - (x_i - mean_i) / std_i|^2 / P
@@ -8,7 +8,7 @@ Formula:
     f: the encoder; d: the decoder; x_i: the P pixels of patch i, with their own mean and deviation (section 3).
 
 When to choose it:
-    ViTs that will be fine-tuned, from images that bear no colour or flip augmentation: crops suffice, and a step costs
+    ViTs that will be fine-tuned, from images that allow no colour or flip augmentation: crops suffice, and a step costs
     a third of a contrastive one. Frozen features are weak in a linear probe; expect their worth in `sslrun finetune`.
 """
 

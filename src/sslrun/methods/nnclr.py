@@ -3,7 +3,7 @@
 The neighbour is looked up in a queue of past projections; the negatives are the rest of the batch.
 
 Formula:
-    loss = -log( exp(nn(z_1) . p_2 / tau) / sum_j exp(nn(z_1) . p_2j / tau) ),  and with the views changed about
+    loss = -log( exp(nn(z_1) . p_2 / tau) / sum_j exp(nn(z_1) . p_2j / tau) ),  and with the views swapped
 
     nn(z): the queue's row nearest to the projection z; p: predictions; j: the batch (eq. 3). Section 3.3 also adds
     the softmax over the neighbours of the batch; not here, nor in solo-learn.

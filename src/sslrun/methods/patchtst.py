@@ -1,7 +1,7 @@
 """PatchTST (Nie et al. 2023, arXiv:2211.14730): hide patches of a series, guess them from the rest of its channel.
 
 Each channel is cut into patches and normalised by its own mean and standard deviation. These are taken of the visible
-patches alone: of the whole series they would tell what is hidden.
+patches only: those of the whole series would give away what is hidden.
 
 Formula:
     loss = mean over hidden values of  (x_i - (W h_i + b))^2
@@ -10,7 +10,7 @@ Formula:
 
 When to choose it:
     Long series with structure in time, for forecasting and for finding what does not fit (`anomaly_scores`). It looks
-    at each channel by itself; where channels tell something only together, or series are short, choose ts2vec.
+    at each channel by itself; if channels mean something only together, or series are short, choose ts2vec.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ Equal captions of several pictures belong to all of them.
 Formula:
     loss = - mean over i of sum_j log sigmoid(z_ij (s x_i . y_j + b))
 
-    x, y: unit-length projections of images and captions; z_ij: 1 where caption j equals i's, else -1; s, b: learned
+    x, y: unit-length projections of images and captions; z_ij: 1 if caption j equals i's, else -1; s, b: learned
     scale and bias (eq. 1).
 
 When to choose it:

@@ -9,7 +9,7 @@ Formula:
 
 When to choose it:
     Labels for all images, and features that should cluster by class: for kNN, retrieval, or as a yardstick of what
-    labels are worth beside a self-supervised method. Without labels it is no choice; sslrun says so.
+    labels are worth next to a self-supervised method. Without labels sslrun refuses it.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Supervised (He et al. 2016, arXiv:1512.03385): cross-entropy on labels.
 
-The classifier is thrown away after the training; what was below it is an encoder like any other's, and so supervised
+The classifier is thrown away after the training; what was below it is an encoder like any other, so that supervised
 pretraining is one more row of the same table.
 
 Formula:
@@ -9,7 +9,7 @@ Formula:
     h: features; y: labels; C: classes; eps: label_smoothing (section 7 of arXiv:1512.00567).
 
 When to choose it:
-    As the yardstick: what the same net learns in the same time when it is told every label. To train a classifier,
+    As the yardstick: what the same net learns in the same time when it is given every label. To train a classifier,
     `sslrun finetune encoder=random backbone=…` does the same with early stopping.
 """
 

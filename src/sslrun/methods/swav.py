@@ -9,7 +9,7 @@ Formula:
 
 When to choose it:
     Large, roughly balanced sets, and features that group by content. Small crops give much for little compute. With
-    batches below a few hundred it needs the queue; prototypes should be some times as many as the classes.
+    batches below a few hundred it needs the queue; there should be several times as many prototypes as classes.
 """
 
 from collections.abc import Mapping, Sequence
