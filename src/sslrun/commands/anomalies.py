@@ -1,17 +1,16 @@
 """`sslrun anomalies`: how badly each timestamp of a series fits: how badly a trained method rebuilds it."""
 
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from sslrun.commands.encoders import Subject, find_subject
+from sslrun.commands.frame import run_framed
 from sslrun.commands.restore import restore_method
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.anomalies import AnomaliesConfig
@@ -24,7 +23,6 @@ from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
 from sslrun.evaluation.batches import evaluating
 from sslrun.methods.base import Method, build_method
-from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.runs.encoders import CheckpointRef, EncoderRef, FolderRef
 from sslrun.runs.load import load_run
@@ -52,22 +50,22 @@ class Trained:
 
 def run(config: AnomaliesConfig) -> None:
     """Score a split; leaves scores.csv, results.json and report.html in the run folder."""
-    session = Session("anomalies", config)
-    if session.tell_finished():
-        return
-    pl.seed_everything(config.seed, verbose=False)
+    run_framed("anomalies", config, measure)
+
+
+def measure(session: Session, config: AnomaliesConfig) -> str:
+    """The table of what was found, what fits worst, and the places of scores and report."""
     trained = restore(config)
     data = build_data(trained.subject.dataset)
     if not isinstance(data, SeriesData) or data.channels != trained.inputs["channels"]:
-        told = f"{data.channels} channel(s)" if isinstance(data, SeriesData) else "no series"
+        held = f"{data.channels} channel(s)" if isinstance(data, SeriesData) else "no series"
         raise DataError(
-            f"dataset={data.name} has {told}; encoder={config.encoder} reads {trained.inputs['channels']} channel(s)"
+            f"dataset={data.name} has {held}; encoder={config.encoder} reads {trained.inputs['channels']} channel(s)"
         )
     if not data.size(config.split):
-        raise DataError(f"dataset={data.name} has no split={config.split}; say another split")
+        raise DataError(f"dataset={data.name} has no split={config.split}; choose another split")
     device = accelerator_name(config.accelerator)
-    session.parent = trained.subject.ref.run
-    with session:
+    with session.open(parent=trained.subject.ref.run):
         resolved = {**data.describe(), "encoder": config.encoder, "scored": config.split, "device": device}
         print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)
@@ -82,9 +80,8 @@ def run(config: AnomaliesConfig) -> None:
         session.finish(rows, data=data)
     names = data.recording_names(config.split)
     lines = [f"  {score:>10.3f}  {names[recording]}, row {row}" for score, recording, row in highest]
-    report = write_report(session.path)
-    sys.stdout.write(f"\n{results_table(session.rows)}\n\nfits worst:\n" + "\n".join(lines))
-    sys.stdout.write(f"\n\nscores   {session.path / 'scores.csv'}\nreport   {report}\n")
+    found = f"\n{results_table(session.rows)}\n\nfits worst:\n" + "\n".join(lines)
+    return f"{found}\n\nscores   {session.path / 'scores.csv'}\nreport   {session.report}"
 
 
 def restore(config: AnomaliesConfig) -> Trained:

@@ -1,7 +1,6 @@
 """`sslrun finetune`: all weights of an encoder, on all labels or transcripts, or a few."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -9,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from sslrun.commands.encoders import find_subject
+from sslrun.commands.frame import run_framed
 from sslrun.commands.session import Session
 from sslrun.commands.train import check_settings, train
 from sslrun.config.command.finetune import FinetuneConfig, HeadStart
@@ -24,7 +24,6 @@ from sslrun.evaluation.goals.base import Goal, LabelSplit
 from sslrun.methods.base import check_policy
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.monitors.validation import Validation
-from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.runs.encoders import PixelsRef
 from sslrun.training.checkpoints import BEST
@@ -38,10 +37,11 @@ def run(config: FinetuneConfig) -> float | None:
     Returns:
         Top-1 on the items that stopped it, else on test; None of transcripts.
     """
-    session = Session("finetune", config)
-    if session.tell_finished():
-        return session.value
-    pl.seed_everything(config.seed, verbose=False)
+    return run_framed("finetune", config, fine_tune)
+
+
+def fine_tune(session: Session, config: FinetuneConfig) -> str | None:
+    """The table of what was found, and the report's place; None if this process is done."""
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     if isinstance(subject.ref, PixelsRef):
         raise ConfigError("encoder=pixels has no weights to fine-tune; `sslrun probe encoder=pixels` measures it")
@@ -58,8 +58,7 @@ def run(config: FinetuneConfig) -> float | None:
     dataset = Subset(data.training(policy, batch_type=data.single, seed=config.seed), label_split.train)
     encoder = subject.build(data.encoder_inputs())
     method = goal.method(encoder.train(), config)
-    session.parent = subject.ref.run
-    session.compare_with_parent(data, same=config.dataset is None)
+    session.compare_with(subject.ref.run, data, same=config.dataset is None)
     plan = session.settle(plan_of(config, items=len(dataset)))
     resolved = {
         **data.describe(),
@@ -69,7 +68,7 @@ def run(config: FinetuneConfig) -> float | None:
         "labels": f"{config.labels}: {len(label_split.train)} to train on, {len(label_split.validation)} to stop by",
         **describe_plan(plan),
     }
-    with session:
+    with session.open(parent=subject.ref.run):
         watch = Validation(goal, label_split, plan, patience=config.patience)
         if config.head is HeadStart.regression and session.checkpoint is None:
             goal.start_head(method, label_split.train, plan)
@@ -88,13 +87,11 @@ def run(config: FinetuneConfig) -> float | None:
         with replacing(session.path / f"{goal.head}.safetensors") as temporary:
             save_file(head, temporary, metadata=goal.metadata(trained))
         session.finish(rows, data=data, selection=numbers_of_validation(goal, label_split, trained, plan))
-    report = write_report(session.path)
-    sys.stdout.write(f"\n{results_table(session.rows)}\n\nreport   {report}\n")
-    return session.value
+    return f"\n{results_table(session.rows)}\n\nreport   {session.report}"
 
 
 def numbers_of_validation(goal: Goal, label_split: LabelSplit, method: FineTuned, plan: Plan) -> dict[str, float]:
-    """Of the items that stopped the run, by names as of results.json; none where nothing was held out."""
+    """Numbers on the items that stopped the run, named as in results.json; none if nothing was held out."""
     if not label_split.validation:
         return {}
     logs = goal.check(method, label_split.split, label_split.validation, plan).logs

@@ -1,22 +1,21 @@
 """`sslrun pretrain`: one encoder from unlabelled data."""
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 
 from sslrun.backbones.folder import build_encoder
+from sslrun.commands.frame import run_framed
 from sslrun.commands.rehearsal import rehearse
 from sslrun.commands.session import Session
 from sslrun.commands.train import check_settings, train
 from sslrun.config.command.pretrain import PretrainConfig
+from sslrun.core.rows import Row
 from sslrun.data.build import build_data
 from sslrun.methods.base import build_method, check_labels
 from sslrun.monitors.health import Health
 from sslrun.monitors.held_out import HeldOut
 from sslrun.nn.norms import has_batch_norm
-from sslrun.report.html import write_report
 from sslrun.runs.encoders import run_of
 from sslrun.training.plan import describe_plan, make_plan
 
@@ -27,14 +26,14 @@ def run(config: PretrainConfig) -> float | None:
     Returns:
         Top-1 of the online linear probe on validation, where there are labels; what a sweep optimises.
     """
-    session = Session("pretrain", config)
-    if session.tell_finished():
-        return session.value
-    if isinstance(config.backbone.pretrained, str):
-        session.parent = run_of(Path(config.backbone.pretrained))
+    return run_framed("pretrain", config, pretrain)
+
+
+def pretrain(session: Session, config: PretrainConfig) -> str | None:
+    """The closing lines; None if this process is done."""
     check_settings(config)
     batch_type = rehearse(config)
-    pl.seed_everything(config.seed, verbose=False)
+    pl.seed_everything(config.seed, verbose=False)  # again: the rehearsal may have drawn numbers
     data = build_data(config.dataset)
     session.check_data(data)
     check_labels(config.method, dataset=data.name, labelled=data.classes is not None)
@@ -51,7 +50,8 @@ def run(config: PretrainConfig) -> float | None:
     )
     plan = session.settle(plan)
     resolved = {**data.describe(), **describe_plan(plan)}
-    with session:
+    weights = config.backbone.pretrained
+    with session.open(parent=run_of(Path(weights)) if isinstance(weights, str) else None):
         health = Health(config.monitor, data, dataset, plan, seed=config.seed)
         inputs = data.encoder_inputs()
         validation = data.held_out(config.augmentation, batch_type=batch_type)
@@ -70,17 +70,16 @@ def run(config: PretrainConfig) -> float | None:
         rows = health.rows(trained, encoder=session.name)
         rows += [row for monitor in held_out for row in monitor.rows(trained, encoder=session.name)]
         session.finish(rows, data=data, warnings=health.warnings, stopped_early=health.stopped)
-    report = write_report(session.path)
-    _closing_lines(session.path, report, rows)
-    return session.value
+    return "\n".join(closing_lines(session, rows))
 
 
-def _closing_lines(path: Path, report: Path, rows: list[Any]) -> None:
+def closing_lines(session: Session, rows: list[Row]) -> list[str]:
+    """What was measured, where it is, and what to do with it."""
+    lines = []
     for row in rows:
         if row.metric == "top1":
-            sys.stdout.write(
-                f"online {row.evaluation} on {row.split}: {row.value:.1%} [{row.low:.1%}, {row.high:.1%}]\n"
-            )
+            lines.append(f"online {row.evaluation} on {row.split}: {row.value:.1%} [{row.low:.1%}, {row.high:.1%}]")
         if row.evaluation == "held_out":
-            sys.stdout.write(f"{row.metric} on {row.split}: {row.value:.4g} [{row.low:.4g}, {row.high:.4g}]\n")
-    sys.stdout.write(f"report   {report}\nencoder  {path / 'encoder'}\nnext     sslrun probe encoder={path}\n")
+            lines.append(f"{row.metric} on {row.split}: {row.value:.4g} [{row.low:.4g}, {row.high:.4g}]")
+    next_command = f"next     sslrun probe encoder={session.path}"
+    return [*lines, f"report   {session.report}", f"encoder  {session.path / 'encoder'}", next_command]

@@ -1,11 +1,9 @@
 """`sslrun probe`: a frozen encoder measured by all that fits the dataset, beside its baselines."""
 
-import sys
-
-import pytorch_lightning as pl
 from torch import nn
 
 from sslrun.commands.encoders import Subject, find_subject
+from sslrun.commands.frame import run_framed
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.probe import ProbeConfig
 from sslrun.config.errors import ConfigError
@@ -15,7 +13,6 @@ from sslrun.data.build import build_data
 from sslrun.evaluation.probes import probes_of
 from sslrun.evaluation.probes.base import Frozen
 from sslrun.evaluation.raw import Computed, Fitted, raw_baseline
-from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.training.precision import accelerator_name, resolve_precision
 
@@ -28,10 +25,11 @@ def run(config: ProbeConfig) -> float | None:
     Returns:
         Top-1 of the linear probe on validation, which chose its head.
     """
-    session = Session("probe", config)
-    if session.tell_finished():
-        return session.value
-    pl.seed_everything(config.seed, verbose=False)
+    return run_framed("probe", config, measure)
+
+
+def measure(session: Session, config: ProbeConfig) -> str:
+    """The table of what was found, and the report's place."""
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     data = build_data(subject.dataset)
     probes = probes_of(data, config)
@@ -44,9 +42,8 @@ def run(config: ProbeConfig) -> float | None:
         "device": f"{device}, {precision.value}",
     }
 
-    session.parent = subject.ref.run
-    session.compare_with_parent(data, same=config.dataset is None)
-    with session:
+    session.compare_with(subject.ref.run, data, same=config.dataset is None)
+    with session.open(parent=subject.ref.run):
         print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)
         rows: list[Row] = []
@@ -68,9 +65,7 @@ def run(config: ProbeConfig) -> float | None:
         session.finish(rows, data=data, chosen=chosen, selection=selection, warnings=notes)
     shown = [row for row in session.rows if not row["condition"].startswith("group=")]
     table = results_table([row for row in shown if row["metric"] in ("top1", "mse", "mae")])
-    report = write_report(session.path)
-    sys.stdout.write(f"\n{table}\n\nreport   {report}\n")
-    return session.value
+    return f"\n{table}\n\nreport   {session.report}"
 
 
 def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, Encoding, Data]]:
@@ -81,7 +76,7 @@ def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[st
         name = data.raw if asked == "raw" else asked
         if name in [n for n, _, _ in named] or (name == "random" and subject.backbone is None):
             continue
-        if name == "pixels" != data.raw:
+        if name == "pixels" and data.raw != "pixels":
             raise ConfigError(f"pixels: dataset={data.name} holds no images; its raw baseline is {data.raw}: say raw")
         if name == data.raw:
             named.append((name, raw_baseline(name), data))

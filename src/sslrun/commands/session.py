@@ -2,10 +2,10 @@
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from sslrun.commands.ending import end_session
@@ -15,7 +15,6 @@ from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange
 from sslrun.core.rows import Row
 from sslrun.data.base import Data
-from sslrun.report.html import write_report
 from sslrun.runs import signals
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
@@ -30,17 +29,10 @@ from sslrun.training.plan import Plan, with_length
 
 
 class Session:
-    """One session of a run, as a context manager; on ranks above 0 it reads and writes nothing.
-
-    Attributes:
-        parent: the run that this one's encoder comes from; set before entering.
-
-    Leaving it with an exception notes `interrupted` or `failed` in run.json; the folder stays usable.
-    """
+    """One session of a run; on ranks above 0 it reads and writes nothing."""
 
     def __init__(self, command: str, config: CommandConfig) -> None:
         self.command, self.config = command, config
-        self.parent: Path | None = None
         self.place = find_place(command, config)
         self.path = self.place.path
         config.run.dir = str(self.path)
@@ -49,17 +41,28 @@ class Session:
         self._afterwards: list[Callable[[BaseException | None], None]] = []
         self._warnings: list[str] = []
 
-    def __enter__(self) -> "Session":
+    @contextmanager
+    def open(self, *, parent: Path | None = None) -> Iterator["Session"]:
+        """Hold the folder; an exception is noted in run.json as `interrupted` or `failed`, and the folder stays usable.
+
+        Args:
+            parent: the run that this one's encoder comes from.
+        """
         if global_rank() == 0:
-            parent = None if self.parent is None else str(self.parent)
-            self._run = open_run(self.command, self.config, parent=parent, fork_of=self.place.fork_of)
+            named = None if parent is None else str(parent)
+            self._run = open_run(self.command, self.config, parent=named, fork_of=self.place.fork_of)
             for note in self._run.notes:
                 print(note, flush=True)
-        return self
+        ending: BaseException | None = None
+        try:
+            yield self
+        except BaseException as error:
+            ending = error
+            raise
+        finally:
+            self._end(ending)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _end(self, error: BaseException | None) -> None:
         signals.note_only()  # a second one must not cut off what is noted of the first
         try:
             if self._run is not None:
@@ -79,53 +82,51 @@ class Session:
         """What tables call this run."""
         return "/".join(self.path.parts[-2:])
 
-    def tell_finished(self) -> bool:
-        """Whether the folder's run has ended as it should; then says so, before anything is loaded.
+    @property
+    def report(self) -> Path:
+        """Where the run's report is, or will be."""
+        return self.path / "report.html"
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether the folder's run was given up by its study's pruner, and is still that trial."""
+        return self._manifest.get("status") == "pruned" and self.config.run.trial.study is not None
+
+    def is_finished(self) -> bool:
+        """Whether the folder's run has ended as it should, and no longer one is asked for.
 
         Raises:
             RunError: the folder holds another configuration, or another command's run.
         """
-        manifest = manifest_if_any(self.path)
-        pruned = manifest.get("status") == "pruned" and self.config.run.trial.study is not None
-        if manifest.get("status") != "finished" and not pruned:
-            return False
-        if manifest["command"] != self.command:
+        manifest = self._manifest
+        if (manifest.get("status") != "finished" and not self.is_pruned) or manifest["command"] != self.command:
             return False
         refuse_changes(self.command, self.config, self.path)
-        if changed_length(self.command, self.config, self.path):
-            return False
-        if pruned:
-            print(f"{self.path} was pruned; run.trial.study=null goes on with it")
-        else:
-            self._draw_missing_report()
-            print(f"{self.path} is finished; its report: {self.path / 'report.html'}")
-        return True
+        return not changed_length(self.command, self.config, self.path)
 
-    def _draw_missing_report(self) -> None:
-        """It is drawn after the run has ended: a kill then leaves none, or that of the run before it was extended."""
-        report = self.path / "report.html"
-        known = report.stat().st_mtime if report.exists() else 0.0
-        if known < (self.path / "run.json").stat().st_mtime and global_rank() == 0:
-            write_report(self.path)
+    @property
+    def _manifest(self) -> dict[str, Any]:
+        """run.json; on rank 0 of an open session as the session itself has written it."""
+        return manifest_if_any(self.path) if self._run is None else self._run.manifest
 
     def check_data(self, data: Data) -> None:
         """Compare the dataset with the one that the folder's run began on.
 
         Raises:
-            RunError: its splits were cut anew, and `run.on_change=continue` is not said.
+            RunError: its splits were cut anew, and `run.on_change=continue` is not given.
         """
-        known = manifest_if_any(self.path).get("data") or {}
+        known = self._manifest.get("data") or {}
         refuses = self.config.run.on_change is OnChange.refuse
         self._warnings += changed_since(known, data, refuses=refuses)
 
-    def compare_with_parent(self, data: Data, *, same: bool) -> None:
-        """Note where the encoder's own run saw another state of this dataset, or cut it into other splits.
+    def compare_with(self, parent: Path | None, data: Data, *, same: bool) -> None:
+        """Note if the run `parent` saw another state of this dataset, or cut it into other splits.
 
         Args:
             same: whether the dataset is that run's own, as it was configured there.
         """
-        if self.parent is not None:
-            self._warnings += seen_otherwise(self.parent, data, same=same)
+        if parent is not None:
+            self._warnings += seen_otherwise(parent, data, same=same)
 
     @property
     def resumed(self) -> bool:
@@ -165,19 +166,18 @@ class Session:
     @property
     def trained_by(self) -> tuple[int | None, int | None]:
         """Processes, and loader workers of each, of the latest session that trained."""
-        manifest = manifest_if_any(self.path)
-        return manifest.get("world"), manifest.get("workers")
+        return self._manifest.get("world"), self._manifest.get("workers")
 
     @property
     def wandb_id(self) -> str:
         """The run's name at wandb, kept over all sessions."""
-        known: str | None = manifest_if_any(self.path).get("wandb_id")  # older folders have none
+        known: str | None = self._manifest.get("wandb_id")  # older folders have none
         return known or hashlib.sha1(str(self.path).encode()).hexdigest()[:12]
 
     @property
     def seconds_before(self) -> float:
         """Seconds of earlier sessions."""
-        return float(manifest_if_any(self.path).get("seconds", 0.0))
+        return float(self._manifest.get("seconds", 0.0))
 
     def start(self, *, resolved: dict[str, str], data: Data, **fields: Any) -> None:
         """Note what was resolved; an encoder's `inputs` among it."""
@@ -229,7 +229,7 @@ class Session:
 
 
 def print_resolved(session: Session, resolved: dict[str, str]) -> None:
-    """The block that says what the configuration comes to here."""
+    """The block that shows what the configuration comes to here."""
     if global_rank() > 0:
         return
     head = "resume" if session.resumed else session.command

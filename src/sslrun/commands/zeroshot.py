@@ -1,12 +1,10 @@
 """`sslrun zeroshot`: classes told by their names, and captions and images that find each other."""
 
-import sys
-
 import numpy as np
-import pytorch_lightning as pl
 import torch
 
 from sslrun.commands.encoders import find_subject
+from sslrun.commands.frame import run_framed
 from sslrun.commands.joint import Towers, find_towers, image_vectors
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.zeroshot import PromptsConfig, ZeroshotConfig
@@ -19,7 +17,6 @@ from sslrun.data.vision.images import ImageData
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.retrieval import retrieval_rows
 from sslrun.evaluation.zeroshot import prompted, zeroshot_rows
-from sslrun.report.html import write_report
 from sslrun.report.tables import results_table
 from sslrun.training.plan import loader_workers
 from sslrun.training.precision import accelerator_name, resolve_precision
@@ -31,10 +28,11 @@ def run(config: ZeroshotConfig) -> float | None:
     Returns:
         Top-1 by the names of the classes; None where there are none.
     """
-    session = Session("zeroshot", config)
-    if session.tell_finished():
-        return session.value
-    pl.seed_everything(config.seed, verbose=False)
+    return run_framed("zeroshot", config, measure)
+
+
+def measure(session: Session, config: ZeroshotConfig) -> str:
+    """The table of what was found, and the report's place."""
     device = accelerator_name(config.accelerator)
     precision = resolve_precision(config.precision, accelerator=device)
     towers = find_towers(config.encoder, device=device, precision=precision)
@@ -44,10 +42,9 @@ def run(config: ZeroshotConfig) -> float | None:
     if data.classes is None and not isinstance(data, PairData):
         raise DataError(f"dataset={data.name} has neither labels nor captions; nothing would tell what is right")
     if not data.size(config.split):
-        raise DataError(f"dataset={data.name} has no split={config.split}; say another split")
+        raise DataError(f"dataset={data.name} has no split={config.split}; choose another split")
     classes = class_names(config.prompts, data)
-    session.parent = towers.ref.run
-    with session:
+    with session.open(parent=towers.ref.run):
         resolved = {**data.describe(), "encoder": config.encoder, "device": f"{device}, {precision.value}"}
         if classes:
             count = len(config.prompts.templates)
@@ -64,10 +61,8 @@ def run(config: ZeroshotConfig) -> float | None:
         if isinstance(data, PairData):
             rows += caption_rows(config, towers, images, data, key=key)
         session.finish(rows, data=data)
-    report = write_report(session.path)
     shown = [row for row in session.rows if row["metric"].startswith(("top", "recall"))]
-    sys.stdout.write(f"\n{results_table(shown)}\n\nreport   {report}\n")
-    return session.value
+    return f"\n{results_table(shown)}\n\nreport   {session.report}"
 
 
 def class_names(prompts: PromptsConfig, data: ImageData) -> tuple[str, ...]:

@@ -15,19 +15,17 @@ from sslrun.data.build import build_data
 DATA = build_data(compose("pretrain").dataset)  # type: ignore[attr-defined]
 
 
-def session(folder: Path, then: dict[str, Any], *overrides: str, parent: Path | None = None) -> Session:
+def session(folder: Path, then: dict[str, Any], *overrides: str) -> Session:
     """Of a run that was interrupted on data as `then` tells it."""
     config = compose("pretrain", [f"run.dir={folder}", *overrides])
     manifest = {"command": "pretrain", "status": "interrupted", "seconds": 1.0, "sessions": [], "data": then}
     (folder / "run.json").write_text(json.dumps(manifest))
     (folder / "config.yaml").write_text(save(config))
-    opened = Session("pretrain", config)
-    opened.parent = parent
-    return opened
+    return Session("pretrain", config)
 
 
 def warnings_of(opened: Session) -> list[str]:
-    with opened:
+    with opened.open():
         opened.start(resolved={}, data=DATA)
     warnings: list[str] = json.loads((opened.path / "run.json").read_text())["warnings"]
     return warnings
@@ -61,8 +59,8 @@ def test_an_encoder_that_saw_other_splits_is_told(tmp_path: Path) -> None:
         parent.mkdir()
         own.mkdir()
         (parent / "run.json").write_text(json.dumps({"data": describe_data(DATA) | then}))
-        opened = session(own, describe_data(DATA), parent=parent)
-        opened.compare_with_parent(DATA, same=True)
+        opened = session(own, describe_data(DATA))
+        opened.compare_with(parent, DATA, same=True)
         told = warnings_of(opened)
         assert len(told) == len(then) and all(str(parent) in line for line in told)
 
@@ -74,7 +72,7 @@ def test_an_encoder_that_cut_the_same_data_otherwise_is_told(tmp_path: Path) -> 
     parent.mkdir()
     own.mkdir()
     (parent / "run.json").write_text(json.dumps({"data": describe_data(other)}))
-    opened = session(own, describe_data(DATA), parent=parent)
-    opened.compare_with_parent(DATA, same=False)
+    opened = session(own, describe_data(DATA))
+    opened.compare_with(parent, DATA, same=False)
     (line,) = warnings_of(opened)
     assert line.startswith(f"{parent} was trained on the same data, cut into other splits")

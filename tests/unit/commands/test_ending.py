@@ -57,7 +57,7 @@ def test_wandb_is_ended_behind_the_note_and_the_requeue(
         seen.append((read_manifest(tmp_path / "run")["status"], exit_code, "scontrol requeue 7" in slurm.calls()))
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=SimpleNamespace(dir=""), finish=finish))
-    with pytest.raises(SystemExit if code else DataError) as left, session(tmp_path / "run") as run:
+    with pytest.raises(SystemExit if code else DataError) as left, session(tmp_path / "run").open() as run:
         run.afterwards(end_at_wandb)
         raise error
     assert seen == [("interrupted", 1, True) if code else ("failed", 1, False)]
@@ -92,12 +92,12 @@ def test_the_id_at_wandb_is_the_runs_own_and_kept(tmp_path: Path) -> None:
     for folder in ("a", "a", "moved", "a"):  # the last one is made anew where another was
         if folder == "moved":
             (tmp_path / "a").rename(tmp_path / "moved")
-        with pytest.raises(SystemExit), session(tmp_path / folder) as run:
+        with pytest.raises(SystemExit), session(tmp_path / folder).open() as run:
             ids.append(run.wandb_id)
             raise Interrupted("SIGTERM")
     assert ids[0] == ids[1] == ids[2] != ids[3]
     fork = Session("pretrain", compose("pretrain", [f"run.dir={tmp_path / 'a'}", "seed=7", "run.on_change=fork"]))
-    with fork as run:
+    with fork.open() as run:
         assert run.path.name == "a-fork1" and run.wandb_id not in ids
 
 

@@ -38,7 +38,7 @@ def test_a_further_rank_reads_its_checkpoint_once(tmp_path: Path, monkeypatch: p
     read: list[Path] = []
     verify = newest.verify
     monkeypatch.setattr(newest, "verify", lambda path: (read.append(path), verify(path))[1])
-    with Session("pretrain", compose("pretrain", [f"run.dir={tmp_path}"])) as session:
+    with Session("pretrain", compose("pretrain", [f"run.dir={tmp_path}"])).open() as session:
         assert session.checkpoint is not None and session.checkpoint.step == 7
         assert session.checkpoint.path.name == LAST
     assert len(read) == 1
