@@ -101,7 +101,7 @@ def test_a_run_on_a_file_system_without_locks(
     again = open_run("pretrain", config(tmp_path))
     assert again.resumed and not is_held(tmp_path)
     again.end("interrupted")
-    assert capsys.readouterr().err.count("no locks (No locks available)") == 2
+    assert capsys.readouterr().err.count("no locks on this file system (No locks available)") == 2
 
 
 def test_another_configuration_is_refused_with_its_difference(tmp_path: Path) -> None:
