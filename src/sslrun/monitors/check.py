@@ -1,6 +1,6 @@
 """Checks of a run while it trains, and the end of a run that no longer gets better."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,13 +8,14 @@ import pytorch_lightning as pl
 from sslrun.methods.base import Method
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
+from sslrun.training.steps import StepCallback
 
 Score = tuple[float, ...]
 """Compared element by element; larger is better."""
 
 
-class Check(pl.Callback, ABC):
-    """A check every `every_steps` optimizer steps and after the last: once per step, whatever its micro-batches.
+class Check(StepCallback):
+    """A check every `every_steps` optimizer steps and after the last.
 
     Args:
         every_steps: 0 means never.
@@ -22,33 +23,20 @@ class Check(pl.Callback, ABC):
 
     def __init__(self, plan: Plan, *, every_steps: int) -> None:
         self.plan, self.every_steps = plan, every_steps
-        self._checked = -1
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
         """Check if it is time to."""
-        assert isinstance(pl_module, Training)
-        step = trainer.global_step
+        assert isinstance(module, Training)
         due = step and self.every_steps and (step % self.every_steps == 0 or step == self.plan.total_steps)
-        if not due or step == self._checked:
+        if not due:
             return
-        self._checked = step
-        pl_module.check_weights()
-        method = pl_module.whole()
+        module.check_weights()
+        method = module.whole()
         self.check(trainer, method if trainer.is_global_zero else None, step)
 
     @abstractmethod
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
         """Called on all ranks; only the first has the method."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run continues from."""
-        return {"checked": self._checked}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
-        self._checked = state_dict.get("checked", -1)
 
 
 class Patience:
@@ -96,15 +84,15 @@ class PatientCheck(Check):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
+        super().on_train_start(trainer, pl_module)
         if self.plan.phases[-1].since == trainer.global_step:
             self.patience.without_rise = 0
         trainer.should_stop = trainer.should_stop or self.patience.is_over
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run continues from."""
-        return {**super().state_dict(), **self.patience.state_dict()}
+        return self.patience.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        super().load_state_dict(state_dict)
         self.patience.load_state_dict(state_dict)

@@ -17,21 +17,22 @@ from sslrun.runs.storage import storage_error
 from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
 from sslrun.training.random_states import random_state, restore_random_state
+from sslrun.training.steps import StepCallback
 
 BEST = "best.ckpt"
 MAX_STEPS_APART = 50
 """Between two agreements of the ranks, however fast the steps are."""
 
 
-class Checkpoints(pl.Callback):
+class Checkpoints(StepCallback):
     """Saves every so many steps or minutes, after a signal, at the time limit, and at the end.
 
     Several ranks agree on signals and the clock about once a second, or at each step where steps are longer.
     In the middle of an accumulation a checkpoint would lose gradients; therefore only at optimizer-step boundaries.
-    Behind all that have a state in the list of callbacks, so that what others did at this step is in the checkpoint.
+    Must come after every stateful callback, so that the checkpoint includes what they did at this step.
 
     Args:
-        start: optimizer step that this rank goes on from.
+        start: optimizer step that this rank resumes from.
     """
 
     def __init__(
@@ -49,26 +50,26 @@ class Checkpoints(pl.Callback):
         self.every_seconds = None if every_minutes is None else 60 * every_minutes
         self.max_seconds = max_seconds
         self._started = self._saved_at = time.monotonic()
-        self._seen_step = -1
         self._last_step: int | None = None
         self._agreed_step, self._agreed_at, self._agree_next = 0, self._started, 0
         self._random: list[dict[str, Any]] | None = None
         self._restore: list[dict[str, Any]] | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Refuse ranks that would go on from different steps: each has looked for its checkpoint by itself."""
+        """Refuse ranks that would resume from different steps: each has looked for its checkpoint by itself."""
         steps = gather_objects(self.start)
         if len(set(steps)) > 1:
-            told = ", ".join(f"rank {rank} from step {step}" for rank, step in enumerate(steps))
+            found = ", ".join(f"rank {rank} from step {step}" for rank, step in enumerate(steps))
             raise RunError(
-                f"{self.folder}: the ranks see different checkpoints ({told}); run.dir must lie on a file system that "
-                "all nodes share; where it does, give the same command again"
+                f"{self.folder}: the ranks see different checkpoints ({found}); run.dir must lie on a file system that "
+                "all nodes share; if it does, rerun the same command"
             )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """From here on Ctrl-C saves; SIGTERM does already, unless another release of Lightning has put its own handlers
         in place."""
-        self._seen_step = self._agreed_step = trainer.global_step
+        super().on_train_start(trainer, pl_module)
+        self._agreed_step = trainer.global_step
         self._agreed_at = time.monotonic()
         if trainer.ckpt_path is not None and Path(trainer.ckpt_path).name == LAST:
             self._last_step = trainer.global_step
@@ -83,14 +84,8 @@ class Checkpoints(pl.Callback):
             restore_random_state(self._restore, rank=trainer.global_rank, world=trainer.world_size)
         self._restore = None
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save where it is due; leave where it was asked."""
-        step = trainer.global_step
-        if step == self._seen_step:
-            return
-        self._seen_step = step
+    def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
+        """Save when it is due; leave when asked to."""
         due = self.every_steps is not None and step % self.every_steps == 0
         if trainer.world_size > 1 and not due and step < self._agree_next:
             return
@@ -119,7 +114,7 @@ class Checkpoints(pl.Callback):
     def save(self, trainer: pl.Trainer, name: str) -> None:
         """Write one checkpoint atomically; all ranks call it. A state that is not finite is never saved."""
         module = trainer.lightning_module
-        if isinstance(module, Training) and hasattr(module, "latest"):
+        if isinstance(module, Training):
             module.check_weights()
         self._random = gather_objects(random_state())
         if trainer.is_global_zero:
@@ -143,8 +138,8 @@ class Checkpoints(pl.Callback):
                 self._last_step = trainer.global_step
                 remove_old(self.folder, keep=self.keep)
         except Exception as error:
-            if told := storage_error(error, path):
-                raise told from error
+            if (full := storage_error(error, path)) is not None:
+                raise full from error
             raise
 
     def state_dict(self) -> dict[str, Any]:
@@ -171,13 +166,13 @@ class CheckpointFiles(TorchCheckpointIO):
     """Straight to the file that is named; Lightning's own goes through memory and the system's temporary folder."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Errors of the disk arrive as OSError behind torch's own."""
+        """The disk's own errors arrive as OSError, as causes of torch's."""
         with Path(path).open("wb") as file:
             torch.save(checkpoint, file)
 
 
 def _largest(trainer: pl.Trainer, values: list[float]) -> list[float]:
-    """Of each value the largest over the ranks."""
+    """The largest of each value over the ranks."""
     if trainer.world_size == 1:
         return values
     mine = torch.tensor([float(v) for v in values], device=trainer.strategy.root_device)

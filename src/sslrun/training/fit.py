@@ -24,7 +24,7 @@ from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
 from sslrun.training.plan import Plan
 from sslrun.training.precision import LIGHTNING_NAMES
-from sslrun.training.progress import Progress, Resumed
+from sslrun.training.progress import ClockRestart, Progress
 from sslrun.training.ranks import Ranks
 from sslrun.training.sharded import Sharded, check_can_be_sharded
 from sslrun.training.unreadable import SharedUnreadable
@@ -60,7 +60,7 @@ def fit(
         ConfigError: the strategy cannot cut the method's parameters.
         Interrupted: a signal or the time limit asked to stop; the checkpoint is written.
         TrainingError: the loss is not finite.
-        RunError: another rank failed, or goes on from another step.
+        RunError: another rank failed, or resumes from another step.
     """
     quiet()
     if trainer_config.strategy == "fsdp":
@@ -74,7 +74,7 @@ def fit(
         max_seconds=parse_max_time(trainer_config.max_time),
         keep=trainer_config.keep_checkpoints,
     )
-    watching = [progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, Resumed(progress)]
+    watching = [progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, ClockRestart(progress)]
     has_fixed_shapes = "image_size" in data.encoder_inputs()
     trainer = _trainer(plan, trainer_config, has_fixed_shapes=has_fixed_shapes, loggers=loggers, callbacks=watching)
     sampler = RunSampler(
@@ -175,7 +175,7 @@ def own_signals(trainer: pl.Trainer) -> None:
 
 def _strategy(name: str, *, world: int) -> str | Strategy:
     """DDP sends no buffers: queues and centres are equal on all ranks as they are made, and BatchNorm's running
-    statistics are read on rank 0 alone. A queue of 65,536 would else cross the network at every step.
+    statistics are read only on rank 0. Otherwise a queue of 65,536 would cross the network at every step.
     """
     if name == "ddp" or (name == "auto" and world > 1):
         return DDPStrategy(broadcast_buffers=False, timeout=CHECK_TIMEOUT)
@@ -185,7 +185,7 @@ def _strategy(name: str, *, world: int) -> str | Strategy:
 
 
 def quiet() -> None:
-    """Silence what Lightning says of things that are as they should be here."""
+    """Silence Lightning warnings about choices we make on purpose."""
     for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (

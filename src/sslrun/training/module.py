@@ -29,8 +29,8 @@ from sslrun.training.states import first_misfit, method_state
 
 
 @dataclass
-class Beside:
-    """Methods that are no part of the module's state.
+class Unregistered:
+    """Methods that are not part of the module's state: one in a dataclass is not registered as a submodule.
 
     Attributes:
         copy: with whole parameters, where those of the method are cut over ranks.
@@ -45,10 +45,10 @@ class Training(pl.LightningModule):
 
     Attributes:
         method: what is trained; the whole state_dict.
-        latest: output of the last micro-batch.
+        latest: output of the last micro-batch, None before the first.
     """
 
-    latest: StepOutput
+    latest: StepOutput | None = None
 
     def __init__(self, method: Method, prepare: nn.Module, plan: Plan) -> None:
         super().__init__()
@@ -56,12 +56,12 @@ class Training(pl.LightningModule):
         self.prepare = prepare
         self.plan = plan
 
-        self._beside = Beside()
+        self._unregistered = Unregistered()
 
     def configure_model(self) -> None:
         """Lightning's place for cutting parameters over ranks; nothing to do for whole ones."""
-        if self.device_mesh is not None and self._beside.copy is None:
-            self._beside.copy = copy.deepcopy(self.method)
+        if self.device_mesh is not None and self._unregistered.copy is None:
+            self._unregistered.copy = copy.deepcopy(self.method)
             shard(self.method, self.device_mesh["data_parallel"])
 
     def whole(self) -> Method | None:
@@ -70,22 +70,22 @@ class Training(pl.LightningModule):
         Returns:
             The method itself; where parameters are cut over ranks, a copy on rank 0 and None elsewhere.
         """
-        if self._beside.copy is None:
+        if self._unregistered.copy is None:
             return self.method
         state = self.trainer.strategy.lightning_module_state_dict()
         if not self.trainer.is_global_zero:
             return None
-        self._beside.copy.load_state_dict(method_state(state))
-        return self._beside.copy.to(self.device)
+        self._unregistered.copy.load_state_dict(method_state(state))
+        return self._unregistered.copy.to(self.device)
 
     def on_fit_end(self) -> None:
         """All ranks are together for the last time; a run killed after its last step comes here without another."""
-        self._beside.trained = self.whole()
+        self._unregistered.trained = self.whole()
 
     @property
     def trained(self) -> Method | None:
         """After the run, the method with all of its parameters; None on ranks that have none."""
-        return self._beside.trained
+        return self._unregistered.trained
 
     @property
     def progress(self) -> float:
@@ -99,8 +99,9 @@ class Training(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """One micro-batch."""
         self.method.before_step(self.progress)
-        self.latest = self.method(batch)
-        return self.latest.loss
+        output: StepOutput = self.method(batch)
+        self.latest = output
+        return output.loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Lightning clips after this hook."""
@@ -151,7 +152,7 @@ class Training(pl.LightningModule):
         place_step_counts(optimizer)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """RunError where the checkpoint is of another architecture."""
+        """RunError if the checkpoint is of another architecture."""
         try:
             return super().load_state_dict(state_dict, strict=strict, assign=assign)
         except RuntimeError as error:
@@ -161,15 +162,15 @@ class Training(pl.LightningModule):
             ) from error
 
     def check_finite(self) -> None:
-        """Raise TrainingError with step, learning rate and gradient norm where the last loss is NaN or infinite."""
-        if not torch.isfinite(self.latest.loss.detach()).all():
+        """Raise TrainingError with step, learning rate and gradient norm if the last loss is NaN or infinite."""
+        if self.latest is not None and not torch.isfinite(self.latest.loss.detach()).all():
             raise self._diverged(f"the loss is {self.latest.loss.item()}")
 
     def check_weights(self) -> None:
-        """The same, and where a weight is: a loss that is finite can have a gradient that is not."""
+        """The same, also for weights: a loss that is finite can have a gradient that is not."""
         self.check_finite()
-        if not are_finite(self.method.parameters()):
-            raise self._diverged(f"weights are not finite behind a loss of {self.latest.loss.item():.4g}")
+        if self.latest is not None and not are_finite(self.method.parameters()):
+            raise self._diverged(f"weights are not finite after a loss of {self.latest.loss.item():.4g}")
 
     def _diverged(self, what: str) -> TrainingError:
         norm = gradient_norm(self.method.parameters())

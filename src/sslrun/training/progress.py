@@ -7,19 +7,22 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
+from sslrun.core.console import say
+from sslrun.methods.base import StepOutput
 from sslrun.training.loggers import log_now
 from sslrun.training.module import Training
+from sslrun.training.steps import StepCallback
 
 PLAIN_SECONDS = 30.0
 """Between two plain lines where the output is no terminal."""
 
 
-class Progress(pl.Callback):
+class Progress(StepCallback):
     """Loss, items/s, the fraction of time spent waiting for data, time left, the latest probe number.
 
     Logs train/loss, train/lr, train/items_per_second, train/data_wait and the method's own numbers every
-    `plan.log_steps` steps. The first in the list of callbacks, with `Resumed` as the last: what those between them do
-    at the end of a batch, monitors and checkpoints, counts neither as training nor as a wait for data.
+    `plan.log_steps` steps. The first in the list of callbacks, with `ClockRestart` as the last: what those between them
+    do at the end of a step, monitors and checkpoints, counts neither as training nor as a wait for data.
     """
 
     def __init__(self) -> None:
@@ -27,14 +30,15 @@ class Progress(pl.Callback):
         self._shown: dict[str, str] = {}
         self._step = 0
         self._window_step = 0
-        self._window_start = self._batch_end = self._started = self._line_at = time.perf_counter()
+        self._window_start = self._step_end = self._started = self._line_at = time.perf_counter()
         self._waited_before = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and the bar."""
+        super().on_train_start(trainer, pl_module)
         assert isinstance(pl_module, Training)
         self._first_step = self._step = self._window_step = trainer.global_step
-        self._started = self._window_start = self._batch_end = self._line_at = time.perf_counter()
+        self._started = self._window_start = self._step_end = self._line_at = time.perf_counter()
         self._waited_before = _waited(trainer)
         if trainer.is_global_zero and sys.stderr.isatty():
             self._bar = tqdm(
@@ -46,23 +50,19 @@ class Progress(pl.Callback):
                 bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
             )
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
         """Log and show every `log_steps` optimizer steps."""
-        assert isinstance(pl_module, Training)
-        step = trainer.global_step
-        if step != self._step:
-            self._step = step
-            if step % pl_module.plan.log_steps == 0 or step == pl_module.plan.total_steps:
-                self._log(trainer, pl_module)
-            if self._bar is not None:
-                self._bar.update(1)
-        self._batch_end = time.perf_counter()
+        assert isinstance(module, Training)
+        self._step = step
+        if module.latest is not None and (step % module.plan.log_steps == 0 or step == module.plan.total_steps):
+            self._log(trainer, module, module.latest)
+        if self._bar is not None:
+            self._bar.update(1)
+        self._step_end = time.perf_counter()
 
-    def resume(self) -> None:
-        """Leave out what passed since the batch ended."""
-        self._window_start += time.perf_counter() - self._batch_end
+    def restart_clock(self) -> None:
+        """Leave out the time that has passed since the step ended."""
+        self._window_start += time.perf_counter() - self._step_end
 
     def show(self, **numbers: str) -> None:
         """Keep numbers on the bar until they are replaced; monitors use it."""
@@ -73,11 +73,10 @@ class Progress(pl.Callback):
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+            say(text)
 
-    def _log(self, trainer: pl.Trainer, module: Training) -> None:
-        loss = float(module.latest.loss.detach())
+    def _log(self, trainer: pl.Trainer, module: Training, output: StepOutput) -> None:
+        loss = float(output.loss.detach())
         elapsed = time.perf_counter() - self._window_start
         rate = (self._step - self._window_step) * module.plan.batch_size / max(elapsed, 1e-9)
         waited = _waited(trainer)
@@ -87,7 +86,7 @@ class Progress(pl.Callback):
             return
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         numbers = {"train/loss": loss, "train/lr": lr, "train/items_per_second": rate, "train/data_wait": wait}
-        log_now(trainer, numbers | {f"train/{k}": float(v) for k, v in module.latest.logs.items()})
+        log_now(trainer, numbers | {f"train/{k}": float(v) for k, v in output.logs.items()})
         line = {"loss": f"{loss:.4g}", "items/s": f"{rate:.0f}", "wait": f"{wait:.0%}", **self._shown}
         if self._bar is not None:
             self._bar.set_description_str(f"epoch {self._step / module.plan.steps_per_epoch:.1f}", refresh=False)
@@ -125,17 +124,15 @@ class Progress(pl.Callback):
             self._bar = None
 
 
-class Resumed(pl.Callback):
-    """The last in the list of callbacks: `Progress`, the first, goes on counting."""
+class ClockRestart(StepCallback):
+    """The last in the list of callbacks: the clock of `Progress`, the first, runs again."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """The others are done with this batch."""
-        self.progress.resume()
+    def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
+        """The others are done with this step."""
+        self.progress.restart_clock()
 
 
 def progress_of(trainer: pl.Trainer) -> Progress | None:

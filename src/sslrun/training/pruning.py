@@ -10,6 +10,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from sslrun.config.run import TrialConfig
 from sslrun.sweeps.study import trial_of
+from sslrun.training.steps import StepCallback
 
 AGREE_EVERY_STEPS = 10
 """Optimizer steps between two agreements over several ranks, which cost a collective."""
@@ -36,7 +37,7 @@ class TrialLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Report the number where it is among them; a resumed run comes by some steps again."""
+        """Report the number if it is among them; a resumed run repeats some steps."""
         value, step = metrics.get(self.metric), int(step or 0)
         if value is None:
             return
@@ -54,28 +55,23 @@ class TrialLogger(Logger):
         """The study has the parameters."""
 
 
-class Pruning(pl.Callback):
+class Pruning(StepCallback):
     """Ends the run at an optimizer-step boundary, on all ranks at the same step."""
 
     def __init__(self, logger: TrialLogger | None) -> None:
         self.logger = logger
-        self._seen_step = -1
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Raise where rank 0 was told to end."""
-        step = trainer.global_step
-        if step == self._seen_step or (trainer.world_size > 1 and step % AGREE_EVERY_STEPS):
+    def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
+        """Raise Pruned if the pruner's verdict on rank 0 is to end."""
+        if trainer.world_size > 1 and step % AGREE_EVERY_STEPS:
             return
-        self._seen_step = step
         verdict = None if self.logger is None else self.logger.verdict
         if trainer.strategy.reduce_boolean_decision(verdict is not None, all=False):
             raise Pruned(verdict or "pruned")
 
 
 def pruning(trial: TrialConfig, *, is_rank_zero: bool) -> tuple[list[Logger], list[pl.Callback]]:
-    """Logger and callback of a trial; nothing where the run is none."""
+    """Logger and callback of a trial; nothing if the run is not one."""
     if trial.study is None:
         return [], []
     if not is_rank_zero:

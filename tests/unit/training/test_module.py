@@ -122,7 +122,7 @@ class Spoiled(Recorder):
 
 def test_weights_that_are_not_finite_are_never_saved(data: Data, tmp_path: Path) -> None:
     with pytest.raises(
-        TrainingError, match=r"^weights are not finite behind a loss of 1 at step 1 .*, gradient norm nan\)"
+        TrainingError, match=r"^weights are not finite after a loss of 1 at step 1 .*, gradient norm nan\)"
     ):
         train(Spoiled(data), data, tmp_path, steps=1)
     assert not (tmp_path / "last.ckpt").exists()

@@ -19,7 +19,7 @@ from sslrun.methods.base import Method, StepOutput
 from sslrun.training import progress as showing
 from sslrun.training.module import Training
 from sslrun.training.plan import make_plan
-from sslrun.training.progress import Progress, Resumed
+from sslrun.training.progress import ClockRestart, Progress
 
 
 class Clock:
@@ -60,7 +60,7 @@ def test_monitors_are_neither_training_nor_a_wait_for_data(clock: Clock) -> None
         optimizers=[SimpleNamespace(param_groups=[{"lr": 0.1}])],
     )  # fmt: skip
     progress, trained = Progress(), module()
-    resumed = Resumed(progress)
+    last = ClockRestart(progress)
     progress.on_train_start(trainer, trained)
     for step in (1, 2, 3, 4):
         clock.sleep(1.0)
@@ -69,7 +69,7 @@ def test_monitors_are_neither_training_nor_a_wait_for_data(clock: Clock) -> None
         trainer.global_step = step
         progress.on_train_batch_end(trainer, trained, None, None, step - 1)
         clock.sleep(100.0)  # a monitor
-        resumed.on_train_batch_end(trainer, trained, None, None, step - 1)
+        last.on_train_batch_end(trainer, trained, None, None, step - 1)
     assert [numbers["train/items_per_second"] for numbers in logged] == [2 * 32 / 8, 2 * 32 / 8]
     assert [numbers["train/data_wait"] for numbers in logged] == [0.25, 0.25]
 
