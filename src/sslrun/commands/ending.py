@@ -8,10 +8,11 @@ from typing import NoReturn
 
 from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import SslrunError
+from sslrun.core.console import say
 from sslrun.launch.requeue import requeue
 from sslrun.runs import signals
 from sslrun.runs.folder import RunFolder
-from sslrun.runs.job import read_record
+from sslrun.runs.job import read_job
 from sslrun.runs.newest import last_step
 from sslrun.runs.rank import global_rank
 from sslrun.runs.rank_errors import leave_error
@@ -42,11 +43,11 @@ def end_session(run: RunFolder, error: BaseException | None) -> None:
 
     Raises:
         SystemExit: code 3, it was asked to stop.
-        RunError: the disk takes no more.
+        RunError: the disk is full.
     """
     if isinstance(error, signals.Interrupted):
         run.end("interrupted")
-        if read_record(run.path) is not None:  # `resume` would run it here, wherever that is
+        if read_job(run.path) is not None:  # `resume` would run it here, wherever that is
             again = "the command that launched it continues it"
         else:
             again = f"continue with: sslrun resume {run.path}"
@@ -58,22 +59,22 @@ def end_session(run: RunFolder, error: BaseException | None) -> None:
 
 
 def leave(asked: signals.Interrupted, again: str, *, saved: bool = False) -> NoReturn:
-    """Put the process's SLURM job into the queue again, if its end was not meant, say so, and exit.
+    """Requeue the process's SLURM job, if its end was not meant, say so, and exit.
 
     Args:
-        again: what continues it, where SLURM does not.
+        again: what continues it, if SLURM does not.
     """
     if requeue(str(asked)):
         again = "it is in the queue again"
-    print(f"\nstopped ({asked}){' and saved' if saved else ''}; {again}", file=sys.stderr, flush=True)
+    say(f"\nstopped ({asked}){' and saved' if saved else ''}; {again}")
     sys.exit(signals.EXIT_CODE)
 
 
 def _fail(run: RunFolder, error: BaseException) -> None:
-    told = None if isinstance(error, SslrunError) else storage_error(error, run.path)
-    if told is not None:
-        run.end("failed", last_error=str(told))
-        raise told from error
+    full = None if isinstance(error, SslrunError) else storage_error(error, run.path)
+    if full is not None:
+        run.end("failed", last_error=str(full))
+        raise full from error
     last = " ".join(str(error).split()) or type(error).__name__
     run.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", last_error=last)
     if not isinstance(error, SslrunError | KeyboardInterrupt):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import RunError
+from sslrun.core.console import say
 from sslrun.runs.find import find_runs
-from sslrun.runs.job import LOG, read_record
+from sslrun.runs.job import LOG, read_job
 from sslrun.runs.manifest import manifest_or_failed
-from sslrun.runs.queue import Queue
+from sslrun.runs.queue import SlurmQueue
 from sslrun.runs.state import Standing, State, is_run, standing
 from sslrun.runs.tail import Tail
 
@@ -55,13 +56,13 @@ def run_folder(path: Path) -> Path:
 
 def follow(folder: Path, *, lines: int, until_end: bool) -> None:
     """Print the last `lines` lines, and, `until_end`, what comes after them."""
-    queue = Queue([folder])
+    queue = SlurmQueue([folder])
     told, looked = "", -float("inf")
     with Tail(followed(folder)) as tail:
         before = _shown(tail, tail.last(ROWS_A_LINE * lines if tail.path.suffix == ".csv" else lines))
         _print(before[-lines:] if lines else [])
         while True:
-            launcher = (read_record(folder) or {}).get("launcher", "")
+            launcher = (read_job(folder) or {}).get("launcher", "")
             if time.monotonic() - looked >= LOOK_SECONDS.get(launcher, POLL_SECONDS):
                 looked = time.monotonic()
                 queue.refresh([folder])
@@ -70,18 +71,18 @@ def follow(folder: Path, *, lines: int, until_end: bool) -> None:
                 tail.leave(followed(folder))
             _print(_shown(tail, tail.new()))  # after the look: what came before the end is printed before it is told
             if now.over or not until_end:
-                _say(f"{folder} {describe(now)}")
+                say(f"{folder} {describe(now)}")
                 return
             waits = now.state in (State.queued, State.preempted)
             if waits and describe(now) != told:
-                _say(f"{folder} {describe(now)}; waiting for it to start")
+                say(f"{folder} {describe(now)}; waiting for it to start")
             told = describe(now) if waits else ""
             time.sleep(POLL_SECONDS)
 
 
 def followed(folder: Path) -> Path:
     """A run in somebody's terminal has no log of its own: then its numbers."""
-    own_log = (folder / LOG).exists() or read_record(folder) is not None
+    own_log = (folder / LOG).exists() or read_job(folder) is not None
     return folder / (LOG if own_log else "metrics.csv")
 
 
@@ -99,7 +100,7 @@ def _shown(tail: Tail, lines: list[str]) -> list[str]:
 
 def _print(lines: list[str]) -> None:
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        print(line)
     sys.stdout.flush()
 
 
@@ -108,7 +109,3 @@ def as_numbers(lines: Iterable[str]) -> list[str]:
     rows = [cells for line in lines if len(cells := line.split(",")) == 5 and cells[0].isdigit()]
     groups = itertools.groupby(rows, key=lambda cells: (cells[0], cells[2]))
     return ["  ".join([f"step {step}", *(f"{n} {float(v):.4g}" for *_, n, v in cells)]) for (step, _), cells in groups]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -82,5 +82,5 @@ def _text(found: list[Overview], folder: Path, states: list[str]) -> str:
 def _show(text: str, *, anew: bool) -> None:
     if anew:
         text = f"\x1b[H\x1b[2J{text}"  # the top left corner, an empty screen
-    sys.stdout.write(f"{text}\n")
+    print(text)
     sys.stdout.flush()

@@ -1,6 +1,5 @@
 """`sslrun search`: the pictures of a folder that fit a text best."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from sslrun.commands.joint import Towers, find_towers, image_vectors
 from sslrun.config.command.search import SearchConfig
 from sslrun.config.errors import DataError
+from sslrun.core.console import say
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.folder import image_files
 from sslrun.data.vision.items import collate
@@ -42,7 +42,7 @@ def run(config: SearchConfig) -> None:
     for match in matches:
         print(f"{match.rank:>3}  {match.score:.3f}  {match.path}")
     if reader.unreadable:
-        sys.stderr.write(f"{len(reader.unreadable)} file(s) left out, first: {reader.unreadable[0]}\n")
+        say(f"{len(reader.unreadable)} file(s) left out, first: {reader.unreadable[0]}")
     print(f"page  {page}")
 
 

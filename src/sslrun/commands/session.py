@@ -13,12 +13,13 @@ from sslrun.commands.seen_data import changed_since, describe_data, seen_otherwi
 from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange
+from sslrun.core.console import say
 from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.runs import signals
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
-from sslrun.runs.forks import find_place
+from sslrun.runs.forks import find_location
 from sslrun.runs.length import Length, settle
 from sslrun.runs.manifest import manifest_if_any
 from sslrun.runs.newest import Checkpoint, newest
@@ -33,8 +34,8 @@ class Session:
 
     def __init__(self, command: str, config: CommandConfig) -> None:
         self.command, self.config = command, config
-        self.place = find_place(command, config)
-        self.path = self.place.path
+        self.location = find_location(command, config)
+        self.path = self.location.path
         config.run.dir = str(self.path)
         self._run: RunFolder | None = None
         self._length: Length | None = None
@@ -50,7 +51,7 @@ class Session:
         """
         if global_rank() == 0:
             named = None if parent is None else str(parent)
-            self._run = open_run(self.command, self.config, parent=named, fork_of=self.place.fork_of)
+            self._run = open_run(self.command, self.config, parent=named, fork_of=self.location.fork_of)
             for note in self._run.notes:
                 print(note, flush=True)
         ending: BaseException | None = None
@@ -139,7 +140,7 @@ class Session:
         Raises:
             RunError: fewer steps are asked for than the run has done, or more without `run.extend`.
         """
-        known = self.place.fork_of or self.path
+        known = self.location.fork_of or self.path
         manifest = manifest_if_any(known)
         changed, step = False, 0
         if manifest:
@@ -147,7 +148,7 @@ class Session:
             changed = changed_length(self.command, self.config, known)
             found = newest(known / "checkpoints") if changed else None
             step = 0 if found is None else found.step
-            if self.place.fork_of is not None and manifest["status"] == "finished" and not changed:
+            if self.location.fork_of is not None and manifest["status"] == "finished" and not changed:
                 raise RunError(
                     f"{known} has finished, a fork has nothing to train; give a longer trainer.epochs and run.extend"
                 )
@@ -161,7 +162,7 @@ class Session:
         """What the run goes on from, within the session; read from end to end once."""
         if self._run is not None:
             return self._run.checkpoint
-        return newest((self.place.fork_of or self.path) / "checkpoints")
+        return newest((self.location.fork_of or self.path) / "checkpoints")
 
     @property
     def trained_by(self) -> tuple[int | None, int | None]:
@@ -215,7 +216,7 @@ class Session:
         signals.note_only()
         if self._run is not None:
             self._run.end("pruned", pruned=reason)
-            print(f"pruned: {reason}", file=sys.stderr, flush=True)
+            say(f"pruned: {reason}")
 
     @property
     def rows(self) -> list[dict[str, Any]]:

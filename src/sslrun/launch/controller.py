@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sslrun.config.errors import RunError
-from sslrun.launch.job import say
+from sslrun.core.console import say
 
 HELD = "JobHeldUser"
 """Why a job waits that was submitted and not yet let go."""

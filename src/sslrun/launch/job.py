@@ -109,9 +109,3 @@ def outcome(job: Job) -> Outcome:
         return Outcome(job=job, status=status, error="stopped and saved; the same command continues it")
     error = manifest.get("last_error") if status == "failed" else None
     return Outcome(job=job, status="failed", error=f"{error or last_error(job.log)}; see {job.log}")
-
-
-def say(line: str) -> None:
-    """Tell the user at once; numbers go to stdout, news to stderr."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

@@ -1,8 +1,8 @@
 """A job of SLURM's that asks, from inside, to come back."""
 
 from sslrun.config.errors import RunError
+from sslrun.core.console import say
 from sslrun.launch.controller import call
-from sslrun.launch.job import say
 from sslrun.runs.job import slurm_job
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sslrun.config.launcher import SlurmConfig
 from sslrun.core.atomic import write_text
+from sslrun.core.console import say
 from sslrun.launch.controller import HELD, cancel, queue, release, submit_held
-from sslrun.launch.job import Job, Outcome, outcome, say, write_record
+from sslrun.launch.job import Job, Outcome, outcome, write_record
 from sslrun.launch.script import array_script
-from sslrun.runs.job import read_record
+from sslrun.runs.job import read_job
 
 LARGEST_ARRAY = 1000
 """SLURM's own limit, unless its administrator has set another."""
@@ -100,5 +101,5 @@ def arrays(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def _task_of(job: Job) -> str | None:
-    record = read_record(job.folder)
+    record = read_job(job.folder)
     return f"{record['job']}_{record['task']}" if record is not None and record["launcher"] == "slurm" else None

@@ -13,7 +13,8 @@ from sslrun.config.command.base import CommandConfig
 from sslrun.config.compose import differences, load, plain, typed
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.config.launcher import Launching, SlurmConfig
-from sslrun.launch.job import Job, Outcome, job_arguments, outcome, say
+from sslrun.core.console import say
+from sslrun.launch.job import Job, Outcome, job_arguments, outcome
 from sslrun.launch.process import ProcessPool
 from sslrun.launch.slurm import Slurm
 from sslrun.runs import signals

@@ -16,7 +16,7 @@ INHERITED = ("total_steps", "extended", "length", "seconds")
 
 
 @dataclass(frozen=True)
-class Place:
+class RunLocation:
     """The folder that a command works on.
 
     Attributes:
@@ -27,23 +27,23 @@ class Place:
     fork_of: Path | None = None
 
 
-def find_place(command: str, config: CommandConfig) -> Place:
+def find_location(command: str, config: CommandConfig) -> RunLocation:
     """`run.dir`, or where it holds another configuration and a fork is asked for, the fork with exactly this one."""
     assert config.run.dir is not None
     path = Path(config.run.dir).absolute()
     if config.run.on_change is not OnChange.fork or not (path / "run.json").exists():
-        return Place(path)
+        return RunLocation(path)
     if read_manifest(path)["command"] != command:
-        return Place(path)  # refused when it is opened
+        return RunLocation(path)  # refused when it is opened
     if not all_changes(command, config, path) and not changed_length(command, config, path):
-        return Place(path)
+        return RunLocation(path)
     for number in itertools.count(1):
         fork = path.with_name(f"{path.name}-fork{number}")
         if not (fork / "run.json").exists():
             refuse_uncarried(command, config, path)
-            return Place(fork, path)
+            return RunLocation(fork, path)
         if not all_changes(command, config, fork, length=True):
-            return Place(fork)
+            return RunLocation(fork)
     raise AssertionError
 
 

@@ -15,7 +15,7 @@ _SLURM = re.compile(r"^(srun|slurmstepd[^:]*): ")
 _TOLD = re.compile(r"error|killed|exception|out of memory|segmentation fault|no space left|fatal", re.IGNORECASE)
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
+def read_job(folder: Path) -> dict[str, Any] | None:
     """`job.json`; None where there is none that can be read."""
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text())

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.runs.evidence import last_change
-from sslrun.runs.job import read_record
+from sslrun.runs.job import read_job
 from sslrun.runs.manifest import manifest_or_failed
-from sslrun.runs.progress import Progress, read_progress
-from sslrun.runs.queue import Queue
+from sslrun.runs.progress import LoggedProgress, read_progress
+from sslrun.runs.queue import SlurmQueue
 from sslrun.runs.results import MAIN, read_rows
 from sslrun.runs.state import Standing, State, standing
 
@@ -66,7 +66,7 @@ class Reader:
     """Reads overviews; what has not changed since the last time is not read again."""
 
     def __init__(self) -> None:
-        self._queue = Queue([])
+        self._queue = SlurmQueue([])
         self._files: dict[Path, tuple[float, Overview]] = {}
 
     def read(self, folders: Sequence[Path]) -> list[Overview]:
@@ -84,10 +84,10 @@ class Reader:
         return found
 
 
-def overview(folder: Path, queue: Queue) -> Overview:
+def overview(folder: Path, queue: SlurmQueue) -> Overview:
     """What is known of one run."""
     manifest = manifest_or_failed(folder)
-    record = read_record(folder) or {}
+    record = read_job(folder) or {}
     now = standing(folder, manifest, queue)
     progress = read_progress(folder / "metrics.csv")
     method, dataset = _subject(folder, manifest)
@@ -135,7 +135,7 @@ def _value(text: str, section: str, key: str) -> str:
 
 
 def _best(
-    folder: Path, manifest: dict[str, Any], now: Standing, progress: Progress
+    folder: Path, manifest: dict[str, Any], now: Standing, progress: LoggedProgress
 ) -> tuple[float | None, float | None, float | None, str]:
     command = manifest.get("command", "")
     if now.state is State.finished and (command != "pretrain" or progress.best is None):

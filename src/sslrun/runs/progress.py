@@ -19,7 +19,7 @@ TAIL_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class LoggedProgress:
     """What metrics.csv says.
 
     Attributes:
@@ -34,16 +34,16 @@ class Progress:
     best: float | None = None
 
 
-def read_progress(metrics: Path) -> Progress:
-    """Progress of a run; all None where there is no metrics.csv."""
+def read_progress(metrics: Path) -> LoggedProgress:
+    """Progress of a run; all None if there is no metrics.csv."""
     try:
         lines = read_tail(metrics, TAIL_BYTES).decode("utf-8", "replace").splitlines()
         probe, best = _best(metrics)
     except OSError:
-        return Progress()
+        return LoggedProgress()
     rows = [cells for line in lines if len(cells := line.split(",")) == 5 and cells[0].isdigit()]
     speeds = [float(value) for *_, name, value in rows if name == "train/items_per_second"]
-    return Progress(
+    return LoggedProgress(
         step=int(rows[-1][0]) if rows else None,
         items_per_second=statistics.median(speeds[-SPEEDS:]) if speeds else None,
         probe=probe,

@@ -1,4 +1,4 @@
-"""SLURM as it is now: asked once for all runs, and again only for jobs that it has put out of the queue."""
+"""SLURM as it is now: asked once for all runs, and again only for jobs that have left the queue."""
 
 import os
 import re
@@ -16,8 +16,8 @@ ENDED_WELL = ("COMPLETED",)
 
 
 @dataclass(frozen=True)
-class Place:
-    """A job's place in the queue.
+class QueuePosition:
+    """A job's position in the queue.
 
     Attributes:
         state: as squeue spells it.
@@ -40,12 +40,12 @@ class Place:
         return not self.waits and self.state not in LEAVING
 
 
-class Queue:
+class SlurmQueue:
     """The jobs of those who own some run folders; nothing is asked before the first question."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._users: set[int] = set()
-        self._places: dict[str, Place] | None = None
+        self._positions: dict[str, QueuePosition] | None = None
         self._known = False
         self._ended: dict[str, str] = {}
         self._asked: set[str] = set()
@@ -54,7 +54,7 @@ class Queue:
     def refresh(self, folders: Iterable[Path]) -> None:
         """Ask anew at the next question, for the owners of these; what has ended stays known."""
         self._users = {folder.stat().st_uid for folder in folders if folder.exists()}
-        self._places = None
+        self._positions = None
         self._asked.clear()
 
     @property
@@ -63,13 +63,13 @@ class Queue:
         self._ask()
         return self._known
 
-    def place(self, job: str, task: int | None) -> Place | None:
-        """Where a job stands; None where it is in the queue no more, or SLURM does not answer."""
+    def position(self, job: str, task: int | None) -> QueuePosition | None:
+        """Where a job stands; None if it is no longer in the queue, or SLURM does not answer."""
         return self._ask().get(_name(job, task))
 
     def ended(self, job: str, task: int | None) -> str:
-        """How a job ended that is in the queue no more: `TIMEOUT`, `FAILED, exit code 1`; empty where SLURM has
-        forgotten it, or it completed."""
+        """How a job that has left the queue ended: `TIMEOUT`, `FAILED, exit code 1`; empty if it completed, or SLURM has
+        forgotten it."""
         if _name(job, task) not in self._ended:
             if self.known and job not in self._asked:
                 self._asked.add(job)
@@ -77,21 +77,21 @@ class Queue:
             self._ended.setdefault(_name(job, task), "")
         return self._ended[_name(job, task)]
 
-    def _ask(self) -> dict[str, Place]:
-        if self._places is None:
-            self._places = {}
+    def _ask(self) -> dict[str, QueuePosition]:
+        if self._positions is None:
+            self._positions = {}
             users = ",".join(map(str, sorted(self._users)))
             text = _call("squeue", "-h", "-r", "-u", users, "-o", "%F|%K|%T|%S|%r")
             self._known = text is not None
             for line in (text or "").splitlines():
                 job, task, state, started, reason = [*line.split("|", 4), "", "", "", ""][:5]
-                place = Place(state, "" if reason == "None" else reason, _time(started))
-                self._places[_name(job, int(task) if task.isdigit() else None)] = place
-        return self._places
+                position = QueuePosition(state, "" if reason == "None" else reason, _time(started))
+                self._positions[_name(job, int(task) if task.isdigit() else None)] = position
+        return self._positions
 
 
 def _endings(job: str) -> dict[str, str]:
-    """Of all tasks of an array, or of a single job."""
+    """Endings of all tasks of an array, or of a single job."""
     found = {}
     for line in (_call("scontrol", "-o", "show", "job", job) or "").splitlines():
         facts = dict(re.findall(r"(\w+)=(\S*)", line))
@@ -106,7 +106,7 @@ def _endings(job: str) -> dict[str, str]:
 
 
 def _call(program: str, *arguments: str) -> str | None:
-    """What it prints; None where it is not there, fails or hangs."""
+    """What the program prints; None if it is absent, fails or hangs."""
     if shutil.which(program) is None:
         return None
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SQUEUE_")}  # defaults of its options
@@ -124,7 +124,7 @@ def _name(job: str, task: int | None) -> str:
 
 
 def _time(text: str) -> datetime | None:
-    """SLURM tells local time without a zone."""
+    """SLURM prints local times without a time zone."""
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:

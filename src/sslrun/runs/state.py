@@ -7,9 +7,9 @@ from typing import Any
 
 from sslrun.core.locks import is_alive
 from sslrun.runs.evidence import crashed, launched_anew, may_run, seen_held, stopped
-from sslrun.runs.job import LOG, last_error, read_record
+from sslrun.runs.job import LOG, last_error, read_job
 from sslrun.runs.manifest import manifest_or_failed
-from sslrun.runs.queue import Place, Queue
+from sslrun.runs.queue import QueuePosition, SlurmQueue
 
 KILLED = "killed; the same command continues it"
 CRASHED = ("FAILED", "OUT_OF_MEMORY")
@@ -54,7 +54,7 @@ def is_run(folder: Path) -> bool:
     return (folder / "run.json").is_file() or (folder / "job.json").is_file()
 
 
-def standing(folder: Path, manifest: dict[str, Any], queue: Queue) -> Standing:
+def standing(folder: Path, manifest: dict[str, Any], queue: SlurmQueue) -> Standing:
     """What the run of `folder` does now.
 
     Args:
@@ -66,18 +66,18 @@ def standing(folder: Path, manifest: dict[str, Any], queue: Queue) -> Standing:
     return found
 
 
-def _standing(folder: Path, manifest: dict[str, Any], queue: Queue) -> Standing:
+def _standing(folder: Path, manifest: dict[str, Any], queue: SlurmQueue) -> Standing:
     status = manifest.get("status")
-    record = read_record(folder) or {}
+    record = read_job(folder) or {}
     anew = launched_anew(record, manifest)
     if status in (State.finished.value, State.pruned.value) and not anew:
         return _ended(folder, manifest)
     if manifest and seen_held(folder):
         return Standing(state=State.running)
     if record.get("launcher") == "slurm":
-        place = queue.place(record["job"], record["task"])
-        if place is not None:
-            return _in_queue(folder, manifest, place)
+        position = queue.position(record["job"], record["task"])
+        if position is not None:
+            return _in_queue(folder, manifest, position)
         if queue.known:
             return _out_of_queue(folder, manifest, queue.ended(record["job"], record["task"]))
     elif anew and is_alive(int(record["job"])):
@@ -91,26 +91,26 @@ def _standing(folder: Path, manifest: dict[str, Any], queue: Queue) -> Standing:
     return Standing(state=State.lost, note=KILLED, over=True)
 
 
-def _in_queue(folder: Path, manifest: dict[str, Any], place: Place) -> Standing:
+def _in_queue(folder: Path, manifest: dict[str, Any], position: QueuePosition) -> Standing:
     """SLURM has its job."""
     status = manifest.get("status")
-    if place.waits:
+    if position.waits:
         error = manifest.get("last_error") if status == State.failed.value else None
         if status in (None, State.running.value) and crashed(folder, manifest):
             error = last_error(folder / LOG)
         if error:
             return Standing(state=State.queued, note=f"another try after: {error}")
         saved = status in (State.interrupted.value, State.running.value)
-        return Standing(state=State.preempted if saved else State.queued, note=place.reason)
-    if status in (None, State.running.value) or (place.works and _starts_anew(manifest, place)):
+        return Standing(state=State.preempted if saved else State.queued, note=position.reason)
+    if status in (None, State.running.value) or (position.works and _starts_anew(manifest, position)):
         return Standing(state=State.running, note="" if manifest else "starting")
     return replace(_ended(folder, manifest), over=False)
 
 
-def _starts_anew(manifest: dict[str, Any], place: Place) -> bool:
+def _starts_anew(manifest: dict[str, Any], position: QueuePosition) -> bool:
     """Whether its job has started since the last session ended."""
     ended = stopped(manifest)
-    return ended is not None and place.started is not None and ended <= place.started
+    return ended is not None and position.started is not None and ended <= position.started
 
 
 def _out_of_queue(folder: Path, manifest: dict[str, Any], ending: str) -> Standing:

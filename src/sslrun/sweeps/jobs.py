@@ -8,7 +8,7 @@ from pathlib import Path
 from sslrun.config.errors import SslrunError
 from sslrun.runs.evidence import may_run
 from sslrun.runs.folder import is_held
-from sslrun.runs.job import read_record as read_job
+from sslrun.runs.job import read_job
 from sslrun.runs.manifest import manifest_or_empty, manifest_or_failed
 
 POLL_SECONDS = 0.2

@@ -5,7 +5,7 @@ from pathlib import Path
 import optuna
 
 from sslrun.config.sweeper import PrunerName
-from sslrun.launch.job import say
+from sslrun.core.console import say
 from sslrun.runs import signals
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.journal import JOURNAL
@@ -13,7 +13,7 @@ from sslrun.sweeps.objective import watched_metric
 from sslrun.sweeps.owners import sweep_lock
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
-from sslrun.sweeps.session import Session, Stopped
+from sslrun.sweeps.session import Stopped, SweepSession
 
 
 def run(search: Search) -> optuna.Study:
@@ -25,7 +25,7 @@ def run(search: Search) -> optuna.Study:
     """
     with sweep_lock(search.folder):
         study, record = _open(search)
-        session = Session(search, study, record)
+        session = SweepSession(search, study, record)
         say(f"study {record.study}: {studies.finished(study)} of {search.config.n_trials} trials, {search.folder}")
         try:
             session.run()

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from sslrun.config.errors import RunError
 from sslrun.config.sweeper import KEY
-from sslrun.launch.job import say
+from sslrun.core.console import say
 from sslrun.runs import signals
 from sslrun.sweeps import jobs, owners
 from sslrun.sweeps import study as studies
@@ -29,7 +29,7 @@ class Stopped(Exception):  # noqa: N818  (asked for, no error)
     """The sweeper was asked to stop."""
 
 
-class Session:
+class SweepSession:
     """One process's work on a sweep."""
 
     def __init__(self, search: Search, study: optuna.Study, record: SweepRecord) -> None:

@@ -11,9 +11,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sslrun.config.errors import RunError
-from sslrun.runs.job import read_record as read_job
+from sslrun.runs.job import read_job
 from sslrun.runs.manifest import manifest_or_empty, manifest_or_failed
-from sslrun.runs.queue import Queue
+from sslrun.runs.queue import SlurmQueue
 from sslrun.runs.results import MAIN, main_value
 from sslrun.runs.state import State, is_run, standing
 from sslrun.sweeps.journal import JOURNAL
@@ -144,7 +144,7 @@ def _grid(folder: Path) -> Sweep:
     runs = sorted((p for p in folder.glob("*") if p.is_dir() and is_run(p)), key=lambda p: (len(p.name), p.name))
     if not runs:
         raise RunError(f"{folder} holds no sweep: neither sweep.json nor run folders")
-    queue, manifests = Queue(runs), {run: manifest_or_failed(run) for run in runs}
+    queue, manifests = SlurmQueue(runs), {run: manifest_or_failed(run) for run in runs}
     asked = {run: _asked(run, manifest) for run, manifest in manifests.items()}
     command = next((words[1] for words in asked.values() if words), "pretrain")
     overrides = {run: _overrides(words) for run, words in asked.items()}

@@ -13,7 +13,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.overrides import quoted
 from sslrun.config.sweeper import KEY, WandbMethod, WandbSweepConfig
 from sslrun.core.atomic import write_text
-from sslrun.launch.job import say
+from sslrun.core.console import say
 from sslrun.sweeps.record import CONFIG_DIR
 from sslrun.sweeps.space import Space, parse_space, text
 

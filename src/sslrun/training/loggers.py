@@ -17,6 +17,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from sslrun.config.errors import ConfigError
 from sslrun.config.logger import LoggerConfig, WandbMode
 from sslrun.core.atomic import write_text
+from sslrun.core.console import say
 from sslrun.runs import signals
 from sslrun.runs.storage import storage_error
 
@@ -137,8 +138,7 @@ def log_now(trainer: pl.Trainer, metrics: dict[str, float]) -> None:
 
 
 def _end_unsent(files: str) -> None:
-    sys.stderr.write(f"wandb did not take all within {SECONDS_TO_SEND:.0f} s: wandb sync {Path(files).parent}\n")
-    sys.stderr.flush()
+    say(f"wandb did not take all within {SECONDS_TO_SEND:.0f} s: wandb sync {Path(files).parent}")
     os._exit(signals.EXIT_CODE)
 
 

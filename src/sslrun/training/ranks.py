@@ -1,7 +1,6 @@
 """What happens on this machine when one of several processes of a run dies."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.strategies.launchers import subprocess_script
 
 from sslrun.config.errors import SslrunError
+from sslrun.core.console import say
 from sslrun.runs.rank_errors import first_error, forget_errors
 from sslrun.training.pruning import Pruned
 
@@ -96,8 +96,7 @@ class Ranks(pl.Callback):
             if (failed := self.failed()) is not None:
                 if not self._over.wait(self.grace_seconds):
                     self.note(failed)
-                    sys.stderr.write(f"sslrun: error: {failed}\n")
-                    sys.stderr.flush()
+                    say(f"sslrun: error: {failed}")
                     self._end_others()
                     os._exit(2)
                 return

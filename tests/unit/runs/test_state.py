@@ -14,7 +14,7 @@ import pytest
 from runfolders import FakeSlurm, age, held, make_run
 from sslrun.runs.job import last_error
 from sslrun.runs.manifest import manifest_or_failed
-from sslrun.runs.queue import Queue
+from sslrun.runs.queue import SlurmQueue
 from sslrun.runs.state import KILLED, Standing, State, standing
 
 SLURM = {"launcher": "slurm", "job": "41", "task": 3}
@@ -38,7 +38,7 @@ def slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeSlurm:
 
 
 def of(folder: Path) -> Standing:
-    return standing(folder, manifest_or_failed(folder), Queue([folder]))
+    return standing(folder, manifest_or_failed(folder), SlurmQueue([folder]))
 
 
 def dead_pid() -> int:
@@ -202,14 +202,14 @@ def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, slurm: Fa
     for run in (folder, on_slurm):
         read = manifest_or_failed(run)
         make_run(run)
-        assert standing(run, read, Queue([run])) == Standing(state=State.finished, over=True)
+        assert standing(run, read, SlurmQueue([run])) == Standing(state=State.finished, over=True)
 
 
 def test_slurm_is_asked_once_for_all(tmp_path: Path, slurm: FakeSlurm) -> None:
     slurm.queue("41|0|PENDING|N/A|Priority\n50|N/A|PENDING|N/A|Resources\n")
     folders = [make_run(tmp_path / f"{i}", status=None, job=SLURM | {"task": i}) for i in range(6)]
     folders.append(make_run(tmp_path / "single", status=None, job={"launcher": "slurm", "job": "50"}))
-    queue = Queue(folders)
+    queue = SlurmQueue(folders)
     states = [standing(folder, manifest_or_failed(folder), queue).state.value for folder in folders]
     assert states == ["queued", *["failed"] * 5, "queued"]
     squeue, scontrol = slurm.calls()
