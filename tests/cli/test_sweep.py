@@ -108,7 +108,7 @@ def test_another_sweeper_goes_on_with_what_a_killed_one_left(launcher: str, tmp_
     if launcher == "process":  # its job outlived it, and is killed as well
         os.kill(json.loads((one / "0" / "run.json").read_text())["pid"], signal.SIGKILL)
     told = sslrun(*command(two, steps=2))
-    assert f"trial 0 was left by a sweeper that is gone, and is gone on with in {one / '0'}" in told
+    assert f"trial 0 was left by a sweeper that is gone, and continues in {one / '0'}" in told
     assert [t.state.name for t in study_of(two).get_trials()] == ["COMPLETE"] * 2
     runs = {p.parent: json.loads(p.read_text()) for p in tmp_path.glob("*/*/run.json")}
     assert {folder: (run["status"], len(run["sessions"])) for folder, run in runs.items()} == {

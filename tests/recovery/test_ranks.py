@@ -211,7 +211,7 @@ def test_each_rank_goes_on_with_its_own_random_draws(tmp_path: Path, runner: Run
     [
         ("step", "rank 1: RuntimeError: its disk is gone"),
         ("early", "rank 1: RuntimeError: its disk is gone"),
-        ("killed", "rank 1 was killed by signal 9; the same command goes on from the last checkpoint"),
+        ("killed", "rank 1 was killed by signal 9; rerun the same command to resume from the last checkpoint"),
     ],
 )
 def test_a_rank_that_fails_is_told_by_the_first_and_in_the_run_folder(tmp_path: Path, how: str, last: str) -> None:

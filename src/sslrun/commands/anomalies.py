@@ -1,4 +1,4 @@
-"""`sslrun anomalies`: how badly each timestamp of a series fits: how badly a trained method rebuilds it."""
+"""`sslrun anomalies`: how badly each timestamp of a series fits, by how badly a trained method rebuilds it."""
 
 import math
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Trained:
-    """A method out of its run, and what is built anew beside it."""
+    """A method restored from its run, and what its untrained baseline is built from."""
 
     subject: Subject
     method: Method

@@ -50,14 +50,14 @@ def run_folder(path: Path) -> Path:
         below = sorted(find_runs(path))
         hint = f"; {len(below)} runs lie below it, such as {below[-1]}" if below else ""
         raise RunError(f"{path} is not a run folder: it has no run.json{hint}; `sslrun runs {path}` lists them")
-    beside = [p.name for p in path.absolute().parent.glob("*") if p.is_dir()]
-    raise RunError(f"{path}: no such folder{did_you_mean(path.name, beside)}; `sslrun runs` lists what there is")
+    siblings = [p.name for p in path.absolute().parent.glob("*") if p.is_dir()]
+    raise RunError(f"{path}: no such folder{did_you_mean(path.name, siblings)}; `sslrun runs` lists what there is")
 
 
 def follow(folder: Path, *, lines: int, until_end: bool) -> None:
     """Print the last `lines` lines, and, `until_end`, what comes after them."""
     queue = SlurmQueue([folder])
-    told, looked = "", -float("inf")
+    announced, looked = "", -float("inf")
     with Tail(followed(folder)) as tail:
         before = _shown(tail, tail.last(ROWS_A_LINE * lines if tail.path.suffix == ".csv" else lines))
         _print(before[-lines:] if lines else [])
@@ -69,14 +69,14 @@ def follow(folder: Path, *, lines: int, until_end: bool) -> None:
                 now = standing(folder, manifest_or_failed(folder), queue)
             if tail.path != followed(folder):  # a launcher has taken it over
                 tail.leave(followed(folder))
-            _print(_shown(tail, tail.new()))  # after the look: what came before the end is printed before it is told
+            _print(_shown(tail, tail.new()))  # after the look: lines from before the end come before its announcement
             if now.over or not until_end:
                 say(f"{folder} {describe(now)}")
                 return
             waits = now.state in (State.queued, State.preempted)
-            if waits and describe(now) != told:
+            if waits and describe(now) != announced:
                 say(f"{folder} {describe(now)}; waiting for it to start")
-            told = describe(now) if waits else ""
+            announced = describe(now) if waits else ""
             time.sleep(POLL_SECONDS)
 
 

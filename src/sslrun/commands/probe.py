@@ -1,4 +1,4 @@
-"""`sslrun probe`: a frozen encoder measured by all that fits the dataset, beside its baselines."""
+"""`sslrun probe`: a frozen encoder measured by all that fits the dataset, with its baselines."""
 
 from torch import nn
 

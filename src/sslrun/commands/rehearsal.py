@@ -1,4 +1,4 @@
-"""Building the net on paper, so that what does not fit is told before a large dataset is listed or decoded."""
+"""Building the net on paper, so that a misfit is found before a large dataset is listed or decoded."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""A trained method, and its encoders, out of a checkpoint."""
+"""A trained method, and its encoders, from a checkpoint."""
 
 import dataclasses
 import pickle
@@ -27,7 +27,7 @@ def restore_encoders(
 
 
 def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: Path) -> tuple[Method, int]:
-    """Build the method of a pretraining anew and load a checkpoint into it.
+    """Build the method of a pretraining run and load a checkpoint into it.
 
     Args:
         config: of the run.
@@ -61,12 +61,12 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
 def as_built(config: PretrainConfig, manifest: dict[str, Any]) -> PretrainConfig:
     """The configuration of a run with its backbones as they were built, without what they started from.
 
-    Where a checkpoint told an architecture, the configuration itself does not know it, and the checkpoint may be gone.
+    If the architecture came from a checkpoint, the configuration does not have it, and the checkpoint may be gone.
     """
-    told = {name: group_from_plain("backbone", raw) for name, raw in manifest.get("backbones", {}).items()}
+    built = {name: group_from_plain("backbone", raw) for name, raw in manifest.get("backbones", {}).items()}
     for key, value in vars(config.method).items():
         if isinstance(value, BackboneConfig):
-            setattr(config.method, key, dataclasses.replace(told.pop(key, value), pretrained=None))
-    backbone = next(iter(told.values()), config.backbone)
+            setattr(config.method, key, dataclasses.replace(built.pop(key, value), pretrained=None))
+    backbone = next(iter(built.values()), config.backbone)
     config.backbone = dataclasses.replace(backbone, pretrained=None)
     return config

@@ -1,4 +1,4 @@
-"""`sslrun resume RUN`: continue a run from its folder alone, from any working directory."""
+"""`sslrun resume RUN`: continue a run from nothing but its folder, from any working directory."""
 
 import argparse
 import os

@@ -70,12 +70,12 @@ def _text(found: list[Overview], folder: Path, states: list[str]) -> str:
     if not found:
         return f"no {' or '.join(states)} runs below {folder}" if states else f"no runs below {folder}"
     counts = Counter(run.state for run in found)
-    told = ", ".join(f"{counts[state.value]} {state.value}" for state in State if counts[state.value])
+    summary = ", ".join(f"{counts[state.value]} {state.value}" for state in State if counts[state.value])
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return "\n".join(
-        [f"{len(found)} {'run' if len(found) == 1 else 'runs'}: {told}", *table(found, width=width, colour=colour)]
+        [f"{len(found)} {'run' if len(found) == 1 else 'runs'}: {summary}", *table(found, width=width, colour=colour)]
     )
 
 

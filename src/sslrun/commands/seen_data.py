@@ -1,4 +1,4 @@
-"""What a run notes of its dataset, and how the dataset of now differs from it."""
+"""What a run notes about its dataset, and how the present dataset differs from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,10 +23,10 @@ def describe_data(data: Data) -> dict[str, Any]:
 
 
 def changed_since(known: Mapping[str, Any], data: Data, *, refuses: bool) -> list[str]:
-    """Warnings where a run goes on with data that changed since it noted them.
+    """Warnings if a run continues with data that changed since it noted them.
 
     Args:
-        known: its `data` entry; empty of a run that has not begun.
+        known: its `data` entry; empty for a run that has not begun.
 
     Raises:
         RunError: splits have other sizes, so that they were cut anew, and `refuses`.
@@ -36,17 +36,17 @@ def changed_since(known: Mapping[str, Any], data: Data, *, refuses: bool) -> lis
     then, now = (", ".join(f"{of[split]:,} {split}" for split in SPLITS) for of in (known, describe_data(data)))
     if then == now:
         return [f"dataset={data.name}: files have changed since the run began"]
-    told = f"dataset={data.name} has changed since the run began: {then} then, {now} now"
+    change = f"dataset={data.name} has changed since the run began: {then} then, {now} now"
     if refuses:
         raise RunError(
-            f"{told}; what was trained on may be test data now: bring the files back, choose another run.dir, or say "
-            "run.on_change=continue"
+            f"{change}; what was trained on may be test data now: bring the files back, choose another run.dir, or "
+            "give run.on_change=continue"
         )
-    return [told]
+    return [change]
 
 
 def seen_otherwise(parent: Path, data: Data, *, same: bool) -> list[str]:
-    """Warnings where the run of an encoder saw another state of the dataset, or cut it into other splits.
+    """Warnings if the run of an encoder saw another state of the dataset, or cut it into other splits.
 
     Args:
         same: whether the dataset is that run's own, as it was configured there.

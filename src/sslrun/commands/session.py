@@ -159,7 +159,7 @@ class Session:
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:
-        """What the run goes on from, within the session; read from end to end once."""
+        """What the run resumes from, within the session; read from end to end only once."""
         if self._run is not None:
             return self._run.checkpoint
         return newest((self.location.fork_of or self.path) / "checkpoints")
@@ -225,7 +225,7 @@ class Session:
 
     @property
     def value(self) -> float | None:
-        """The command's main number in results.json; None where there is none."""
+        """The command's main number in results.json; None if there is none."""
         return main_value(self.path, self.command)
 
 

@@ -83,6 +83,6 @@ def _check(settings: OptunaConfig, launcher: str, config: DictConfig) -> None:
             "or slurm"
         )
     if OmegaConf.select(config, "hydra.launcher.wait") is False:
-        raise ConfigError("hydra.launcher.wait=false: a search must see how its trials end; leave it away")
+        raise ConfigError("hydra.launcher.wait=false: a search must see how its trials end; omit it")
     if str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]) != "${hydra.job.num}":  # type: ignore[index,call-overload]
         raise ConfigError("hydra.sweep.subdir cannot be set: a trial's folder is its number")

@@ -75,7 +75,7 @@ def remove_if_empty(folder: Path) -> None:
 
 
 def refuse_idle_backbone(overrides: list[str]) -> None:
-    """`backbone=` beside an encoder that brings its own would be ignored; say so instead."""
+    """Refuse `backbone=` with an encoder that brings its own, where it would be ignored."""
     encoder = next((o.split("=", 1)[1] for o in overrides if o.startswith("encoder=")), None)
     given = next((o for o in overrides if o.startswith("backbone")), None)
     if encoder not in (None, "random", "pixels") and given is not None:

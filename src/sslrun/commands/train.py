@@ -19,7 +19,7 @@ from sslrun.training.ranks import Ranks
 
 
 def check_settings(config: PretrainConfig | FinetuneConfig) -> None:
-    """Raise ConfigError where this machine cannot train so, whatever the dataset, which is not read yet."""
+    """Raise ConfigError if this machine cannot train this way, whatever the dataset, which is not read yet."""
     check_machine(config.trainer, config.loader)
     check_loggers(config.logger)
 
@@ -36,14 +36,14 @@ def train(
     inputs: dict[str, Any],
     callbacks: list[pl.Callback],
 ) -> Method | None:
-    """Note and print what was resolved, then train from the folder's last checkpoint where there is one.
+    """Note and print what was resolved, then train from the folder's last checkpoint if there is one.
 
     Args:
         dataset: items of `data` to train on.
         inputs: of the encoder, for run.json.
 
     Returns:
-        The trained method, to measure and write; None where this process is done: on further ranks, in pruned runs.
+        The trained method, to measure and write; None if this process is done: on further ranks, in pruned runs.
     """
     before = session.trained_by
     backbones = {name: plain(encoder.config) | {"pretrained": None} for name, encoder in method.encoders().items()}
@@ -82,7 +82,7 @@ def train(
 
 
 def changed_hands(before: tuple[int | None, int | None], plan: Plan) -> list[str]:
-    """What the user is told where other processes or workers go on; `before` is None where it is not known."""
+    """Lines for the user if the run continues with other processes or workers; `before` has None for unknown."""
     world, workers = before
     lines = []
     if world not in (None, plan.world):

@@ -1,4 +1,4 @@
-"""`sslrun zeroshot`: classes told by their names, and captions and images that find each other."""
+"""`sslrun zeroshot`: classes recognised by their names, and captions and images that find each other."""
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def measure(session: Session, config: ZeroshotConfig) -> str:
     if not isinstance(data, ImageData):
         raise DataError(f"dataset={data.name} holds no images; encoder={config.encoder} compares images with texts")
     if data.classes is None and not isinstance(data, PairData):
-        raise DataError(f"dataset={data.name} has neither labels nor captions; nothing would tell what is right")
+        raise DataError(f"dataset={data.name} has neither labels nor captions; nothing says what is right")
     if not data.size(config.split):
         raise DataError(f"dataset={data.name} has no split={config.split}; choose another split")
     classes = class_names(config.prompts, data)

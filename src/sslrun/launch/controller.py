@@ -21,7 +21,7 @@ def queue(*, patient: bool = False) -> dict[str, str]:
     """Of every job of this user that is not over, `<array job>_<task>` and why it waits.
 
     Args:
-        patient: ask until there is an answer; the jobs go on without the controller.
+        patient: ask until there is an answer; jobs continue without the controller.
 
     Raises:
         RunError: there is no squeue, or it does not answer.

@@ -58,9 +58,9 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        status: as in run.json; `failed` where there is none; `submitted` where nobody waited.
-        value: the command's number, where it has one.
-        error: one line, where it failed.
+        status: as in run.json; `failed` if there is none; `submitted` if nobody waited.
+        value: the command's number, if it has one.
+        error: one line, if it failed.
     """
 
     job: Job
@@ -72,7 +72,7 @@ class Outcome:
 def job_arguments(
     command: str, task: Sequence[str], *, folder: Path, config_dirs: Sequence[str] = (), hydra: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The command line of one run: single, in `folder`, launched by nobody further."""
+    """The command line of one run: single, in `folder`, not to be launched any further."""
     mine = ("run.dir=", "+run.dir=", "++run.dir=")
     return (
         command,
@@ -98,7 +98,7 @@ def write_record(job: Job, *, launcher: str, identity: str, task: int | None, sc
 
 
 def outcome(job: Job) -> Outcome:
-    """How a job that does not run any more has ended, told from its folder."""
+    """How a job that no longer runs has ended, according to its folder."""
     manifest = manifest_or_empty(job.folder)
     status = manifest.get("status")
     if status == "finished":

@@ -123,7 +123,7 @@ class ProcessPool:
 
 
 def visible_gpus() -> list[str]:
-    """Names of the GPUs for CUDA_VISIBLE_DEVICES, told without torch."""
+    """Names of the GPUs for CUDA_VISIBLE_DEVICES, found without torch."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [name for name in given.split(",") if name.strip()]

@@ -27,7 +27,7 @@ def requeue(signal_name: str) -> bool:
 
 
 def _facts(name: str) -> dict[str, str]:
-    """What SLURM knows of a job; nothing, and the reason told, where it cannot be asked, as in a container."""
+    """What SLURM knows of a job; nothing, with the reason on stderr, if it cannot be asked, as in a container."""
     try:
         answer = call(["scontrol", "show", "job", name])
         reason = " ".join(answer.stderr.split()) if answer.returncode else None

@@ -1,4 +1,4 @@
-"""A SLURM cluster: one array of plain command lines, which SLURM itself starts again where they were stopped."""
+"""A SLURM cluster: one array of plain command lines, which SLURM itself restarts if they were stopped."""
 
 import math
 import threading
@@ -56,8 +56,8 @@ class Slurm:
     def _look(self, since: float) -> Mapping[str, str]:
         """The queue as it was at most `poll_seconds` ago, and after `since`; once it has answered, it is waited for.
 
-        The threads of a search, of which each waits for one trial, share a look: hundreds of them would else ask the
-        controller hundreds of times.
+        The threads of a search, of which each waits for one trial, share a look: otherwise hundreds of them would ask
+        the controller hundreds of times.
         """
         with self._looking:
             now = time.monotonic()

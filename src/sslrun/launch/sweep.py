@@ -142,7 +142,7 @@ def tell(ended: Outcome) -> str:
 
 
 def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[str]]:
-    """Nodes, processes on each, and the overrides that say so to the run; `checked` is told too."""
+    """Nodes, processes on each, and the overrides that say so to the run; `checked` is changed too."""
     trainer = getattr(checked, "trainer", None)
     if trainer is None:
         return 1, 1, []
@@ -153,14 +153,14 @@ def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[
     tasks = launcher.tasks_per_node or devices or launcher.gpus_per_node or 1
     if launcher.tasks_per_node and devices and launcher.tasks_per_node != devices:
         raise ConfigError(
-            f"hydra.launcher.tasks_per_node={launcher.tasks_per_node}, but trainer.devices={devices}; leave one away"
+            f"hydra.launcher.tasks_per_node={launcher.tasks_per_node}, but trainer.devices={devices}; omit one"
         )
     trainer.num_nodes, trainer.devices = nodes, tasks
     return nodes, tasks, [f"trainer.num_nodes={nodes}", f"trainer.devices={tasks}"]
 
 
 def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
-    """Whether the folder holds this very run, finished with its report; one that is another's is told by the job."""
+    """Whether the folder holds this very run, finished with its report; the job refuses the folder of another run."""
     if not all((folder / name).is_file() for name in ("run.json", "report.html")):
         return False
     if read_manifest(folder)["status"] != "finished":
@@ -172,7 +172,7 @@ def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
 class _Return(JobReturn):
     @property
     def return_value(self) -> Any:
-        """As Hydra's, without its lines on stderr: how each job ended is told already."""
+        """As Hydra's, without its lines on stderr: how each job ended has been printed."""
         if self.status is JobStatus.FAILED:
             raise self._return_value
         return self._return_value

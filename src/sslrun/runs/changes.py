@@ -1,4 +1,4 @@
-"""What differs between a run folder's configuration and the one it is asked to go on with."""
+"""What differs between a run folder's configuration and the one it is asked to continue with."""
 
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,15 @@ def length_of(config: CommandConfig) -> dict[str, Any]:
 
 
 def changed_length(command: str, config: CommandConfig, path: Path) -> bool:
-    """Whether another length is asked for than the folder's run was planned for."""
+    """Whether the length asked for differs from that planned for the folder's run."""
     return length_of(config) != _known_length(command, path)
 
 
 def refuse_changes(command: str, config: CommandConfig, path: Path) -> None:
-    """Raise RunError where the folder's configuration differs in a key that numbers depend on, or in the length."""
+    """Raise RunError if the folder's configuration differs in a key that numbers depend on, or in the length."""
     if changed := all_changes(command, config, path):
         refuse_uncarried(command, config, path)  # first: what is advised for the rest would refuse these
-        if config.run.on_change is not OnChange.__members__["continue"]:
+        if config.run.on_change is not OnChange["continue"]:
             raise RunError(
                 f"run.dir={path} holds a run of another configuration ({'; '.join(changed)}); "
                 "choose another run.dir, run.on_change=fork, or run.on_change=continue"
@@ -52,7 +52,7 @@ def refuse_changes(command: str, config: CommandConfig, path: Path) -> None:
 
 
 def refuse_uncarried(command: str, config: CommandConfig, path: Path) -> None:
-    """Raise RunError where a checkpoint of the folder cannot be loaded under `config`."""
+    """Raise RunError if a checkpoint of the folder cannot be loaded under `config`."""
     stuck = [c for c in all_changes(command, config, path) if c.split(":", 1)[0] in NOT_CARRIED]
     if stuck:
         raise RunError(
@@ -61,7 +61,7 @@ def refuse_uncarried(command: str, config: CommandConfig, path: Path) -> None:
 
 
 def refuse_length(command: str, config: CommandConfig, path: Path) -> None:
-    """Raise RunError where another length is asked for, and not what becomes of the schedules."""
+    """Raise RunError if another length is asked for without saying what becomes of the schedules."""
     if config.run.extend is not None or not changed_length(command, config, path):
         return
     old, new = _known_length(command, path), length_of(config)

@@ -1,4 +1,4 @@
-"""What a run's folder and its machine show of it, beside the status that it wrote of itself."""
+"""What a run's folder and its machine show about it, besides the status that it wrote itself."""
 
 import socket
 import time
@@ -12,11 +12,11 @@ from sslrun.runs.job import LOG
 
 CRASHES = "crashes.txt"
 SILENT_SECONDS = 15 * 60
-"""A run on a machine that cannot be asked is taken for lost after this long without a word."""
+"""A run on a machine that cannot be asked counts as lost after this long without a sign of life."""
 
 
 def last_change(folder: Path) -> float:
-    """When the run last wrote something, in seconds since 1970; 0 where it never did."""
+    """When the run last wrote something, in seconds since 1970; 0 if it never did."""
     times = [0.0]
     for name in ("run.json", "metrics.csv", LOG, "job.json"):
         try:
@@ -27,7 +27,7 @@ def last_change(folder: Path) -> float:
 
 
 def seen_held(folder: Path) -> bool:
-    """Whether a process is seen to work on the folder; locks need not reach other machines."""
+    """Whether a process is seen to work on the folder; locks may not reach other machines."""
     try:
         return is_held(folder)
     except PermissionError:  # another user's
@@ -42,7 +42,7 @@ def may_run(folder: Path, manifest: dict[str, Any]) -> bool:
 
 
 def stopped(manifest: dict[str, Any]) -> datetime | None:
-    """When the latest session ended; None where it noted no end."""
+    """When the latest session ended; None if it noted no end."""
     return _moment(manifest, "stopped")
 
 

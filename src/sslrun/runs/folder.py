@@ -26,8 +26,8 @@ class RunFolder:
         path: absolute.
         manifest: contents of run.json; `update` writes it.
         resumed: whether the folder held this run before.
-        checkpoint: what it goes on from.
-        notes: what the user should be told, a line each.
+        checkpoint: what it resumes from.
+        notes: lines for the user.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`run.on_change=fork`: a run that goes on under another configuration in a folder of its own."""
+"""`run.on_change=fork`: a run that continues under another configuration in a folder of its own."""
 
 import itertools
 import shutil
@@ -28,7 +28,7 @@ class RunLocation:
 
 
 def find_location(command: str, config: CommandConfig) -> RunLocation:
-    """`run.dir`, or where it holds another configuration and a fork is asked for, the fork with exactly this one."""
+    """`run.dir`, or, if it holds another configuration and a fork is asked for, the fork with exactly this one."""
     assert config.run.dir is not None
     path = Path(config.run.dir).absolute()
     if config.run.on_change is not OnChange.fork or not (path / "run.json").exists():

@@ -12,11 +12,11 @@ TAIL_BYTES = 64 * 1024
 _EXCEPTION = re.compile(r"^(\[rank\d+\]: )?([\w.]+(Error|Exception|Exit)\b|sslrun: error: )")
 """With the rank before it, as torch prints."""
 _SLURM = re.compile(r"^(srun|slurmstepd[^:]*): ")
-_TOLD = re.compile(r"error|killed|exception|out of memory|segmentation fault|no space left|fatal", re.IGNORECASE)
+_ERROR = re.compile(r"error|killed|exception|out of memory|segmentation fault|no space left|fatal", re.IGNORECASE)
 
 
 def read_job(folder: Path) -> dict[str, Any] | None:
-    """`job.json`; None where there is none that can be read."""
+    """`job.json`; None if there is none that can be read."""
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (OSError, json.JSONDecodeError):
@@ -31,7 +31,7 @@ def slurm_job() -> str | None:
 
 
 def last_error(log: Path) -> str:
-    """The last line of a run's log that names an exception, else one that tells of an error, else its last.
+    """The last line of a run's log that names an exception, else one that mentions an error, else its last.
 
     The run's own come before SLURM's. Where further ranks have logs of their own (`log-rank1.txt`), the exception of
     the one that stopped writing first counts: the others failed because it did.
@@ -41,8 +41,8 @@ def last_error(log: Path) -> str:
         if exceptions := [line for line in _own(_lines(path)) if _EXCEPTION.match(line)]:
             return f"rank {ranks[path]}: {exceptions[-1]}" if path in ranks else exceptions[-1]
     lines = _lines(log)
-    told = [line for line in lines if _TOLD.search(line)]
-    return (_own(told) or told or lines or ["ended before it printed anything"])[-1]
+    errors = [line for line in lines if _ERROR.search(line)]
+    return (_own(errors) or errors or lines or ["ended before it printed anything"])[-1]
 
 
 def _lines(log: Path) -> list[str]:

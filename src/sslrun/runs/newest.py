@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from: the newest that can be read. Reads files alone, without torch."""
+"""Which checkpoint a run resumes from: the newest that can be read. Reads only files, without torch."""
 
 import contextlib
 import errno
@@ -92,7 +92,7 @@ def step_of(path: Path) -> int | None:
 
 
 def last_step(folder: Path) -> int:
-    """Step of the newest checkpoint in `folder`; 0 where there is none."""
+    """Step of the newest checkpoint in `folder`; 0 if there is none."""
     return next((step for path in candidates(folder) if (step := step_of(path)) is not None), 0)
 
 

@@ -1,4 +1,4 @@
-"""A run folder is opened: made anew, gone on with, forked, extended, or refused."""
+"""A run folder is opened: created, continued, forked, extended, or refused."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ RESULTS = (
     "transcriber.safetensors",
     "encoder",
 )
-"""What a finished run leaves; kept where it is extended."""
+"""What a finished run leaves; kept if it is extended."""
 
 
 def open_run(
@@ -42,7 +42,7 @@ def open_run(
 
     Raises:
         RunError: another process holds the folder; it holds another command's run or another configuration; it
-            cannot be written; none of its checkpoints can be read; its job was started again and again for nothing.
+            cannot be written; none of its checkpoints can be read; its job was started again and again in vain.
     """
     assert config.run.dir is not None
     path = Path(config.run.dir).absolute()
@@ -62,7 +62,7 @@ def open_run(
 
 
 def adopt(run: RunFolder, command: str, config: CommandConfig) -> None:
-    """Make `config` the folder's own where it goes on under a changed one; after run.json, which says from what."""
+    """Make `config` the folder's own if it continues under a changed one; after run.json, which notes what changed."""
     if all_changes(command, config, run.path, length=True):
         write_text(run.path / "config.yaml", save(config))
 
@@ -122,9 +122,9 @@ def _session(checkpoint: Checkpoint | None) -> dict[str, Any]:
 
 
 def _give_up(run: RunFolder) -> None:
-    """A job that crashes at each start would else be started for ever; a stop that was asked for is no crash.
+    """Otherwise a job that crashes at each start would be started for ever; a stop that was asked for is not a crash.
 
-    What failed in an earlier job does not count: who submitted the run again has mended something.
+    Failures in an earlier job do not count: whoever submitted the run again has mended something.
     """
     if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
         return

@@ -23,7 +23,7 @@ class Overview:
     """A run at a glance; docs/run-folder.md tells of each field.
 
     Attributes:
-        over: whether nothing more will come from it by itself.
+        over: whether nothing more will come of it by itself.
         best, low, high, measure: the number that it is known by so far, its 95 % interval where there is one, and what
             was measured: a logged probe, or `evaluation/metric` of results.json for `probe` and `finetune`.
     """

@@ -68,8 +68,8 @@ class SlurmQueue:
         return self._ask().get(_name(job, task))
 
     def ended(self, job: str, task: int | None) -> str:
-        """How a job that has left the queue ended: `TIMEOUT`, `FAILED, exit code 1`; empty if it completed, or SLURM has
-        forgotten it."""
+        """How a job that has left the queue ended: `TIMEOUT`, `FAILED, exit code 1`; empty if it completed, or SLURM
+        has forgotten it."""
         if _name(job, task) not in self._ended:
             if self.known and job not in self._asked:
                 self._asked.add(job)

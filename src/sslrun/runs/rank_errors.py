@@ -11,7 +11,7 @@ from sslrun.core.atomic import write_text
 
 
 def leave_error(folder: Path, rank: int, error: BaseException) -> None:
-    """Write down what ended this rank; where that cannot be written either, its exit code has to tell."""
+    """Write down what ended this rank; if that cannot be written either, its exit code must do."""
     text = " ".join(str(error).split())
     if not isinstance(error, SslrunError) or not text:
         text = f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -12,7 +12,7 @@ MAIN = {
     "finetune": ("finetune", "top1"),
     "zeroshot": ("zeroshot", "top1"),
 }
-"""Evaluation and metric of a command's main number: what a sweep optimises, on validation, if nothing else is asked."""
+"""Evaluation and metric of a command's main number: what a sweep optimises by default, on validation."""
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ _raises = False
 
 
 class Interrupted(BaseException):
-    """The process was asked to stop. No Exception, as KeyboardInterrupt is none: what mends errors must let it pass."""
+    """The process was asked to stop. Like KeyboardInterrupt not an Exception: error handlers must let it pass."""
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""What a run does now, told from its folder and from SLURM, not from what it last wrote of itself."""
+"""What a run does now, judged by its folder and by SLURM, not by what it last wrote about itself."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -40,8 +40,8 @@ class Standing:
 
     Attributes:
         state: what it does now.
-        note: why it waits, or what ended it; one line, empty where there is nothing to say.
-        over: whether nothing more will come from it by itself.
+        note: why it waits, or what ended it; one line, empty if there is nothing to say.
+        over: whether nothing more will come of it by itself.
     """
 
     state: State
@@ -114,11 +114,11 @@ def _starts_anew(manifest: dict[str, Any], position: QueuePosition) -> bool:
 
 
 def _out_of_queue(folder: Path, manifest: dict[str, Any], ending: str) -> Standing:
-    """SLURM has its job no more."""
+    """SLURM no longer has its job."""
     running = manifest.get("status") == State.running.value
     if not manifest or (running and (ending.startswith(CRASHED) or crashed(folder, manifest))):
-        told = last_error(folder / LOG)
-        return Standing(state=State.failed, note=f"{ending}: {told}" if ending else told, over=True)
+        error = last_error(folder / LOG)
+        return Standing(state=State.failed, note=f"{ending}: {error}" if ending else error, over=True)
     if running:
         return Standing(state=State.lost, note=f"{ending}; {KILLED}" if ending else KILLED, over=True)
     return _ended(folder, manifest)

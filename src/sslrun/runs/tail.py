@@ -28,7 +28,7 @@ class Tail:
         self.path, self._file, self._part = path, None, b""
 
     def last(self, count: int) -> list[str]:
-        """The last `count` lines that are there now; `new` goes on behind them."""
+        """The last `count` lines that are there now; `new` continues after them."""
         if not self._follow():
             return []
         assert self._file is not None
@@ -52,7 +52,7 @@ class Tail:
         return [_text(line) for line in lines]
 
     def _follow(self) -> bool:
-        """Open the file, or the one that has taken its place, behind what both have in common."""
+        """Open the file, or the one that has taken its place, after what both have in common."""
         try:
             there = self.path.stat()
         except FileNotFoundError:

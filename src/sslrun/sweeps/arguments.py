@@ -1,4 +1,4 @@
-"""What a trial's job is told, and where it lies."""
+"""A trial's overrides, and its folder."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def job_overrides(trial: optuna.Trial, search: Search, record: SweepRecord) -> l
 
 
 def _place_in_study(trial: optuna.Trial, search: Search, record: SweepRecord) -> list[str]:
-    """What tells the job which trial it is; without a pruner it need not know."""
+    """The override that names the trial to its job; without a pruner it need not know."""
     if search.config.pruner is PrunerName.none:
         return []
     metric = watched_metric(record.metrics[0], command=record.command)

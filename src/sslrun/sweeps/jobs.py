@@ -48,7 +48,7 @@ def _starting(folder: Path) -> bool:
 
 
 def status(folder: Path) -> str | None:
-    """`status` of run.json; None where there is none, or it cannot be read."""
+    """`status` of run.json; None if there is none, or it cannot be read."""
     found: str | None = manifest_or_empty(folder).get("status")
     return found
 
@@ -60,6 +60,6 @@ def last_error(error: BaseException | None, folder: Path) -> str:
         return str(manifest["last_error"])
     cause = error.__context__ if isinstance(error, SystemExit) else error  # the command line turned it into an exit
     if cause is None:
-        return "it ended without a word"
+        return "it ended without a message"
     line = " ".join(str(cause).split())
     return line if isinstance(cause, SslrunError) else f"{type(cause).__name__}: {line}"

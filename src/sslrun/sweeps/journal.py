@@ -40,7 +40,7 @@ class KernelLock(BaseJournalFileLock):
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """The storage in a journal file, which is made where there is none."""
+    """The storage in a journal file, which is made if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = lock_of(path)
     mend(path, lock)

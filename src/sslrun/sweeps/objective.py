@@ -36,7 +36,7 @@ def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) ->
             names = [*values, *rows]
             if name in of_test:
                 raise NoSuchNumberError(
-                    f"hydra.sweeper.metric={name}: {folder} has it of the test split alone, by which nothing may be "
+                    f"hydra.sweeper.metric={name}: {folder} has it only for the test split, by which nothing may be "
                     f"chosen; it has {', '.join(sorted(set(names))) or 'nothing else'}"
                 )
             raise NoSuchNumberError(

@@ -1,4 +1,4 @@
-"""sweep.json: what a sweep's folder says of itself, so that it can be continued and shown."""
+"""sweep.json: what a sweep's folder says about itself, so that it can be continued and shown."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -69,7 +69,7 @@ class SweepRecord:
 
 
 def read_record(folder: Path) -> SweepRecord | None:
-    """sweep.json; None where there is none.
+    """sweep.json; None if there is none.
 
     Raises:
         RunError: it cannot be read.

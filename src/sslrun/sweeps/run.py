@@ -62,5 +62,5 @@ def _open(search: Search) -> tuple[optuna.Study, SweepRecord]:
 
 def _stopped_line(search: Search, study: optuna.Study) -> str:
     done = f"{studies.finished(study)} of {search.config.n_trials} trials are finished"
-    outside = "; jobs in the queue go on" if search.launcher == "slurm" else ""
+    outside = "; jobs in the queue continue" if search.launcher == "slurm" else ""
     return f"sweep stopped: {done}{outside}; the same command with run.dir={search.folder} continues it"

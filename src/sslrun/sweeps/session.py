@@ -62,7 +62,7 @@ class SweepSession:
                 running -= 1
 
     def wait_for_jobs(self) -> None:
-        """Local jobs were asked to save, and do so now; those of a cluster go on by themselves."""
+        """Local jobs were asked to save, and do so now; those of a cluster continue by themselves."""
         self._stopping.set()
         if self.search.launcher == "process":
             for thread in self._threads:
@@ -74,7 +74,7 @@ class SweepSession:
         if self._left:
             return studies.take_up(self.study, self._left.pop(0), space)
         if (orphan := owners.take_over(self.study, sweep=folder)) is not None:
-            say(f"trial {orphan.number} was left by a sweeper that is gone, and is gone on with in {folder_of(orphan)}")
+            say(f"trial {orphan.number} was left by a sweeper that is gone, and continues in {folder_of(orphan)}")
             return studies.take_up(self.study, orphan, space)
         wanted = self.search.config.n_trials
         if studies.claimed(self.study) >= wanted:
@@ -133,7 +133,7 @@ class SweepSession:
             self._killed[trial.number] += 1
             say(f"trial {trial.number} was killed, and is started again: {jobs.last_error(error, folder)}")
             self._left.append(trial)
-        elif ended == "interrupted":  # cancelled, or trainer.max_time is over; the next session goes on with it
+        elif ended == "interrupted":  # cancelled, or trainer.max_time is over; the next session continues it
             self._interrupted = True
             self._count_failure(f"trial {trial.number} was stopped, and is continued by the same command")
         else:

@@ -47,7 +47,7 @@ PRUNER = "pruner"
 
 
 def open_storage(storage: str) -> BaseStorage:
-    """A journal file, or the database behind a URL.
+    """A journal file, or the database at a URL.
 
     Raises:
         RunError: the database cannot be reached, or its driver is absent.

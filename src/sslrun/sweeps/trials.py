@@ -36,7 +36,7 @@ class TrialRow:
 
     Attributes:
         state: finished, pruned, failed, running, waiting; of a plain grid as `sslrun runs` tells it.
-        values: one for each metric; of a pruned trial the last that it logged; empty where there is none.
+        values: one for each metric; of a pruned trial the last that it logged; empty if there is none.
         folder: null where another sweep of the same study ran it.
     """
 
@@ -104,8 +104,8 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def _of_study(folder: Path, record: SweepRecord) -> Sweep:
-    beside = folder / JOURNAL  # also where the folder was copied from another machine
-    storage = str(beside) if beside.is_file() else record.storage
+    own = folder / JOURNAL  # also if the folder was copied from another machine
+    storage = str(own) if own.is_file() else record.storage
     if "://" not in storage and not Path(storage).is_file():
         raise RunError(
             f"{folder}: its study lies in {storage}, which is not here; bring it into the folder as {JOURNAL}"

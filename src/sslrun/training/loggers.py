@@ -1,4 +1,4 @@
-"""metrics.csv, and the loggers beside it."""
+"""metrics.csv, and the other loggers."""
 
 import csv
 import importlib.util
@@ -37,7 +37,7 @@ class MetricsFile(Logger):
     name = version = property(lambda self: "csv")
 
     def rewind(self, step: int) -> None:
-        """Drop rows after `step`: a run that was killed goes on from its checkpoint, which is older than its rows."""
+        """Drop rows after `step`: a run that was killed resumes from its checkpoint, which is older than its rows."""
         if not self.path.exists():
             write_text(self.path, ",".join(COLUMNS) + "\n")
             return
@@ -80,7 +80,7 @@ class MetricsFile(Logger):
 
 
 def check_loggers(config: LoggerConfig) -> None:
-    """Raise ConfigError where a logger is not installed, or wandb is to be online without a key."""
+    """Raise ConfigError if a logger is not installed, or wandb is to be online without a key."""
     if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("logger.tensorboard=true: not installed; pip install 'sslrun[tensorboard]'")
     if config.wandb is WandbMode.online:
@@ -111,7 +111,7 @@ def build_loggers(
 
 
 def end_at_wandb(error: BaseException | None) -> None:
-    """End this process's run at wandb, if it has one: the next run of a sweep would else go on in it.
+    """End this process's run at wandb, if it has one: otherwise the next run of a sweep would continue it.
 
     Args:
         error: what ended the run. After a signal little time is left: what is not sent within `SECONDS_TO_SEND` stays

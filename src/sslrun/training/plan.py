@@ -26,7 +26,7 @@ class Plan:
         micro_batch: samples per process and micro-batch.
         lr: learning rate scaled to the global batch.
         phases: which schedules a step follows; more than one after the run was extended.
-        sync_batchnorm: whether BatchNorm sees all devices' batches; None where there is none, or one device.
+        sync_batchnorm: whether BatchNorm sees all devices' batches; None without BatchNorm, or with one device.
         fused: whether the optimizer may run fused; not with clipping under mixed precision, which Lightning refuses.
     """
 
@@ -69,7 +69,7 @@ def parts_of_batch(trainer: TrainerConfig) -> int:
 
 
 def check_machine(trainer: TrainerConfig, loader: LoaderConfig) -> None:
-    """All of a plan that can be told before the dataset is read.
+    """All of a plan that is known before the dataset is read.
 
     Raises:
         ConfigError: batch and devices do not fit together; a device, a precision or a layer is asked for that is not

@@ -42,7 +42,7 @@ def cpu_flags() -> set[str]:
 
 
 def autocast_dtype(precision: Precision) -> torch.dtype | None:
-    """dtype of autocast in evaluation; None where there is none."""
+    """dtype of autocast in evaluation; None without autocast."""
     return {Precision.bf16: torch.bfloat16, Precision.fp16: torch.float16}.get(precision)
 
 

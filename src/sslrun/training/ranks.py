@@ -21,7 +21,7 @@ SECONDS_FOR_CAUSE = 5.0
 
 
 class Ranks(pl.Callback):
-    """Ends the run where another process of it has ended, naming which: a collective could wait for it for ever.
+    """Ends the run if another process of it has ended, naming which: a collective could wait for it for ever.
 
     Under SLURM `srun --kill-on-bad-exit` does this; here it is for the processes that Lightning itself starts.
 
@@ -31,7 +31,7 @@ class Ranks(pl.Callback):
         grace_seconds: between the end of a process and that of this one, which may notice by itself.
 
     Attributes:
-        cause: the other process that made this one fail, and what it died of; None where there is none.
+        cause: the other process that made this one fail, and what it died of; None if there is none.
     """
 
     def __init__(self, folder: Path, note: Callable[[str], None], *, grace_seconds: float = 15.0) -> None:
@@ -61,7 +61,7 @@ class Ranks(pl.Callback):
             threading.Thread(target=self._watch, name="ranks", daemon=True).start()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Where another release of Lightning starts them in another way."""
+        """Fallback for Lightning releases that spawn ranks differently."""
         if not self._children:
             self.watch(getattr(trainer.strategy.launcher, "procs", []))
 
@@ -81,15 +81,16 @@ class Ranks(pl.Callback):
         self._end_others()
 
     def failed(self) -> str | None:
-        """Which process ended and how; None where all go on or have ended well."""
+        """Which process ended and how; None if all are running or have ended well."""
         codes = {rank: child.poll() for rank, child in enumerate(self._children, 1)}
         for rank, code in codes.items():
             if code is not None and code < 0:
-                return f"rank {rank} was killed by signal {-code}; the same command goes on from the last checkpoint"
-        if (told := first_error(self.folder, range(1, len(codes) + 1))) is not None:
-            return told
+                remedy = "rerun the same command to resume from the last checkpoint"
+                return f"rank {rank} was killed by signal {-code}; {remedy}"
+        if (left := first_error(self.folder, range(1, len(codes) + 1))) is not None:
+            return left
         ended = [rank for rank, code in codes.items() if code]
-        return f"rank {ended[0]} ended with code {codes[ended[0]]}; its own message stands before" if ended else None
+        return f"rank {ended[0]} ended with code {codes[ended[0]]}; see its own message above" if ended else None
 
     def _watch(self) -> None:
         while not self._over.wait(1.0):

@@ -33,7 +33,7 @@ def test_rows_of_validation_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_a_number_of_test_alone_is_refused(tmp_path: Path) -> None:
     run = left(tmp_path, "probe", [row("knn20", "top1", "test", 0.9)], selection={"linear/top1": 0.5})
-    with pytest.raises(NoSuchNumberError, match=r"knn20/top1: .* of the test split alone, .*; it has linear/top1"):
+    with pytest.raises(NoSuchNumberError, match=r"knn20/top1: .* only for the test split, .*; it has linear/top1"):
         read_values(run, ["knn20/top1"], command="probe")
 
 

@@ -36,7 +36,7 @@ def fail(ranks: Ranks, error: BaseException) -> None:
 @pytest.mark.parametrize(
     ("code", "how"),
     [
-        ("raise SystemExit(3)", "rank 2 ended with code 3; its own message stands before"),
+        ("raise SystemExit(3)", "rank 2 ended with code 3; see its own message above"),
         ("import os; os.kill(os.getpid(), 9)", "rank 2 was killed by signal 9; the same command goes on from"),
     ],
 )
@@ -94,7 +94,7 @@ def test_a_process_that_hangs_notes_the_cause_and_is_ended_with_the_others(
         os._exit(0)
     os.close(tell)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 2
-    line = "rank 1 was killed by signal 9; the same command goes on from the last checkpoint"
+    line = "rank 1 was killed by signal 9; rerun the same command to resume from the last checkpoint"
     assert capfd.readouterr().err == f"sslrun: error: {line}\n" and (tmp_path / "noted").read_text() == line
     assert os.read(told, 1) == b""  # nobody holds the other end any more
     os.close(told)
