@@ -45,8 +45,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def module() -> Training:
     config = TrainerConfig(steps=4, accelerator="cpu", devices=1, log_steps=2)
     plan = make_plan(config, LoaderConfig(batch_size=32, workers=0), SGDConfig(lr=0.1), ScheduleConfig(), items=64)
-    method = Method()
-    method.encoder = build_encoder(SmallCNNConfig(name="small_cnn", width=4), {"channels": 1, "image_size": 8})
+    encoder = build_encoder(SmallCNNConfig(name="small_cnn", width=4), {"channels": 1, "image_size": 8})
+    method = Method(None, encoder)
     made = Training(method, torch.nn.Identity(), plan)
     made.latest = StepOutput(torch.tensor(1.0), embedding=torch.zeros(32, 4))
     return made
