@@ -9,8 +9,8 @@ from shards import picture, write_shard
 from sslrun.config.errors import DataError
 from sslrun.core.batch import ImageBatch
 from sslrun.data.base import Items, Key
-from sslrun.data.shards.unreadable import ReadableItems, Unreadable
 from sslrun.data.subset import Subset
+from sslrun.data.unreadable import ReadableItems, Unreadable
 
 
 class Numbers(Items):

@@ -19,6 +19,7 @@ from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import check_filled, digest
 from sslrun.data.split_names import NAMES, refuse_parts
+from sslrun.data.unreadable import check_corrupt
 
 Told = tuple[str | None, str | None]
 """Label and group of a file."""
@@ -36,11 +37,9 @@ class AudioFiles(AudioData):
                 raise DataError(f"no recordings under {root}; expected {root}/*.wav or {root}/<class>/*.wav")
             sources[split] = read_clips(root, files, config, corrupt)
         total = len(corrupt) + sum(map(len, sources.values()))
-        if len(corrupt) > config.max_corrupt * total:
-            raise DataError(
-                f"{len(corrupt)} of {total} recordings cannot be read (first: {corrupt[0]}); "
-                f"dataset.max_corrupt={config.max_corrupt:g}"
-            )
+        if corrupt:
+            what = "recordings cannot be read"
+            check_corrupt(len(corrupt), total, what=what, first=corrupt[0], max_share=config.max_corrupt)
         super().__init__(config, sources, corrupt=corrupt)
 
 

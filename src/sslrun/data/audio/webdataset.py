@@ -16,7 +16,7 @@ from sslrun.data.base import Items
 from sslrun.data.labels import digest
 from sslrun.data.shards.index import Members
 from sslrun.data.shards.labels import member_texts, open_shards
-from sslrun.data.shards.unreadable import ReadableItems, Unreadable, collate_readable
+from sslrun.data.unreadable import ReadableItems, Unreadable, collate_readable
 
 
 class AudioWebDataset(AudioData):

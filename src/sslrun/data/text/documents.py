@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sslrun.config.errors import DataError
+from sslrun.data.unreadable import check_corrupt
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def together(parts: list[Documents], *, where: str) -> Documents:
 def without_empty(
     sources: dict[str, Documents], *, dataset: str, max_share: float
 ) -> tuple[dict[str, Documents], list[str]]:
-    """The sources less their empty texts, and the names of those.
+    """The sources without their empty texts, and the names of those.
 
     Raises:
         DataError: no texts at all, or more empty ones than `max_share` of all.
@@ -66,8 +67,6 @@ def without_empty(
         empty += [documents.names[i] for i in np.flatnonzero(~filled)]
         kept[split] = documents if filled.all() else documents.at(np.flatnonzero(filled))
     total = sum(map(len, sources.values()))
-    if len(empty) > max_share * total:
-        raise DataError(
-            f"{len(empty)} of {total} texts are empty (first: {empty[0]}); dataset.max_corrupt={max_share:g}"
-        )
+    if empty:
+        check_corrupt(len(empty), total, what="texts are empty", first=empty[0], max_share=max_share)
     return kept, empty

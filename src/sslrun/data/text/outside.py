@@ -13,10 +13,10 @@ from sslrun.config.schema import AugmentationConfig
 from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, digest
-from sslrun.data.shards.unreadable import ReadableItems, Unreadable, collate_readable
 from sslrun.data.text.streamed import Stream, StreamedTokens
 from sslrun.data.text.texts import TextData
 from sslrun.data.text.tokenizer import TokensOf, open_tokenizer
+from sslrun.data.unreadable import ReadableItems, Unreadable, collate_readable
 
 
 class TextsOutside(TextData):

@@ -9,10 +9,10 @@ from sslrun.data.labels import digest
 from sslrun.data.order import Together
 from sslrun.data.shards.index import Members
 from sslrun.data.shards.labels import open_shards, shard_labels
-from sslrun.data.shards.unreadable import ReadableItems
 from sslrun.data.text.items import Blocks
 from sslrun.data.text.outside import Column, TextsOutside
 from sslrun.data.text.streamed import Stream
+from sslrun.data.unreadable import ReadableItems
 
 
 class TextWebDataset(TextsOutside):

@@ -16,6 +16,7 @@ from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
 from sslrun.data.sources import SourcesData
+from sslrun.data.unreadable import check_corrupt
 from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import OnTheFly, Store, Wanted, decode_in_memory, open_cache
 from sslrun.data.vision.decode import Decoder
@@ -136,12 +137,9 @@ class ImageData(SourcesData):
         new = [(p, reason) for p, reason in reasons.items() if self._sources[source].name(p) not in self.corrupt]
         self.corrupt += [self._sources[source].name(p) for p, _ in new]
         count, total = len(self.corrupt), sum(map(len, self._sources.values()))
-        limit = self.config.max_corrupt
-        if new and count > limit * total:
-            raise DataError(
-                f"{count} of {total} images cannot be read (first: {new[0][1]}); more than "
-                f"dataset.max_corrupt={limit:g} of all; mend or remove them, or raise it"
-            )
+        if new:
+            what, limit = "images cannot be read", self.config.max_corrupt
+            check_corrupt(count, total, what=what, first=new[0][1], max_share=limit)
 
     def _split(self, name: str) -> Split:
         part = self._parts[name]

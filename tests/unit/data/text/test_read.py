@@ -116,7 +116,7 @@ def test_empty_texts_are_left_out_up_to_a_share(tmp_path: Path) -> None:
     assert data.corrupt == ["rows.jsonl[7]"]
     assert sum(data.size(split) for split in ("train", "validation", "test")) == 39
     with pytest.raises(
-        DataError, match=r"1 of 40 texts are empty \(first: rows.jsonl\[7\]\); dataset.max_corrupt=0.01"
+        DataError, match=r"1 of 40 texts are empty \(first: rows.jsonl\[7\]\); more than dataset.max_corrupt=0.01"
     ):
         build_data(config(file))
 

@@ -1,4 +1,4 @@
-"""Samples that cannot be read: counted, named, and left out of their batches."""
+"""Items that cannot be read: counted, named, and left out of their batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -7,6 +7,25 @@ from sslrun.config.errors import DataError
 from sslrun.data.base import Items, Key
 
 T = TypeVar("T")
+
+
+def check_corrupt(count: int, total: int, *, what: str, first: str, max_share: float) -> None:
+    """Refuse a dataset of which too much is left out.
+
+    Args:
+        count: items that are left out.
+        total: items of all splits.
+        what: the items and what is wrong with them, such as `images cannot be read`.
+        first: name of the first, or the reason.
+
+    Raises:
+        DataError: they are more than `max_share` of all.
+    """
+    if count > max_share * total:
+        raise DataError(
+            f"{count} of {total} {what} (first: {first}); more than dataset.max_corrupt={max_share:g} of all; mend or "
+            "remove them, or raise it"
+        )
 
 
 class Unreadable:
@@ -22,18 +41,15 @@ class Unreadable:
         self.reasons, self.total, self.max_share = reasons, total, max_share
 
     def add(self, reason: str) -> None:
-        """Count a sample; DataError where there are too many."""
+        """Count a sample; DataError if there are too many."""
         if reason in self.reasons:
             return
         self.reasons.append(reason)
-        if len(self.reasons) > self.max_share * self.total:
-            raise DataError(
-                f"{len(self.reasons)} of {self.total} samples cannot be read (first: {self.reasons[0]}); "
-                f"dataset.max_corrupt={self.max_share:g}"
-            )
+        count, what = len(self.reasons), "samples cannot be read"
+        check_corrupt(count, self.total, what=what, first=self.reasons[0], max_share=self.max_share)
 
     def readable(self, read: Callable[[int], T], positions: Iterable[int]) -> Iterator[tuple[int, T]]:
-        """What `read` gives of each position, beside its place among them; where it raises DataError it is counted."""
+        """The place of each position and what `read` gives for it; positions where it raises DataError are counted."""
         for place, position in enumerate(positions):
             try:
                 found = read(int(position))
@@ -44,12 +60,11 @@ class Unreadable:
 
 
 class ReadableItems(Items):
-    """Items of which some cannot be read: `corrupt` lists these.
+    """Items of which some cannot be read; `corrupt` lists those.
 
     Args:
-        items: whose reading raises DataError then.
-        stand_in: whether the next item that can be read takes the place, so that batches keep their size; else nothing
-            does.
+        items: raise DataError when one of them cannot be read.
+        stand_in: whether the next readable item takes its place, so that batches keep their size; else none does.
     """
 
     def __init__(self, items: Items, unreadable: Unreadable, *, stand_in: bool) -> None:
@@ -76,7 +91,7 @@ class ReadableItems(Items):
                     raise
 
     def note_corrupt(self, positions: list[int]) -> None:
-        """Count them, with the reason that a second attempt gives."""
+        """Count them, with the reasons that a second attempt gives."""
         assert self._unreadable is not None, "workers report through their batches"
         for position in positions:
             try:
@@ -91,7 +106,7 @@ class ReadableItems(Items):
 def collate_readable(
     items: list[dict[str, Any]], collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """A batch of the items that were read, with `corrupt` where others were not."""
+    """A batch of the items that could be read, and `corrupt` if others could not."""
     corrupt = [position for item in items for position in item.get("corrupt", ())]
     readable = [item for item in items if item.keys() - {"corrupt"}]
     batch = collate(readable) if readable else {}
