@@ -48,7 +48,6 @@ class Data(ABC):
     Attributes:
         name: for tables and folders.
         classes: names of the classes, or None where there are no labels.
-        gives: batch types that `training` can give (sslrun.core.batch).
         fingerprint: hex digest of the content, for run.json.
         corrupt: names of the unreadable items met so far; they are left out.
         single: batch type of items as they are, which evaluation and fine-tuning read.
@@ -58,7 +57,6 @@ class Data(ABC):
 
     name: str
     classes: tuple[str, ...] | None
-    gives: tuple[type, ...]
     single: type
     raw: str
     mild: str = "none"
@@ -139,9 +137,15 @@ class Data(ABC):
         """
         return None
 
-    @abstractmethod
     def describe(self) -> dict[str, str]:
-        """Lines for the resolved block: sizes, splits, what was left out of the policy."""
+        """Lines for the resolved block; a modality adds its own, such as what was left out of the policy."""
+        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
+        return {"dataset": f"{self.name}: {sizes}; {self.known}"}
+
+    @property
+    def known(self) -> str:
+        """What is known of the items, in words."""
+        return f"{len(self.classes)} classes" if self.classes else "no labels"
 
 
 def check_labelled(data: Data) -> None:

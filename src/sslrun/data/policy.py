@@ -1,11 +1,43 @@
-"""From an entry of a policy's YAML to a transform, whatever it transforms."""
+"""From a policy's YAML to transforms, whatever they transform."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
+from sslrun.config.schema import AugmentationConfig
+from sslrun.data.randomness import Randomness
+
+
+class Views:
+    """All views of a policy for arrays.
+
+    Args:
+        build: makes the transform of an entry; it is called with the array and a generator.
+    """
+
+    def __init__(self, config: AugmentationConfig, build: Callable[[Any], Callable[..., np.ndarray]]) -> None:
+        self.name = config.name
+        built = [[build(entry) for entry in kind.transforms] for kind in config.views]
+        self._views = [view for view, kind in zip(built, config.views, strict=True) for _ in range(kind.count)]
+        self._randomness = Randomness()
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def view(self, x: np.ndarray, view: int, *, seed: int, epoch: int, index: int, **given: Any) -> np.ndarray:
+        """One view of an array; what is drawn is a function of seed, epoch, index and view alone.
+
+        Args:
+            given: to every transform.
+        """
+        self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
+        for transform in self._views[view]:
+            x = transform(x, self._randomness.numpy, **given)
+        return x
 
 
 def name_and_arguments(entry: Any, *, key: str) -> tuple[str, dict[str, Any]]:

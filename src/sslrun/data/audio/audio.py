@@ -7,19 +7,16 @@ import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
-from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import ViewsBatch
 from sslrun.data.audio.augment import Facts, Policy
-from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
+from sslrun.data.audio.clips import Clips, Ragged, Rows
 from sslrun.data.audio.forms import FORMS, Form, form_for
-from sslrun.data.audio.items import AnyClip, AsIs, LogMelItems, WaveItems, collate
+from sslrun.data.audio.items import AnyClip, Layout, LogMelItems, WaveItems, collate
 from sslrun.data.audio.join import strings
-from sslrun.data.audio.logmel import FLOOR, LogMel
-from sslrun.data.audio.store import keep
+from sslrun.data.audio.logmel import FLOOR, logmel_of
 from sslrun.data.base import Items
-from sslrun.data.folders import cache_folder
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.sources import SourcesData
 
@@ -49,10 +46,10 @@ class AudioData(SourcesData):
         if config.join is not None:
             self._sources, self._parts, self._alphabet = strings(self._sources, self._parts, self.classes, config)
             self._labels, self.classes = dict.fromkeys(self._sources), None
-        told = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in self._sources.items())
-        self.fingerprint = digest(*(digest(*parts) for parts in told))
+        content = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in self._sources.items())
+        self.fingerprint = digest(*(digest(*parts) for parts in content))
         self._logmel: dict[str, Rows] = {}
-        self._scales: dict[bool, tuple[float, float]] = {}
+        self._measured: dict[bool, tuple[float, float]] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         """All views of the policy for `ViewsBatch`, its first view alone for the others."""
@@ -96,13 +93,7 @@ class AudioData(SourcesData):
         return collate(items)
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
-        return AsIs(channels_last=channels_last)
-
-    @property
-    def gives(self) -> tuple[type, ...]:  # type: ignore[override]
-        """Batch types of the form, or of all forms where it is open."""
-        open_to = [self.form] if self.config.form else FORMS.values()
-        return tuple(dict.fromkeys(kind for form in open_to for kind in form.gives))
+        return Layout(channels_last=channels_last)
 
     @property
     def single(self) -> type:  # type: ignore[override]
@@ -124,7 +115,7 @@ class AudioData(SourcesData):
         return {"reads": form.reads, "classes": 2, **form.shape(config)}
 
     def encoder_inputs(self) -> dict[str, Any]:
-        config, (mean, std) = self.config, self.scale
+        config, (mean, std) = self.config, self.mean_std
         return {
             "reads": self.form.reads,
             "form": self.form.name,
@@ -143,15 +134,9 @@ class AudioData(SourcesData):
 
     def describe(self) -> dict[str, str]:
         config = self.config
-        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
-        known = f"{len(self.classes)} classes" if self.classes else "no labels"
-        if (said := self.transcripts("train")) is not None:
-            known = f"transcripts of {np.mean([len(text) for text in said]):.0f} characters"
-        if (groups := self.groups("train")) is not None:
-            known += f", {len(np.unique(groups))} groups"
         part = self._parts["train"]
         waves = self._sources[part.source].waves
-        lines = {"dataset": f"{self.name}: {sizes}; {known}"}
+        lines = super().describe()
         if isinstance(waves, Ragged):
             seconds = waves.lengths[part.positions] / config.sample_rate
             lines["sound"] = (
@@ -167,35 +152,32 @@ class AudioData(SourcesData):
         return lines
 
     @property
-    def scale(self) -> tuple[float, float]:
+    def known(self) -> str:
+        known = super().known
+        if (said := self.transcripts("train")) is not None:
+            known = f"transcripts of {np.mean([len(text) for text in said]):.0f} characters"
+        if (groups := self.groups("train")) is not None:
+            known += f", {len(np.unique(groups))} groups"
+        return known
+
+    @property
+    def mean_std(self) -> tuple[float, float]:
         """Mean and std of what the form gives, over train, as configured or measured."""
         config = self.config
         if config.mean and config.std:
             return config.mean[0], config.std[0]
         of_waves = self.form.of_waves
-        if of_waves not in self._scales:
+        if of_waves not in self._measured:
             part = self._parts["train"]
             rows = self._sources[part.source].waves if of_waves else self.logmel(part.source)
-            self._scales[of_waves] = self.form.measured(rows, part.positions, config)
-        mean, std = self._scales[of_waves]
+            self._measured[of_waves] = self.form.measured(rows, part.positions, config)
+        mean, std = self._measured[of_waves]
         return config.mean[0] if config.mean else mean, config.std[0] if config.std else std
 
     def logmel(self, source: str) -> Rows:
         """(frames, mels) float32 of each clip of a source."""
         if source not in self._logmel:
-            clips, make = self._sources[source], LogMel(self.config)
-
-            def rows() -> Iterator[np.ndarray]:
-                return (make(clips.waves[i]) for i in range(len(clips)))
-
-            if not isinstance(clips.waves, Ragged):
-                self._logmel[source] = Made(clips.waves, make)
-            elif clips.key is None:
-                self._logmel[source] = ragged(list(rows()))
-            else:
-                c = self.config
-                key = digest(clips.key, c.mels, c.window, c.hop, c.low_hz, c.high_hz)
-                self._logmel[source] = keep(cache_folder(c.cache_dir) / "audio", key, rows)
+            self._logmel[source] = logmel_of(self._sources[source], self.config)
         return self._logmel[source]
 
     def readable(self, split: str) -> Iterator[tuple[int, np.ndarray]]:
@@ -208,19 +190,19 @@ class AudioData(SourcesData):
     def _facts(self) -> Facts:
         room = self.form.room(self.config)
         if self.form.of_waves:
-            return Facts(std=self.scale[1], room=room, silence=0.0, fixed=False, of_waves=True)
+            return Facts(std=self.mean_std[1], room=room, silence=0.0, fixed=False, of_waves=True)
         part = self._parts["train"]
         return Facts(
-            std=self.scale[1],
+            std=self.mean_std[1],
             room=room,
             silence=self._silence,
             fixed=self.form.fixed,
-            other=AnyClip(self.logmel(part.source), part.positions, self.scale),
+            other=AnyClip(self.logmel(part.source), part.positions, self.mean_std),
         )
 
     @property
     def _silence(self) -> float:
-        mean, std = self.scale
+        mean, std = self.mean_std
         return float((np.log(FLOOR) - mean) / std)
 
     def _logmel_items(self, split: str, **options: Any) -> LogMelItems:
@@ -230,7 +212,7 @@ class AudioData(SourcesData):
             part.positions,
             self.labels(split),
             transcripts=self._coded(split),
-            scale=self.scale,
+            mean_std=self.mean_std,
             room=self.form.room(self.config),
             silence=self._silence,
             as_series=not self.form.fixed,
@@ -244,7 +226,7 @@ class AudioData(SourcesData):
             part.positions,
             self.labels(split),
             transcripts=self._coded(split),
-            scale=self.scale,
+            mean_std=self.mean_std,
             room=self.form.room(self.config),
             **options,
         )

@@ -4,6 +4,7 @@ Masks are those of SpecAugment (Park et al. 2019, arXiv:1904.08779, section 2); 
 (Niizumi et al. 2021, arXiv:2103.06695, section 3.2).
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ import numpy as np
 from sslrun.config.checks import check_interval, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import AugmentationConfig
-from sslrun.data.policy import build_transform, name_and_arguments
-from sslrun.data.randomness import Randomness
+from sslrun.data.policy import Views, build_transform, name_and_arguments
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ TRANSFORMS: dict[str, type] = {
 OF_WAVES = ("Crop", "Place", "TimeMask", "Noise", "Gain")
 
 
-class Policy:
+class Policy(Views):
     """All views of a clip.
 
     Raises:
@@ -205,26 +205,13 @@ class Policy:
     """
 
     def __init__(self, config: AugmentationConfig, facts: Facts) -> None:
-        self.name = config.name
-        built = [[_build(t, facts, policy=config.name) for t in kind.transforms] for kind in config.views]
-        self._views = [view for view, kind in zip(built, config.views, strict=True) for _ in range(kind.count)]
-        self._randomness = Randomness()
-
-    def __len__(self) -> int:
-        return len(self._views)
+        super().__init__(config, functools.partial(_build, facts=facts, policy=config.name))
 
     @property
     def keeps_all(self) -> bool:
         """Whether all of a clip that the encoder has room for stays, and nothing of another is added."""
         steps = [step for view in self._views for step in view]
         return not any(isinstance(s, ResizedCrop | Mixup) or (isinstance(s, Crop) and s.share < 1) for s in steps)
-
-    def view(self, x: np.ndarray, view: int, *, seed: int, epoch: int, index: int) -> np.ndarray:
-        """(F, T) -> (F, T'); what is drawn is a function of seed, epoch, index and view alone."""
-        self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
-        for transform in self._views[view]:
-            x = transform(x, self._randomness.numpy)
-        return x
 
 
 def filled(x: np.ndarray, frames: int, silence: float) -> np.ndarray:

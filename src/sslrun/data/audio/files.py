@@ -1,4 +1,4 @@
-"""Recordings out of folders, with labels by folder, by a table, or out of the file's name."""
+"""Recordings in folders, with labels from class folders, a table or the names of files."""
 
 import re
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ from sslrun.data.labels import check_filled, digest
 from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.unreadable import check_corrupt
 
-Told = tuple[str | None, str | None]
+Annotation = tuple[str | None, str | None]
 """Label and group of a file."""
 
 
 class AudioFiles(AudioData):
-    """Train, and validation and test where they are named, found or matched."""
+    """Train, and validation and test if they are named, found or matched."""
 
     def __init__(self, config: AudioConfig) -> None:
         corrupt: list[str] = []
@@ -69,7 +69,7 @@ def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
 
 
 def sound_files(root: Path) -> list[str]:
-    """Relative paths with `/`, sorted; hidden ones and other files are none."""
+    """Relative paths of recordings with `/`, sorted; hidden files and folders are skipped."""
     found: list[str] = []
     for folder, below, names in walk(root):
         below[:] = [b for b in below if not b.startswith(".")]
@@ -81,7 +81,7 @@ def sound_files(root: Path) -> list[str]:
 
 def read_clips(root: Path, files: list[str], config: AudioConfig, corrupt: list[str]) -> Clips:
     """The readable files of a split; names of the others are added to `corrupt`."""
-    told = told_by(root, files, config)
+    annotations = annotations_of(root, files, config)
     key = digest(str(config.sample_rate), content_digest(root, files, folder=cache_folder(config.cache_dir)))
 
     def rows() -> Iterator[np.ndarray]:
@@ -94,20 +94,19 @@ def read_clips(root: Path, files: list[str], config: AudioConfig, corrupt: list[
     waves = keep(cache_folder(config.cache_dir) / "audio", key, rows)
     readable = np.flatnonzero(waves.lengths)
     corrupt += [f"{root.name}/{files[i]}" for i in np.flatnonzero(waves.lengths == 0)]
-    labels, groups = (
-        None if values[0] is None else np.array(values, dtype=str)[readable] for values in zip(*told, strict=True)
-    )
+    columns = zip(*annotations, strict=True)
+    labels, groups = (None if values[0] is None else np.array(values, dtype=str)[readable] for values in columns)
     if len(readable) < len(files):
         waves = waves.at(readable)
         key = digest(key, readable)
     return Clips(waves, [f"{root.name}/{files[i]}" for i in readable], labels, groups, key=key)
 
 
-def told_by(root: Path, files: list[str], config: AudioConfig) -> list[Told]:
-    """Label and group of each file, all None where nothing tells them.
+def annotations_of(root: Path, files: list[str], config: AudioConfig) -> list[Annotation]:
+    """Label and group of each file; all None if the dataset has none.
 
     Raises:
-        DataError: told of some files only.
+        DataError: only some files have them.
     """
     if config.pattern is not None:
         return _by_pattern(files, config)
@@ -121,7 +120,7 @@ def told_by(root: Path, files: list[str], config: AudioConfig) -> list[Told]:
     return [(f.split("/")[0], None) for f in files]
 
 
-def _by_pattern(files: list[str], config: AudioConfig) -> list[Told]:
+def _by_pattern(files: list[str], config: AudioConfig) -> list[Annotation]:
     assert config.pattern is not None
     pattern = re.compile(config.pattern)
     label, group = (name if name in pattern.groupindex else None for name in (config.label, config.group))
@@ -130,16 +129,16 @@ def _by_pattern(files: list[str], config: AudioConfig) -> list[Told]:
             f"dataset.pattern={config.pattern}: has no group named {config.label}; write (?P<{config.label}>…), or "
             "dataset.label=null"
         )
-    told: list[Told] = []
+    found: list[Annotation] = []
     for file in files:
         match = pattern.search(str(Path(file).with_suffix("")))
         if match is None:
             raise DataError(f"dataset.pattern={config.pattern}: does not match {file}")
-        told.append((match[label] if label else None, match[group] if group else None))
-    return told
+        found.append((match[label] if label else None, match[group] if group else None))
+    return found
 
 
-def _by_table(root: Path, files: list[str], config: AudioConfig) -> list[Told]:
+def _by_table(root: Path, files: list[str], config: AudioConfig) -> list[Annotation]:
     assert config.table is not None
     base = Path(config.path).expanduser() if config.path else root
     path = base / Path(config.table).expanduser()

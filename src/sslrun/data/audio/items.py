@@ -11,6 +11,7 @@ from sslrun.core.batch import NO_TARGET
 from sslrun.data.audio.augment import Policy, filled
 from sslrun.data.audio.clips import Rows
 from sslrun.data.base import Items, Key
+from sslrun.data.batches import numbers, padded
 
 
 class LogMelItems(Items):
@@ -21,7 +22,7 @@ class LogMelItems(Items):
         positions: (N,) of the split in the source.
         labels: (N,) int64, or None.
         transcripts: characters of each, (L,) int64, or None.
-        scale: mean and std by which values are normalised.
+        mean_std: mean and std by which values are normalised.
         room: frames that the encoder sees.
         silence: normalised; what images are filled with.
         as_series: give `series` (T, F) instead of images (1, F, T).
@@ -36,7 +37,7 @@ class LogMelItems(Items):
         labels: np.ndarray | None,
         *,
         transcripts: list[np.ndarray] | None = None,
-        scale: tuple[float, float],
+        mean_std: tuple[float, float],
         room: int,
         silence: float,
         as_series: bool,
@@ -45,7 +46,7 @@ class LogMelItems(Items):
         seed: int = 0,
     ) -> None:
         self.logmel, self.positions, self.labels, self.transcripts = logmel, positions, labels, transcripts
-        self.scale, self.room, self.silence, self.as_series = scale, room, silence, as_series
+        self.mean_std, self.room, self.silence, self.as_series = mean_std, room, silence, as_series
         self.policy, self.views, self.seed = policy, views, seed
 
     def __len__(self) -> int:
@@ -53,7 +54,7 @@ class LogMelItems(Items):
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key
-        x = normalised(self.logmel[int(self.positions[index])], self.scale)  # (F, T)
+        x = normalised(self.logmel[int(self.positions[index])], self.mean_std)  # (F, T)
         item: dict[str, Any] = {"index": index}
         if self.labels is not None:
             item["label"] = int(self.labels[index])
@@ -82,7 +83,7 @@ class WaveItems(Items):
 
     Args:
         waves: of the source, int16.
-        scale: mean and std by which samples in [-1, 1] are normalised.
+        mean_std: mean and std by which samples in [-1, 1] are normalised.
         room: samples that the encoder sees.
         policy: None gives each clip's beginning as it is.
     """
@@ -94,13 +95,13 @@ class WaveItems(Items):
         labels: np.ndarray | None,
         *,
         transcripts: list[np.ndarray] | None = None,
-        scale: tuple[float, float],
+        mean_std: tuple[float, float],
         room: int,
         policy: Policy | None = None,
         seed: int = 0,
     ) -> None:
         self.waves, self.positions, self.labels, self.transcripts = waves, positions, labels, transcripts
-        self.scale, self.room, self.policy, self.seed = scale, room, policy, seed
+        self.mean_std, self.room, self.policy, self.seed = mean_std, room, policy, seed
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -110,7 +111,7 @@ class WaveItems(Items):
         wave = self.waves[int(self.positions[index])]
         if self.policy is None:
             wave = wave[: self.room]
-        mean, std = self.scale
+        mean, std = self.mean_std
         x = ((wave[None].astype(np.float32) / 32767 - mean) / std).astype(np.float32)  # (1, T)
         if self.policy is not None:
             x = self.policy.view(x, 0, seed=self.seed, epoch=epoch, index=index)
@@ -128,15 +129,15 @@ class AnyClip:
 
     logmel: Rows
     positions: np.ndarray
-    scale: tuple[float, float]
+    mean_std: tuple[float, float]
 
     def __call__(self, random: np.random.Generator) -> np.ndarray:
-        return normalised(self.logmel[int(self.positions[random.integers(len(self.positions))])], self.scale)
+        return normalised(self.logmel[int(self.positions[random.integers(len(self.positions))])], self.mean_std)
 
 
-def normalised(logmel: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+def normalised(logmel: np.ndarray, mean_std: tuple[float, float]) -> np.ndarray:
     """(T, F) -> (F, T) float32."""
-    mean, std = scale
+    mean, std = mean_std
     return ((logmel.T - mean) / std).astype(np.float32)
 
 
@@ -151,33 +152,22 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
             batch[key] = _stack([item[key] for item in items])
     if "wave" in items[0]:
         waves = [item["wave"] for item in items]
-        batch["wave"] = _padded([w[:, None] for w in waves], value=0.0)[..., 0]
+        batch["wave"] = padded(waves, value=0, dtype=np.float32)
         batch["lengths"] = torch.tensor([len(w) for w in waves], dtype=torch.int64)
     if "transcript" in items[0]:
         texts = [torch.from_numpy(item["transcript"]) for item in items]
         batch["transcript"] = nn.utils.rnn.pad_sequence(texts, batch_first=True, padding_value=NO_TARGET)
-    for key in ("index", "label"):
-        if key in items[0]:
-            batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)
-    return batch
+    return batch | numbers(items)
 
 
 def _stack(rows: list[np.ndarray]) -> Tensor:
     if rows[0].ndim == 3:
         return torch.from_numpy(np.stack(rows))
-    return _padded(rows, value=np.nan)
+    return padded(rows, value=np.nan, dtype=np.float32)
 
 
-def _padded(rows: list[np.ndarray], *, value: float) -> Tensor:
-    """(T, C) each -> (B, T, C)."""
-    out = np.full((len(rows), max(map(len, rows)), rows[0].shape[1]), value, dtype=np.float32)
-    for place, row in zip(out, rows, strict=True):
-        place[: len(row)] = row
-    return torch.from_numpy(out)
-
-
-class AsIs(nn.Module):
-    """Clips were normalised when they were read; images may be laid out otherwise."""
+class Layout(nn.Module):
+    """Lays images out in memory as asked; values were normalised when they were read."""
 
     def __init__(self, *, channels_last: bool) -> None:
         super().__init__()

@@ -1,12 +1,17 @@
 """Log-mel: the logarithm of the energy in bands of frequency, frame by frame."""
 
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from transformers.audio_utils import mel_filter_bank
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
+from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
+from sslrun.data.audio.store import keep
+from sslrun.data.folders import cache_folder
+from sslrun.data.labels import digest
 
 FLOOR = 1e-6
 """Added to the energy of a band, of samples in [-1, 1]: silence has none."""
@@ -35,6 +40,21 @@ class LogMel:
         )  # (bins, frames)
         power = spectrum.abs().square() / self.window.square().sum()
         return torch.log(power.T @ self.bank + FLOOR).numpy()
+
+
+def logmel_of(clips: Clips, config: AudioDatasetConfig) -> Rows:
+    """(frames, mels) float32 of each clip; kept in files if the clips are."""
+    make = LogMel(config)
+    if not isinstance(clips.waves, Ragged):
+        return Made(clips.waves, make)
+
+    def rows() -> Iterator[np.ndarray]:
+        return (make(clips.waves[i]) for i in range(len(clips)))
+
+    if clips.key is None:
+        return ragged(list(rows()))
+    key = digest(clips.key, config.mels, config.window, config.hop, config.low_hz, config.high_hz)
+    return keep(cache_folder(config.cache_dir) / "audio", key, rows)
 
 
 def _bank(config: AudioDatasetConfig, fft: int) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.schema import AugmentationConfig
-from sslrun.core.batch import ImageBatch, PairBatch, ViewsBatch
+from sslrun.core.batch import ImageBatch, PairBatch
 from sslrun.data.base import Items
 from sslrun.data.labels import digest
 from sslrun.data.pairs.items import Captions, PairItems, collate
@@ -30,8 +30,6 @@ class PairData(ImageData):
     Raises:
         DataError: as of images; too many images without a caption.
     """
-
-    gives: ClassVar[tuple[type, ...]] = (PairBatch, ViewsBatch, ImageBatch)  # type: ignore[misc]
 
     def __init__(
         self, config: PairDatasetConfig, sources: Mapping[str, Captioned], *, classes: tuple[str, ...] | None

@@ -3,14 +3,14 @@
 Jitter, Scaling and Permutation are those of Um et al. 2017, arXiv:1706.00527, section 3.2.
 """
 
+import functools
 from typing import Any, Protocol
 
 import numpy as np
 
 from sslrun.config.checks import check_range
 from sslrun.config.schema import AugmentationConfig
-from sslrun.data.policy import build_transform
-from sslrun.data.randomness import Randomness
+from sslrun.data.policy import Views, build_transform
 
 
 class Transform(Protocol):
@@ -78,7 +78,7 @@ class Crop:
 TRANSFORMS: dict[str, type] = {cls.__name__: cls for cls in (Jitter, Scaling, Permutation, Crop)}
 
 
-class Policy:
+class Policy(Views):
     """All views of a series.
 
     Raises:
@@ -86,20 +86,7 @@ class Policy:
     """
 
     def __init__(self, config: AugmentationConfig) -> None:
-        self.name = config.name
-        built = [[_build(t, policy=config.name) for t in kind.transforms] for kind in config.views]
-        self._views = [view for view, kind in zip(built, config.views, strict=True) for _ in range(kind.count)]
-        self._randomness = Randomness()
-
-    def __len__(self) -> int:
-        return len(self._views)
-
-    def view(self, series: np.ndarray, view: int, *, room: int, seed: int, epoch: int, index: int) -> np.ndarray:
-        """(T', C) of at most `room` timestamps; what is drawn is a function of seed, epoch, index and view alone."""
-        self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
-        for transform in self._views[view]:
-            series = transform(series, self._randomness.numpy, room=room)
-        return series[:room]
+        super().__init__(config, functools.partial(_build, policy=config.name))
 
 
 def _build(entry: Any, *, policy: str) -> Transform:

@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from sslrun.data.base import Items, Key
+from sslrun.data.batches import numbers, padded
 from sslrun.data.series.augment import Policy
 
 
@@ -48,9 +47,9 @@ class SeriesItems(Items):
             item["label"] = int(self.labels[index])
         if self.policy is None:
             return item | {"series": series[: self.max_length]}
-        count = len(self.policy) if self.views else 1
+        count, room = len(self.policy) if self.views else 1, self.max_length
         made = [
-            self.policy.view(series, view, room=self.max_length, seed=self.seed, epoch=epoch, index=index)
+            self.policy.view(series, view, seed=self.seed, epoch=epoch, index=index, room=room)[:room]
             for view in range(count)
         ]
         return item | ({"views": made} if self.views else {"series": made[0]})
@@ -62,26 +61,8 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
     if "views" in items[0]:
         longest = max(len(view) for item in items for view in item["views"])
         count = len(items[0]["views"])
-        batch["views"] = [_padded([item["views"][v] for item in items], longest) for v in range(count)]
+        views = ([item["views"][v] for item in items] for v in range(count))
+        batch["views"] = [padded(rows, value=np.nan, dtype=np.float32, length=longest) for rows in views]
     else:
-        longest = max(len(item["series"]) for item in items)
-        batch["series"] = _padded([item["series"] for item in items], longest)
-    for key in ("index", "label"):
-        if key in items[0]:
-            batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)
-    return batch
-
-
-def _padded(rows: list[np.ndarray], length: int) -> Tensor:
-    out = np.full((len(rows), length, rows[0].shape[1]), np.nan, dtype=np.float32)
-    for place, row in zip(out, rows, strict=True):
-        place[: len(row)] = row
-    return torch.from_numpy(out)
-
-
-class AsIs(nn.Module):
-    """Series were normalised when they were read."""
-
-    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The batch itself."""
-        return batch
+        batch["series"] = padded([item["series"] for item in items], value=np.nan, dtype=np.float32)
+    return batch | numbers(items)

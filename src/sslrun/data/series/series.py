@@ -1,20 +1,19 @@
 """What all datasets of series share: splits, normalisation, items."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from sslrun.config.dataset.series import SeriesDatasetConfig
-from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import SeriesBatch, ViewsBatch
 from sslrun.data.base import Items
 from sslrun.data.labels import code_labels, digest
 from sslrun.data.series.augment import Policy
-from sslrun.data.series.items import AsIs, SeriesItems, collate
+from sslrun.data.series.items import SeriesItems, collate
 from sslrun.data.series.source import Source
 from sslrun.data.sources import SourcesData
 
@@ -35,8 +34,6 @@ class SeriesData(SourcesData):
 
     config: SeriesDatasetConfig
     horizons: tuple[int, ...] = ()
-
-    gives: ClassVar[tuple[type, ...]] = (SeriesBatch, ViewsBatch)  # type: ignore[misc]
     single, raw = SeriesBatch, "lags"
 
     def __init__(self, config: SeriesDatasetConfig, sources: Mapping[str, Source]) -> None:
@@ -70,7 +67,7 @@ class SeriesData(SourcesData):
         return collate(items)
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
-        return AsIs()
+        return nn.Identity()  # values were normalised when they were read
 
     def encoder_inputs(self) -> dict[str, Any]:
         return {
@@ -83,15 +80,10 @@ class SeriesData(SourcesData):
         }
 
     def describe(self) -> dict[str, str]:
-        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
-        known = f"{len(self.classes)} classes" if self.classes else "no labels"
         windows = self.windows("train")
         lengths = windows[:, 2] - windows[:, 1]
         span = f"{lengths.min()}" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}"
-        lines = {
-            "dataset": f"{self.name}: {sizes}; {known}",
-            "series": f"{span} timestamps in train, {self.channels} channel(s)",
-        }
+        lines = super().describe() | {"series": f"{span} timestamps in train, {self.channels} channel(s)"}
         if lengths.max() > self.max_length:
             lines["cut"] = f"{(lengths > self.max_length).mean():.0%} of train to dataset.max_length={self.max_length}"
         return lines

@@ -58,7 +58,10 @@ class Crop:
 
 
 class PermuteSentences:
-    """Sentences in random order: section 2.2 of arXiv:1910.13461 (BART). What the tokens end is read off the tokens."""
+    """Sentences in random order: section 2.2 of arXiv:1910.13461 (BART).
+
+    Sentence ends are recognised from the tokens themselves.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.ends_sentence = tokenizer.ends_sentence

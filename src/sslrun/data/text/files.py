@@ -15,10 +15,10 @@ from sslrun.data.labels import is_hidden
 from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
-from sslrun.data.text.texts import TextData
+from sslrun.data.text.texts import HeldTexts
 
 
-class Texts(TextData):
+class Texts(HeldTexts):
     """Train, and validation and test where they are named or found."""
 
     def __init__(self, config: TextConfig) -> None:

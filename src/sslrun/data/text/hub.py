@@ -6,10 +6,10 @@ from sslrun.config.dataset.text import HuggingFaceTextConfig
 from sslrun.config.errors import DataError
 from sslrun.data.hub import check_columns, load_tables, split_names, table_labels
 from sslrun.data.labels import digest
-from sslrun.data.text.outside import Column, TextsOutside
+from sslrun.data.text.outside import Column, StreamedTexts
 
 
-class HubTexts(TextsOutside):
+class HubTexts(StreamedTexts):
     """Train, and validation and test where the dataset has splits of those names."""
 
     def __init__(self, config: HuggingFaceTextConfig) -> None:

@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from sslrun.core.batch import NO_TARGET
 from sslrun.data.base import Items, Key
+from sslrun.data.batches import numbers, padded
 from sslrun.data.randomness import Randomness
 from sslrun.data.text.corrupt import Corruption, Tokens, with_marks
 from sslrun.data.text.streamed import Stream
@@ -118,29 +117,13 @@ def collate(items: list[dict[str, Any]], *, pad: int) -> dict[str, Any]:
     """`input_ids`, `attention_mask` and, where they are, `targets`, (B, L) each, with `index` and `label` (B,)."""
     longest = max(len(item["input_ids"]) for item in items)
     length = -(-longest // MULTIPLE) * MULTIPLE
+    ids = [item["input_ids"] for item in items]
     batch: dict[str, Any] = {
-        "input_ids": _padded([item["input_ids"] for item in items], length, value=pad),
-        "attention_mask": _padded([np.ones(len(item["input_ids"]), np.int64) for item in items], length, value=0),
+        "input_ids": padded(ids, value=pad, dtype=np.int64, length=length),
+        "attention_mask": padded([np.ones(len(row)) for row in ids], value=0, dtype=np.int64, length=length),
     }
     if any("targets" in item for item in items):
         empty = np.empty(0, np.int64)  # of a text without tokens
-        batch["targets"] = _padded([item.get("targets", empty) for item in items], length, value=NO_TARGET)
-    for key in ("index", "label"):
-        if key in items[0]:
-            batch[key] = torch.tensor([item[key] for item in items], dtype=torch.int64)  # (B,)
-    return batch
-
-
-def _padded(rows: list[np.ndarray], length: int, *, value: int) -> Tensor:
-    out = np.full((len(rows), length), value, dtype=np.int64)
-    for place, row in zip(out, rows, strict=True):
-        place[: len(row)] = row
-    return torch.from_numpy(out)
-
-
-class AsIs(nn.Module):
-    """Tokens need nothing more on the device."""
-
-    def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The batch itself."""
-        return batch
+        targets = [item.get("targets", empty) for item in items]
+        batch["targets"] = padded(targets, value=NO_TARGET, dtype=np.int64, length=length)
+    return batch | numbers(items)

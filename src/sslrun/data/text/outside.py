@@ -1,4 +1,4 @@
-"""What datasets of texts that are not held in memory share."""
+"""What datasets of texts that are not in memory share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -6,27 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.text import StreamedTextConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import Coded, digest
-from sslrun.data.text.streamed import Stream, StreamedTokens
+from sslrun.data.text.streamed import StreamedTokens
 from sslrun.data.text.texts import TextData
-from sslrun.data.text.tokenizer import TokensOf, open_tokenizer
+from sslrun.data.text.tokenizer import open_tokenizer
 from sslrun.data.unreadable import ReadableItems, Unreadable, collate_readable
 
 
-class TextsOutside(TextData):
+class StreamedTexts(TextData):
     """Texts that are read and tokenized when they are asked for.
 
     For blocks of tokens, and for held-out losses, the tokens of a split are counted once, and the counts are kept.
 
     Args:
         config: of any kind of streamed text dataset.
-        texts: `train`, and `validation` and `test` where the dataset has them; reading one may raise DataError.
+        texts: `train`, and `validation` and `test` if the dataset has them; reading one may raise DataError.
         coded: classes, and labels of each source.
         keys: of each source's content.
     """
@@ -34,21 +33,19 @@ class TextsOutside(TextData):
     def __init__(
         self, config: StreamedTextConfig, texts: Mapping[str, Sequence[str]], coded: Coded, keys: Mapping[str, str]
     ) -> None:
-        self.name, self.config, self.corrupt = config.name, config, []
-        self._texts = dict(texts)
+        super().__init__(config, texts, coded)
+        self.corrupt = []
         self.fingerprint = digest(sorted(keys.items()))
-        self.cut({name: len(of_source) for name, of_source in texts.items()}, coded)
         self.tokenizer = open_tokenizer(config, self._some_of_train(config.tokenizer_texts))
         total = sum(map(len, texts.values()))
         self._unreadable = Unreadable(self.corrupt, total=total, max_share=config.max_corrupt)
         folder, vocabulary = cache_folder(config.cache_dir) / "tokens", self.tokenizer.backend.to_str()
-        self._encoded: dict[str, TokensOf] = {
+        self._encoded = {
             name: StreamedTokens(
                 of_source, self.tokenizer, folder=folder, key=digest(keys[name], vocabulary), note=self._unreadable.add
             )
             for name, of_source in texts.items()
         }
-        self._streams: dict[str, np.ndarray | Stream] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         items = super().training(augmentation, batch_type=batch_type, seed=seed)
@@ -65,23 +62,12 @@ class TextsOutside(TextData):
         part = self._parts[split]
         return self._unreadable.readable(self._texts[part.source].__getitem__, part.positions)
 
-    def characters(self, split: str) -> int:
-        part, count = self._parts[split], 0
-        for position in part.positions:
-            with suppress(DataError):  # counted with its tokens
-                count += len(self._texts[part.source][int(position)])
-        return count
-
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate_readable(items, super().collate)
 
     def describe(self) -> dict[str, str]:
-        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
-        known = f"{len(self.classes)} classes" if self.classes else "no labels"
-        lines = {
-            "dataset": f"{self.name}: {sizes}; {known}",
-            "tokens": f"{self.config.tokenizer} of {self.tokenizer.size:,}, made when they are asked for",
-        }
+        tokens = f"{self.config.tokenizer} of {self.tokenizer.size:,}, made when they are asked for"
+        lines = super().describe() | {"tokens": tokens}
         if self.corrupt:
             lines["unreadable"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
         return lines

@@ -15,7 +15,7 @@ from sslrun.config.errors import DataError
 from sslrun.core.atomic import made_once, write_json
 from sslrun.data.folders import cache_folder
 from sslrun.data.text.documents import Documents
-from sslrun.data.text.texts import TextData
+from sslrun.data.text.texts import HeldTexts
 
 VERSION = 1
 """Raised when reading changes, so that old files are not read again."""
@@ -42,7 +42,7 @@ FAMILIES = {
 SKIPPED = ("test", "tests", "idle_test", "__pycache__")
 
 
-class PyDocs(TextData):
+class PyDocs(HeldTexts):
     """Docstrings of modules, classes and functions, labelled by family of module, with the topics of pydoc's help."""
 
     def __init__(self, config: PyDocsConfig) -> None:

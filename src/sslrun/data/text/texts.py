@@ -1,57 +1,52 @@
-"""What all text datasets share: splits, the tokenizer, items."""
+"""What all text datasets share: splits, the tokenizer, items; and those that are in memory."""
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
-from sslrun.core.batch import BlocksBatch, TokensBatch
+from sslrun.core.batch import TokensBatch
 from sslrun.data.base import Items
-from sslrun.data.labels import code_labels, digest
+from sslrun.data.labels import Coded, code_labels, digest
 from sslrun.data.sources import SourcesData
 from sslrun.data.text.corrupt import Corruption
 from sslrun.data.text.documents import Documents, without_empty
-from sslrun.data.text.items import AsIs, Blocks, TextItems, collate, stream_of
+from sslrun.data.text.items import Blocks, TextItems, collate, stream_of
 from sslrun.data.text.streamed import Stream
-from sslrun.data.text.tokenizer import Encoded, TokensOf, foreseen_tokens, open_tokenizer
+from sslrun.data.text.tokenizer import Encoded, Tokenizer, TokensOf, foreseen_tokens, open_tokenizer
 
 LOOKED_AT = 200
-"""Texts of a split by which it is told whether tokens lose something."""
+"""Texts of a split that are checked for what tokens lose."""
 
 
 class TextData(SourcesData):
-    """A dataset of texts, tokenized in memory.
+    """A dataset of texts, in memory (`HeldTexts`) or read when they are asked for (`StreamedTexts`).
 
     Args:
         config: of any kind of text dataset.
-        sources: `train`, and `validation` and `test` where the dataset has them.
+        texts: `train`, and `validation` and `test` if the dataset has them.
+        coded: classes, and labels of each source.
 
     Raises:
-        DataError: no text, too few to cut, too many empty ones, a label that train does not have.
+        DataError: too few to cut.
     """
 
     config: TextDatasetConfig
-    gives: ClassVar[tuple[type, ...]] = (TokensBatch, BlocksBatch)  # type: ignore[misc]
+    tokenizer: Tokenizer
+    _encoded: dict[str, TokensOf]
     single, raw = TokensBatch, "tfidf"
 
-    def __init__(self, config: TextDatasetConfig, sources: Mapping[str, Documents]) -> None:
+    def __init__(self, config: TextDatasetConfig, texts: Mapping[str, Sequence[str]], coded: Coded) -> None:
         self.name, self.config = config.name, config
-        read, self.corrupt = without_empty(dict(sources), dataset=config.name, max_share=config.max_corrupt)
-        if "validation" not in read and len(read["train"]) == 1 and read["train"].values is None:
-            read |= _cut_one(read["train"], share=config.validation)
-        self._texts: dict[str, Sequence[str]] = {name: source.texts for name, source in read.items()}
-        coded = code_labels({name: source.values for name, source in read.items()})
-        self.cut({name: len(source) for name, source in read.items()}, coded)
-        self.fingerprint = digest(*(f"{n}:{digest(*s.texts, self._labels[n])}" for n, s in read.items()))
-        self.tokenizer = open_tokenizer(config, self.texts("train"))
-        self._encoded: dict[str, TokensOf] = {n: self.tokenizer.encode(list(texts)) for n, texts in self._texts.items()}
+        self._texts = dict(texts)
+        self.cut({name: len(of_source) for name, of_source in texts.items()}, coded)
         self._streams: dict[str, np.ndarray | Stream] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
@@ -70,19 +65,19 @@ class TextData(SourcesData):
         part = self._parts[split]
         return [self._texts[part.source][i] for i in part.positions]
 
+    @abstractmethod
     def readable(self, split: str) -> Iterator[tuple[int, str]]:
         """Positions and texts of a split, as they were read; what cannot be read is left out and counted."""
-        return enumerate(self.texts(split))
 
     def characters(self, split: str) -> int:
-        """Characters of all its texts: what bits per character are counted by."""
-        return sum(map(len, self.texts(split)))
+        """Characters of all its texts, by which bits per character are counted."""
+        return sum(len(text) for _, text in self.readable(split))
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items, pad=self.tokenizer.pad)
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
-        return AsIs()
+        return nn.Identity()  # tokens need nothing more on the device
 
     @classmethod
     def foreseen_inputs(
@@ -96,21 +91,6 @@ class TextData(SourcesData):
 
     def save_inputs(self, folder: Path) -> None:
         self.tokenizer.save(folder, max_length=self.config.max_length)
-
-    def describe(self) -> dict[str, str]:
-        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
-        known = f"{len(self.classes)} classes" if self.classes else "no labels"
-        part = self._parts["train"]
-        lengths = self._encoded[part.source].lengths(part.positions)
-        longer = float((lengths > self.config.max_length).mean())
-        lines = {
-            "dataset": f"{self.name}: {sizes}; {known}",
-            "tokens": f"{self.config.tokenizer} of {self.tokenizer.size:,}, {int(lengths.sum()):,} in train; "
-            f"{longer:.0%} of its texts are longer than {self.config.max_length}",
-        }
-        if self.corrupt:
-            lines["empty"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
-        return lines
 
     def _documents(self, split: str, **options: Any) -> TextItems:
         part = self._parts[split]
@@ -139,7 +119,7 @@ class TextData(SourcesData):
         return blocks
 
     def _keeps_texts(self, split: str) -> bool:
-        """Whether tokens tell all of a text: the likelihood of what is left of it is not that of its characters."""
+        """Whether tokens keep all of a text; if not, their likelihood is not that of its characters."""
         return self.tokenizer.keeps(text for _, text in itertools.islice(self.readable(split), LOOKED_AT))
 
     def _stream(self, split: str) -> np.ndarray | Stream:
@@ -151,6 +131,43 @@ class TextData(SourcesData):
             else:
                 self._streams[split] = Stream(encoded, part.positions, end=end)
         return self._streams[split]
+
+
+class HeldTexts(TextData):
+    """Texts in memory, tokenized once.
+
+    Args:
+        config: of any kind of text dataset.
+        sources: `train`, and `validation` and `test` if the dataset has them.
+
+    Raises:
+        DataError: no text, too few to cut, too many empty ones, a label that train does not have.
+    """
+
+    def __init__(self, config: TextDatasetConfig, sources: Mapping[str, Documents]) -> None:
+        read, self.corrupt = without_empty(dict(sources), dataset=config.name, max_share=config.max_corrupt)
+        if "validation" not in read and len(read["train"]) == 1 and read["train"].values is None:
+            read |= _cut_one(read["train"], share=config.validation)
+        coded = code_labels({name: source.values for name, source in read.items()})
+        super().__init__(config, {name: source.texts for name, source in read.items()}, coded)
+        self.fingerprint = digest(*(f"{n}:{digest(*s.texts, self._labels[n])}" for n, s in read.items()))
+        self.tokenizer = open_tokenizer(config, self.texts("train"))
+        self._encoded = {name: self.tokenizer.encode(source.texts) for name, source in read.items()}
+
+    def readable(self, split: str) -> Iterator[tuple[int, str]]:
+        return enumerate(self.texts(split))
+
+    def describe(self) -> dict[str, str]:
+        part = self._parts["train"]
+        lengths = self._encoded[part.source].lengths(part.positions)
+        longer = float((lengths > self.config.max_length).mean())
+        lines = super().describe() | {
+            "tokens": f"{self.config.tokenizer} of {self.tokenizer.size:,}, {int(lengths.sum()):,} in train; "
+            f"{longer:.0%} of its texts are longer than {self.config.max_length}",
+        }
+        if self.corrupt:
+            lines["empty"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
+        return lines
 
 
 def _cut_one(whole: Documents, *, share: float) -> dict[str, Documents]:

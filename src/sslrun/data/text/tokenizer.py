@@ -27,7 +27,7 @@ VERSION = 2
 TRAINED = ("wordpiece", "bpe", "char")
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 NAMES = {"pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>"), "end": ("[SEP]", "</s>", "<|endoftext|>")}
-"""Of the marks in tokenizers of others."""
+"""Names of special tokens in third-party tokenizers."""
 SENTENCE_ENDS = (".", "!", "?", "\n", "Ċ")
 
 

@@ -10,12 +10,12 @@ from sslrun.data.order import Together
 from sslrun.data.shards.index import Members
 from sslrun.data.shards.labels import open_shards, shard_labels
 from sslrun.data.text.items import Blocks
-from sslrun.data.text.outside import Column, TextsOutside
+from sslrun.data.text.outside import Column, StreamedTexts
 from sslrun.data.text.streamed import Stream
 from sslrun.data.unreadable import ReadableItems
 
 
-class TextWebDataset(TextsOutside):
+class TextWebDataset(StreamedTexts):
     """Train, and validation and test where their shards are named; training mixes some shards at a time."""
 
     def __init__(self, config: TextWebDatasetConfig) -> None:

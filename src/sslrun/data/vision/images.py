@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.dataset.vision import Cache, ImageDatasetConfig
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
-from sslrun.core.batch import ImageBatch, ViewsBatch
+from sslrun.core.batch import ImageBatch
 from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
@@ -51,7 +50,6 @@ class ImageData(SourcesData):
     """
 
     config: ImageDatasetConfig
-    gives: ClassVar[tuple[type, ...]] = (ViewsBatch, ImageBatch)  # type: ignore[misc]
     single, raw, mild = ImageBatch, "pixels", "weak"
 
     def __init__(
@@ -102,13 +100,9 @@ class ImageData(SourcesData):
         return _inputs(config, ([0.5] * config.channels, [0.5] * config.channels), classes=2)
 
     def describe(self) -> dict[str, str]:
-        sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
-        known = f"{len(self.classes)} classes" if self.classes else "no labels"
         config = self.config
-        lines = {
-            "dataset": f"{self.name}: {sizes}; {known}",
-            "images": f"{config.image_size} px, {config.channels} channel(s), {self._where()}",
-        }
+        lines = super().describe()
+        lines["images"] = f"{config.image_size} px, {config.channels} channel(s), {self._where()}"
         if self._left_out:
             lines["left out"] = ", ".join(self._left_out)
         if self.corrupt:

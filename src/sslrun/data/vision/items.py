@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Items, Key
+from sslrun.data.batches import numbers
 from sslrun.data.splits import Part
 from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import Store
@@ -131,10 +132,7 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
         batch["views"] = [_stack(list(views)) for views in zip(*(i["views"] for i in readable), strict=True)]
     else:
         batch["image"] = _stack([i["image"] for i in readable])
-    batch["index"] = torch.tensor([i["index"] for i in readable], dtype=torch.int64)  # (B,)
-    if "label" in readable[0]:
-        batch["label"] = torch.tensor([i["label"] for i in readable], dtype=torch.int64)  # (B,)
-    return batch
+    return batch | numbers(readable)
 
 
 def _stack(images: list[np.ndarray]) -> Tensor:

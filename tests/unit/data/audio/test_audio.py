@@ -221,7 +221,7 @@ def test_what_was_read_once_is_kept(spoken: Path, monkeypatch: pytest.MonkeyPatc
     fresh = of_folder(spoken)
     frames = [clip for _, clip in fresh.readable("train")]
     monkeypatch.setattr("sslrun.data.audio.files.read_wave", lambda *a, **k: pytest.fail("read again"))
-    monkeypatch.setattr("sslrun.data.audio.audio.LogMel.__call__", lambda *a: pytest.fail("made again"))
+    monkeypatch.setattr("sslrun.data.audio.logmel.LogMel.__call__", lambda *a: pytest.fail("made again"))
     again = of_folder(spoken)
     assert again.fingerprint == fresh.fingerprint
     assert all(np.array_equal(a, b) for a, (_, b) in zip(frames, again.readable("train"), strict=True))

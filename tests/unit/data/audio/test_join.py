@@ -48,7 +48,7 @@ def built(folder: Path, *overrides: str) -> AudioData:
 
 def heard(wave: np.ndarray, data: AudioData) -> list[float]:
     """Values of the clips that a recording is made of."""
-    mean, std = data.scale
+    mean, std = data.mean_std
     values = np.round(wave * std + mean, 3)
     return [float(values[0]), *(float(b) for a, b in itertools.pairwise(values) if abs(a - b) > 0.005)]
 
