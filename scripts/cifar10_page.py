@@ -22,22 +22,22 @@ def page(rows: list[Row]) -> str:
         "",
         f"    python scripts/cifar10_table.py --minutes {minutes} --seeds {','.join(map(str, seeds))}",
         "",
-        f"Every method trains for {minutes} minutes with `conf/experiment/cifar10-small/NAME.yaml`, which says what",
-        "differs from the paper: such runs rank recipes for this budget, not methods. Test top-1 in per cent: the",
-        "mean over seeds, then each seed's 95 % interval. RankMe is of the encoder's output on 2,048 training images.",
-        "Images/s were measured over a few steps before, and set the number of steps; a further seed took the steps of",
-        "the first, or, where its column names two, those of a speed measured anew. Minutes are those of the whole run",
-        "with its two checks, at times beside other work. SupCon and supervised read labels.",
+        f"Every method trains for as many steps as {minutes} minutes hold at the speed measured for it beforehand,",
+        "with `conf/experiment/cifar10-small/NAME.yaml`, which says what differs from the paper. The speeds were taken",
+        "with one or two threads, some beside other work, and seeds differ in precision (each row's is in the .jsonl):",
+        "budgets are equal only roughly, so neighbouring rows rank neither methods nor recipes. Test top-1 in per",
+        "cent: the mean over seeds, then each seed's 95 % interval. RankMe is of the encoder's output on 2,048",
+        "training images. A further seed took the steps of the first, or, if its column names two, those of a speed measured",
+        "anew. Minutes are those of the whole run with its two checks, often beside other work. SupCon and supervised",
+        "read labels.",
         "",
         *(f"Machine: {name}." for name in sorted({row["machine"] for row in trained})),
         "",
         *table_lines(rows),
         "",
-        "Methods with an interval that is not above that of the same net untrained:",
-        "",
-        *(f"- {title}: {', '.join(not_above_untrained(rows, key)) or 'none'}" for key, title in MEASURES.items()),
+        *(line for name in REFERENCES for line in below_lines(rows, name)),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def table_lines(rows: list[Row]) -> list[str]:
@@ -88,15 +88,28 @@ def expected(rows: list[Row], method: str) -> str:
     )
 
 
-def not_above_untrained(rows: list[Row], measure: str) -> list[str]:
-    """Methods of which some seed's interval begins at or below the highest end of the untrained net's."""
+def below_lines(rows: list[Row], reference: str) -> list[str]:
+    """The list of methods that are not above a reference, none of them if the table lacks it."""
+    if not any(row["method"] == reference for row in rows):
+        return []
+    title = {"random": "the same network untrained", "pixels": "pixels"}[reference]
+    names = {name: ", ".join(not_above(rows, key, reference)) or "none" for key, name in MEASURES.items()}
+    lines = [f"- {name}: {methods}" for name, methods in names.items()]
+    return [f"Methods with an interval that is not above that of {title}:", "", *lines, ""]
+
+
+def not_above(rows: list[Row], measure: str, reference: str) -> list[str]:
+    """Methods of which some seed's interval begins at or below the highest end of a reference's.
+
+    That of `random` is the same architecture's.
+    """
+
+    def group(row: Row) -> str:
+        return str(row["architecture"]) if reference == "random" else ""
+
     ceiling: dict[str, float] = {}
     for row in rows:
-        if row["method"] == "random":
-            ceiling[row["architecture"]] = max(row[measure][2], ceiling.get(row["architecture"], 0.0))
-    below = {
-        row["method"]
-        for row in rows
-        if row["method"] not in REFERENCES and row[measure][1] <= ceiling.get(row["architecture"], 100.0)
-    }
-    return sorted(below)
+        if row["method"] == reference:
+            ceiling[group(row)] = max(row[measure][2], ceiling.get(group(row), 0.0))
+    trained = [row for row in rows if row["method"] not in REFERENCES]
+    return sorted({row["method"] for row in trained if row[measure][1] <= ceiling.get(group(row), 100.0)})

@@ -1,5 +1,6 @@
 """The page of scripts/ucr_table.py, from its rows alone."""
 
+import math
 import statistics
 from collections.abc import Callable
 
@@ -55,8 +56,8 @@ def page(rows: list[Row]) -> str:
             [cells for name in sets for cells in _by_seed(name, groups)],
         ),
         "",
-        f"More than {TOLERANCE / 100:.2f} below the reference: {_told(sets, lambda name: _is_below(name, groups))}.",
-        f"Gain's interval above zero (of two seeds or more): {_told(sets, lambda name: _gain(name, groups)[1] > 0)}.",
+        f"More than {TOLERANCE / 100:.2f} below the reference: {_names(sets, lambda name: _is_below(name, groups))}.",
+        f"Gain's interval above zero (of two seeds or more): {_names(sets, lambda name: _gain(name, groups)[1] > 0)}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -101,7 +102,8 @@ def _by_seed(name: str, groups: Groups) -> list[list[str]]:
 
 
 def _mean(name: str, encoder: str, groups: Groups) -> tuple[float, float, float]:
-    return mean_interval([row["svm"][0] for row in groups[name, encoder]])
+    mean, low, high = mean_interval([row["svm"][0] for row in groups[name, encoder]])
+    return (mean, low, high) if math.isinf(low) else (mean, max(low, 0.0), min(high, 100.0))
 
 
 def _gain(name: str, groups: Groups) -> tuple[float, float, float]:
@@ -114,12 +116,12 @@ def _is_below(name: str, groups: Groups) -> bool:
     return reference is not None and _mean(name, "ts2vec", groups)[0] < reference - TOLERANCE
 
 
-def _told(sets: list[str], holds: Callable[[str], bool]) -> str:
+def _names(sets: list[str], holds: Callable[[str], bool]) -> str:
     return ", ".join(name for name in sets if holds(name)) or "none"
 
 
-def _interval(told: tuple[float, float, float] | list[float], sign: str = "") -> str:
-    value, low, high = told
+def _interval(numbers: tuple[float, float, float] | list[float], sign: str = "") -> str:
+    value, low, high = numbers
     if low == float("-inf"):
         return f"{value:{sign}.1f}"
     return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"

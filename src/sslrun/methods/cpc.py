@@ -6,8 +6,8 @@ content, but which of the clip's moments they are.
 Formula:
     loss = mean over clips, steps k and moments t of  -log( exp(z_{t+k} . W_k c_t) / sum_s exp(z_s . W_k c_t) )
 
-    s: all moments of the same clip (eq. 4; of section 3.1's ways to draw negatives, the one that no voice can solve),
-    or with method.negatives=batch those of all clips of the batch.
+    s: all moments of the same clip (eq. 4; of section 3.1's ways to draw negatives the one that knowing the speaker
+    does not help with), or with method.negatives=batch those of all clips of the batch.
 
 When to choose it:
     Sound and other long sequences whose parts differ, such as speech: it needs no augmentation. A clip must be several

@@ -8,8 +8,9 @@ Formula:
     f: the encoder; d: the decoder; x_i: the P pixels of patch i, with their own mean and deviation (section 3).
 
 When to choose it:
-    ViTs that will be fine-tuned, from images that allow no colour or flip augmentation: crops suffice, and a step costs
-    a third of a contrastive one. Frozen features are weak in a linear probe; expect their worth in `sslrun finetune`.
+    ViTs that will be fine-tuned, from images whose colours must stay as they are: it takes a crop and a flip. If left
+    and right differ, add 'dataset.unsuitable=[HorizontalFlip]'. A step costs a third of a contrastive one. Frozen
+    features are weak in a linear probe; expect their worth in `sslrun finetune`.
 """
 
 import math

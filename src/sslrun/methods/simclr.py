@@ -8,8 +8,9 @@ Formula:
     i, k: the 2B views of a batch; j: the other view of i's image; z: unit-length projections (eq. 1).
 
 When to choose it:
-    As the first try: nothing in it can collapse, it has one number to tune, and it learns soon. It wants batches of
-    some hundreds; where memory forbids those, a queue (MoCo) or a method without negatives is the better choice.
+    As the first try: it does not collapse to a point (watch health/rankme all the same), the temperature is the only
+    number of its own, and it learns soon. It wants batches of some hundreds; if memory forbids those, a queue (MoCo) or
+    a method without negatives is the better choice.
 """
 
 from collections.abc import Mapping

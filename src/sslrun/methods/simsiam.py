@@ -9,7 +9,7 @@ Formula:
 
 When to choose it:
     The simplest to run: no negatives, no slow copy, small batches. It is the least forgiving too: without its
-    BatchNorms or with weight decay on a large scale it collapses, so watch health/std.
+    BatchNorms or with a strong weight decay it collapses, so watch health/std.
 """
 
 from collections.abc import Mapping

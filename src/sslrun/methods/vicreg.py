@@ -5,7 +5,7 @@ No dimension of it may be constant in the batch, and no two may say the same.
 Formula:
     loss = a |z - z'|^2 / D + b sum_j max(0, 1 - std(z_j)) / D + c sum_{i != j} cov_ij^2 / D,  b and c of either view
 
-    j: dimensions of the embedding; std, cov: over the batch (eq. 1 to 6).
+    j: dimensions of the embedding; std, cov: over the batch (eq. 1 to 6, scaled as in algorithm 1).
 
 When to choose it:
     No negatives and no tricks: each of its three terms can be read off while it trains, which helps where another
