@@ -18,6 +18,10 @@ class Labelled(NamedTuple):
     features: Tensor
     labels: Tensor
 
+    def to(self, device: str) -> "Labelled":
+        """Both on another device."""
+        return Labelled(self.features.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Features:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +35,11 @@ class LinearProbe:
     learning_rate: float
     weight_decay: float
     validation_top1: float
+
+    def to(self, device: str) -> "LinearProbe":
+        """The same head on another device."""
+        tensors = {name: getattr(self, name).to(device) for name in ("weight", "bias", "mean", "std")}
+        return replace(self, **tensors)
 
     def scores(self, features: Tensor) -> Tensor:
         """(N, C) logits of (N, D) features."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from sslrun.core.rows import Labels, Row, RowKey
@@ -41,11 +42,15 @@ def probe_rows(
     key: RowKey,
     budgets: Sequence[Labels] = BUDGETS,
     draws: int = 5,
+    device: str = "cpu",
 ) -> ProbeResult:
     """Evaluate frozen features on the test split.
 
     `train` is the bank of neighbours, the linear probe's training set and the pool of labelled subsets; `validation`
     only chooses the linear head's learning rate and weight decay; `test` chooses nothing.
+
+    Args:
+        device: trains the linear head if it has room for the features, else the CPU does.
 
     Raises:
         DataError: a split without labels.
@@ -54,7 +59,8 @@ def probe_rows(
     bank = train.labelled(split="train", dataset=key.dataset)
     held_out = validation.labelled(split="validation", dataset=key.dataset)
     queries = test.labelled(split="test", dataset=key.dataset)
-    probe = fit_linear(bank, held_out, num_classes=num_classes, seed=key.seed)
+    place = device if has_room(device, bank.features) else "cpu"
+    probe = fit_linear(bank.to(place), held_out.to(place), num_classes=num_classes, seed=key.seed).to("cpu")
     scores = probe.scores(queries.features)
     linear = classification_rows(scores, queries.labels, key=replace(key, evaluation="linear"), logits=True)
     few, notes = few_label_rows(bank, queries, key=key, budgets=budgets, draws=draws)
@@ -69,3 +75,11 @@ def probe_rows(
         linear=probe,
         confusion=confusion_matrix(scores, queries.labels),
     )
+
+
+def has_room(device: str, features: Tensor) -> bool:
+    """Whether a device can hold the features several times over: as they are, standardised, and in batches."""
+    if torch.device(device).type != "cuda":
+        return device == "cpu"
+    free, _ = torch.cuda.mem_get_info(device)
+    return 4 * features.nbytes < free

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from sslrun.config.errors import DataError
 from sslrun.core.rows import RowKey
 from sslrun.evaluation.features import Features
-from sslrun.evaluation.table import ProbeResult, probe_rows
+from sslrun.evaluation.table import ProbeResult, has_room, probe_rows
 
 OPTIONS = {"num_classes": 10, "key": RowKey(encoder="pixels", dataset="digits", seed=0)}
 
@@ -71,3 +71,13 @@ def test_a_split_without_labels_is_an_error(splits):
     train, validation, test = splits
     with pytest.raises(DataError, match="dataset=digits: its validation split has no labels"):
         probe_rows(train, replace(validation, labels=None), test, **OPTIONS)
+
+
+@pytest.mark.parametrize(("free", "expected"), [(15_999, False), (16_001, True)])
+def test_a_gpu_trains_the_linear_head_if_the_features_fit_four_times(
+    free: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (free, 10**9))
+    features = torch.zeros(100, 10)  # 4,000 bytes
+    assert has_room("cuda:0", features) is expected
+    assert has_room("cpu", features) and not has_room("mps", features)

@@ -41,6 +41,7 @@ class Classes(Probe):
                 key=key,
                 budgets=config.labels,
                 draws=config.draws,
+                device=frozen.device,
             )
         self._result = found
         return Measured(found.rows, found.chosen, found.notes)
