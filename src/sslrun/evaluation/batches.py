@@ -15,6 +15,8 @@ from sslrun.training.precision import autocast_dtype
 
 Batch = dict[str, Any]
 T = TypeVar("T")
+FEW = 1024
+"""Items that are read before workers would have started."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,9 @@ def batches_of(
     positions: Sequence[int] | None = None,
     workers: int = 0,
 ) -> Batches:
-    """Batches of some items of a dataset, in the order of `positions` (None: all)."""
+    """Batches of some items of a dataset, in the order of `positions` (None: all); few of them need no workers."""
+    count = len(items) if positions is None else len(positions)
+    workers = workers if count > FEW else 0
     return Batches(
         loader=evaluation_loader(data, items, positions=positions, batch_size=batch_size, workers=workers),
         prepare=data.prepare().to(device),

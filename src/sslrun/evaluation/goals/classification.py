@@ -117,6 +117,7 @@ def predict(
         device=device,
         precision=plan.precision,
         batch_size=max(64, plan.micro_batch),
+        workers=plan.workers,
         positions=positions,
     )
     features = extract(method.encoder, batches)

@@ -97,6 +97,7 @@ class Transcription(Goal):
             device=next(method.parameters()).device,
             precision=plan.precision,
             batch_size=max(64, plan.micro_batch),
+            workers=plan.workers,
             positions=positions,
         )
 
