@@ -12,6 +12,7 @@ from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
 from sslrun.core.rows import RowKey
 from sslrun.data.series.files import SeriesFiles
+from sslrun.evaluation import forecasting
 from sslrun.evaluation.forecasting import Encoded, forecast_rows, lag_rows, last_value, last_vector, moments
 
 
@@ -49,6 +50,17 @@ def test_a_sine_is_told_by_its_lags_and_not_by_its_last_value(tmp_path: Path) ->
     sine, hours = np.sin(np.arange(100) / 3.0), np.arange(80, 98)
     by_hand = np.mean([np.square(sine[t : t + 3] - sine[t - 1]).mean() for t in hours])
     assert values["last value", "horizon=3", "mse"] == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize("best", [0.1, 1000.0])
+def test_validation_chooses_the_penalty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: float) -> None:
+    """A sine wants the least, noise the most."""
+    values = np.sin(np.arange(100) / 3.0) if best < 1 else np.random.default_rng(0).normal(size=100)
+    data = counting(tmp_path, values[:, None])
+    chosen = lag_rows(data, (3,), seed=0)
+    for penalties, is_same in (((best,), True), ((100 / best,), False)):
+        monkeypatch.setattr(forecasting, "PENALTIES", penalties)
+        assert (lag_rows(data, (3,), seed=0) == chosen) == is_same
 
 
 def test_level_and_scale_are_put_back(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from sslrun.core.rows import RowKey
+from sslrun.evaluation import groups as module
 from sslrun.evaluation.features import Features
+from sslrun.evaluation.few_labels import logistic
 from sslrun.evaluation.groups import group_rows, mean_interval
 
 LABELS = torch.arange(24) % 2
@@ -42,6 +44,25 @@ def test_a_group_that_shows_classes_the_other_way_round_is_wrong_where_it_is_hel
     sign = torch.from_numpy(np.where(groups == "c", -1.0, 1.0)).float()
     rows = {row.condition: row.value for row in rows_of((sign * (2 * LABELS - 1))[:, None], groups)}
     assert rows["group=c"] == 0.0
+
+
+def test_features_are_standardised_without_the_group_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Group b lies far off; whichever is held out, the others have mean 0 and deviation 1."""
+    learnt: list[torch.Tensor] = []
+
+    def noted(features: torch.Tensor, *rest: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        learnt.append(features)
+        return logistic(features, *rest)
+
+    monkeypatch.setattr(module, "logistic", noted)
+    groups = np.array(list("abc") * 8)
+    features = torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
+    features[torch.from_numpy(groups == "b")] += 100
+    rows_of(features, groups)
+    assert [len(x) for x in learnt] == [16] * 3
+    for x in learnt:
+        torch.testing.assert_close(x.mean(dim=0), torch.zeros(3), rtol=0, atol=1e-4)
+        torch.testing.assert_close(x.std(dim=0, correction=0), torch.ones(3))
 
 
 def test_without_groups_there_are_no_rows() -> None:

@@ -1,6 +1,9 @@
 """Jobs, and shell scripts in place of SLURM's commands."""
 
 import os
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,3 +32,14 @@ def noted(calls: Path, *commands: str) -> list[str]:
     """The calls of these commands, in order."""
     lines = calls.read_text().splitlines() if calls.exists() else []
     return [line for line in lines if line.split(" ")[0] in commands]
+
+
+def wait_until(
+    reached: Callable[[], bool], process: "subprocess.Popen[bytes] | None" = None, *, seconds: float = 60
+) -> None:
+    """Wait while `process` runs, for at most so long."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert process is None or process.poll() is None, "the process ended before"
+        assert time.monotonic() < deadline, f"not reached after {seconds:g} s"
+        time.sleep(0.02)

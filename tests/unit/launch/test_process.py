@@ -16,6 +16,7 @@ from sslrun.config.launcher import ProcessConfig
 from sslrun.core.atomic import write_text
 from sslrun.launch.job import Job, Outcome, job_arguments, last_error
 from sslrun.launch.process import ProcessPool, visible_gpus
+from unit.launch.fakes import wait_until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,11 @@ def finished(value: float) -> str:
     rows = {"rows": [{"evaluation": "linear", "metric": "top1", "value": value}]}
     manifest = {"status": "finished", "command": "pretrain"}
     return f"echo '{json.dumps(rows)}' > results.json; echo '{json.dumps(manifest)}' > run.json"
+
+
+def at_least(count: int, file: str) -> str:
+    """Shell lines that wait until a file has so many lines, for at most a minute."""
+    return f"until [ $(wc -l < {file}) -ge {count} ] || [ $SECONDS -ge 60 ]; do sleep .02; done"
 
 
 def run(pool: ProcessPool, work: list[Shell]) -> list[tuple[str, float | None, str | None]]:
@@ -79,17 +85,21 @@ def test_outcomes_come_from_the_run_folders(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at_a_time", [1, 3])
 def test_so_many_at_a_time(tmp_path: Path, at_a_time: int) -> None:
-    lines = f"touch {tmp_path}/on-$$; ls {tmp_path} | grep -c on- >> {tmp_path}/counts; sleep .3; rm {tmp_path}/on-$$"
+    """Jobs start, and end, once so many have: the first ones run together however slow the machine is."""
+    lines = f"""cd {tmp_path}; touch on-$$; echo >> started; {at_least(at_a_time, "started")}
+        sleep .1  # for others that should not run
+        ls | grep -c on- >> counts; {at_least(at_a_time, "counts")}; rm on-$$"""
     run(ProcessPool(ProcessConfig(jobs=at_a_time)), jobs(tmp_path, *[lines] * 6))
-    assert max(map(int, (tmp_path / "counts").read_text().split())) == at_a_time
+    counts = [int(line) for line in (tmp_path / "counts").read_text().split()]
+    assert len(counts) == 6 and max(counts) == at_a_time
 
 
 def test_each_job_has_a_gpu_and_its_share_of_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert visible_gpus() == ["2", "5"]
-    tell = f"echo $CUDA_VISIBLE_DEVICES $OMP_NUM_THREADS >> {tmp_path}/seen; sleep .3"
-    run(ProcessPool(ProcessConfig()), jobs(tmp_path, *[tell] * 4))
+    tell = f"cd {tmp_path}; echo $CUDA_VISIBLE_DEVICES $OMP_NUM_THREADS >> seen; "
+    run(ProcessPool(ProcessConfig()), jobs(tmp_path, *[tell + at_least(pairs, "seen") for pairs in (2, 2, 4, 4)]))
     threads = max(1, (os.cpu_count() or 1) // 2)
     assert sorted((tmp_path / "seen").read_text().splitlines()) == [f"2 {threads}"] * 2 + [f"5 {threads}"] * 2
 
@@ -129,16 +139,18 @@ def test_a_job_whose_process_outlived_its_launcher_is_waited_for(tmp_path: Path)
 def test_ctrl_c_asks_the_jobs_to_save_and_starts_no_other(tmp_path: Path) -> None:
     saves = "trap 'echo saved > state; exit 3' TERM; echo on > state; while true; do sleep .05; done"
     pool = ProcessPool(ProcessConfig(jobs=1))
-    interrupt = f"""if True:
-        import os, time
-        while not os.path.exists("{tmp_path}/0/state"):
-            time.sleep(0.02)
-        os.kill({os.getpid()}, 2)
-    """
-    killer = subprocess.Popen([sys.executable, "-c", interrupt])
-    with pytest.raises(KeyboardInterrupt):
-        pool.run(jobs(tmp_path, saves, "touch started"), folder=tmp_path)
-    killer.wait()
+
+    def interrupt() -> None:
+        try:
+            wait_until((tmp_path / "0" / "state").exists)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as thread:
+        interrupted = thread.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pool.run(jobs(tmp_path, saves, "touch started"), folder=tmp_path)
+        interrupted.result()
     assert (tmp_path / "0" / "state").read_text() == "saved\n"
     assert not (tmp_path / "1" / "started").exists()
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from sslrun.config.launcher import SlurmConfig
 from sslrun.launch.script import TASK, array_script
 from sslrun.runs.job import last_error
-from unit.launch.fakes import fake, job, noted
+from unit.launch.fakes import fake, job, noted, wait_until
 
 STEP = 'shift; SLURM_PROCID={rank} "$@"; code=$?; exit {code}'
 """An srun that runs the task of one rank and ends with `code`."""
@@ -73,8 +72,7 @@ def test_a_task_lives_as_long_as_its_run_which_heeds_signals(tmp_path: Path, num
     (tmp_path / "job.sh").write_text(saves + "\n")
     task = ["bash", "-c", TASK, "task", str(tmp_path), str(tmp_path / "code")]
     process = subprocess.Popen(task, env=os.environ | {"SLURM_PROCID": "0"}, start_new_session=True)
-    while not (tmp_path / "on").exists():
-        time.sleep(0.02)
+    wait_until((tmp_path / "on").exists, process)
     os.killpg(process.pid, number)
     assert process.wait() == 3 and (tmp_path / "code").read_text() == "3\n"
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from small import BACKBONES, random_batch, small_config, small_method
 from sslrun.backbones.base import Encoder
@@ -123,7 +122,16 @@ def test_koleo_is_of_each_view_by_itself() -> None:
     torch.testing.assert_close(output.logs["koleo"], expected, rtol=1e-4, atol=1e-5)
     rest = output.logs["view_loss"] + output.logs["patch_loss"]
     assert output.loss.item() == pytest.approx((rest + 0.1 * expected).item(), rel=1e-4)
-    torch.testing.assert_close(F.normalize(output.embedding, dim=1).norm(dim=1), torch.ones(8))
+
+
+def test_the_embedding_is_the_teachers_of_the_first_view() -> None:
+    method = ibot()
+    batch = random_batch(method)
+    with torch.no_grad():
+        for parameter in method.teacher_encoder.parameters():
+            parameter.mul_(1.1)
+        expected = method.teacher_encoder(batch["views"][0])
+    torch.testing.assert_close(method(batch).embedding, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_head_of_their_own_rests_and_is_followed() -> None:

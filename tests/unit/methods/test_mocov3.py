@@ -5,7 +5,8 @@ import math
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from small import BACKBONES, random_batch, small_config, small_method
 from sslrun.backbones.folder import build_encoder
@@ -33,11 +34,18 @@ def test_the_loss_is_two_tau_times_both_directions() -> None:
     z = torch.eye(4)
     expected = 2 * 0.5 * (-2 + math.log(math.exp(2) + 3))
     assert method._contrast(z, z).item() == pytest.approx(expected, rel=1e-6)
+
+    def contrast(q: Tensor, k: Tensor) -> Tensor:
+        logits = F.normalize(q, dim=1) @ F.normalize(k, dim=1).T / 0.5
+        return 2 * 0.5 * F.cross_entropy(logits, torch.arange(len(q)))  # algorithm 1
+
     batch = random_batch(method)
+    for parameter in (*method.target_encoder.parameters(), *method.target_projector.parameters()):
+        parameter.add_(0.1 * torch.randn_like(parameter))  # the target is not the online net
     y1, y2 = (method.encoder(x) for x in batch["views"])
     q1, q2 = (method.predictor(method.projector(y)) for y in (y1, y2))
     k1, k2 = (method.target_projector(method.target_encoder(x)) for x in batch["views"])
-    expected = (method._contrast(q1, k2) + method._contrast(q2, k1)).item()
+    expected = (contrast(q1, k2) + contrast(q2, k1)).item()
     assert method(batch).loss.item() == pytest.approx(expected, rel=1e-5)
 
 

@@ -86,6 +86,19 @@ def test_a_spike_has_the_largest_anomaly_score() -> None:
     assert scores.shape == (1, 64) and int(scores[0].argmax()) == 41
 
 
+def test_anomaly_scores_are_in_units_of_the_visible_variance() -> None:
+    """A head that predicts 0 leaves the hidden patch's own values, normalised by all the others."""
+    method = small_method("patchtst", "patchtst").eval()
+    assert isinstance(method, PatchTST)
+    for parameter in method.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    series = torch.randn(1, 64, 2, generator=torch.Generator().manual_seed(0))
+    series[0, 40:44] += 8
+    rest = torch.cat([series[0, :40], series[0, 44:]])
+    expected = ((series[0, 40:44] - rest.mean(dim=0)) / rest.std(dim=0, correction=0)).square().mean(dim=1)
+    torch.testing.assert_close(method.anomaly_scores(series)[0, 40:44], expected, rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize(("name", "backbone"), [("ts2vec", "patchtst"), ("patchtst", "ts2vec")])
 def test_another_backbone_is_refused(name: str, backbone: str) -> None:
     config = small_config(name, [f"backbone={backbone}"])

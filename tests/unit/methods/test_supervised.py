@@ -54,6 +54,16 @@ def test_gradient_is_that_of_the_cross_entropy(smoothing: float) -> None:
         assert logits.grad[at].item() == pytest.approx((above - below) / (2 * step), abs=1e-5)
 
 
+def test_top1_is_the_share_that_is_right() -> None:
+    method = small_method("supervised", "cnn")
+    assert isinstance(method, Classifier)
+    with torch.no_grad():
+        method.head.weight.zero_()
+        method.head.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+    batch = random_batch(method) | {"label": torch.tensor([1, 1, 1, 0, 0, 0, 2, 2])}
+    assert method(batch).logs["top1"].item() == 3 / 8
+
+
 def test_the_head_has_the_datasets_classes_and_starts_undecided() -> None:
     method = small_method("supervised", "cnn")
     assert isinstance(method, Classifier)

@@ -13,6 +13,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.core.batch import NO_TARGET
 from sslrun.losses.token_prediction import mean_token_loss, target_count, token_losses
 from sslrun.methods.base import build_method, check_fit
+from sslrun.methods.bert import BERT
 from sslrun.methods.gpt import GPT
 
 
@@ -54,6 +55,19 @@ def test_bert_asks_for_hidden_tokens_alone() -> None:
     targets = batch["targets"].numpy()
     rows, places = np.nonzero(targets != NO_TARGET)
     assert loss.item() == pytest.approx(-log_p[rows, places, targets[rows, places]].mean(), rel=1e-5)
+
+
+def test_token_top1_is_the_share_of_hidden_tokens_that_are_right() -> None:
+    """A head that always says token 7."""
+    method = small_method("bert", "bert")
+    assert isinstance(method, BERT)
+    with torch.no_grad():
+        method.norm.weight.zero_()
+        method.bias[7] = 1.0
+    batch = random_batch(method)
+    targets = torch.full_like(batch["targets"], NO_TARGET)
+    targets[:, 0] = torch.tensor([7, 7, 7, 5, 5, 6, 6, 8])
+    assert method(batch | {"targets": targets}).logs["token_top1"].item() == 3 / 8
 
 
 def test_gpt_asks_for_every_next_token() -> None:

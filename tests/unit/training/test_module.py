@@ -1,12 +1,14 @@
 """The LightningModule: hooks once per optimizer step, a stop at NaN."""
 
 import errno
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from sslrun.backbones.folder import build_encoder
@@ -14,8 +16,8 @@ from sslrun.config.backbone.small_cnn import SmallCNNConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import RunError, TrainingError
 from sslrun.config.loader import LoaderConfig
-from sslrun.config.optimizer import SGDConfig
-from sslrun.config.schedule import ScheduleConfig
+from sslrun.config.optimizer import LrScaling, SGDConfig
+from sslrun.config.schedule import ScheduleConfig, ScheduleShape
 from sslrun.config.trainer import Precision, TrainerConfig
 from sslrun.core.batch import ViewsBatch
 from sslrun.data.base import Data
@@ -43,6 +45,9 @@ class Recorder(Method):
         h = self.encoder(batch["views"][0])
         return StepOutput(h.square().mean() * self.scale, embedding=h.detach())
 
+    def before_step(self, progress: float) -> None:
+        self.calls.append(f"before_step {progress:.2f}")
+
     def after_backward(self, progress: float) -> None:
         self.calls.append(f"after_backward {progress:.2f}")
 
@@ -55,19 +60,30 @@ def data() -> Data:
     return build_data(compose("pretrain").dataset)  # type: ignore[attr-defined]
 
 
-def train(method: Method, data: Data, folder: Path, *, steps: int = 4, accumulate: int = 1) -> None:
+def train(
+    method: Method,
+    data: Data,
+    folder: Path,
+    *,
+    steps: int = 4,
+    accumulate: int = 1,
+    clip: float | None = None,
+    optimizer: SGDConfig | None = None,
+    schedule: ScheduleConfig | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+) -> None:
     config = compose("pretrain", ["augmentation=digits"])
     dataset = data.training(config.augmentation, batch_type=ViewsBatch, seed=0)  # type: ignore[attr-defined]
     trainer = TrainerConfig(
-        steps=steps, accumulate=accumulate, accelerator="cpu", devices=1, precision=Precision.fp32, log_steps=1
-    )
-    plan = make_plan(
-        trainer, LoaderConfig(batch_size=32, workers=0), SGDConfig(lr=0.1), ScheduleConfig(), items=len(dataset)
-    )
+        steps=steps, accumulate=accumulate, clip=clip, accelerator="cpu", devices=1, precision=Precision.fp32,
+        log_steps=1,
+    )  # fmt: skip
+    optimizer, schedule = optimizer or SGDConfig(lr=0.1), schedule or ScheduleConfig()
+    plan = make_plan(trainer, LoaderConfig(batch_size=32, workers=0), optimizer, schedule, items=len(dataset))
     metrics = MetricsFile(folder / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=0.0)
     fit(
         method, data, dataset, plan, trainer_config=trainer, seed=0, checkpoints=folder, loggers=[metrics],
-        callbacks=[], ranks=Ranks(folder, print),
+        callbacks=list(callbacks), ranks=Ranks(folder, print),
     )  # fmt: skip
 
 
@@ -75,10 +91,54 @@ def train(method: Method, data: Data, folder: Path, *, steps: int = 4, accumulat
 def test_hooks_come_once_per_optimizer_step(data: Data, tmp_path: Path, accumulate: int) -> None:
     method = Recorder(data)
     train(method, data, tmp_path, steps=2, accumulate=accumulate)
-    step = ["forward"] * accumulate
     assert method.calls == [
-        *step, "after_backward 0.00", "after_step 0.00", *step, "after_backward 0.50", "after_step 0.50"
+        *["before_step 0.00", "forward"] * accumulate, "after_backward 0.00", "after_step 0.00",
+        *["before_step 0.50", "forward"] * accumulate, "after_backward 0.50", "after_step 0.50",
     ]  # fmt: skip
+
+
+class Steps(pl.Callback):
+    """Notes the first group's rate and decay that each optimizer step takes.
+
+    Args:
+        start_options: what all groups have when training starts, as those of a checkpoint.
+    """
+
+    def __init__(self, **start_options: float) -> None:
+        self.start_options, self.rates, self.decays = start_options, [], []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for group in trainer.optimizers[0].param_groups:
+            group.update(self.start_options)
+
+    def on_before_zero_grad(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
+        self.rates.append(optimizer.param_groups[0]["lr"])
+        self.decays.append(optimizer.param_groups[0]["weight_decay"])
+
+
+def test_each_step_takes_the_rate_and_decay_of_its_schedules(data: Data, tmp_path: Path) -> None:
+    """Warm-up over two of four steps, then a line from 1 to 0.5; the decay follows a cosine from 0.1 to 0.4."""
+    steps = Steps()
+    optimizer = SGDConfig(lr=0.1, scaling=LrScaling.none, weight_decay=0.1, weight_decay_end=0.4)
+    schedule = ScheduleConfig(shape=ScheduleShape.linear, warmup_epochs=1, warmup_share=0.5, end=0.5)
+    train(Recorder(data), data, tmp_path, steps=4, optimizer=optimizer, schedule=schedule, callbacks=[steps])
+    assert steps.rates == pytest.approx([0.05, 0.1, 0.1, 0.075])
+    assert steps.decays == pytest.approx([0.25 - 0.15 * math.cos(math.pi * step / 4) for step in range(4)])
+
+
+def test_the_configuration_counts_and_not_the_options_of_a_checkpoint(data: Data, tmp_path: Path) -> None:
+    steps = Steps(weight_decay=9.0)
+    train(Recorder(data), data, tmp_path, steps=1, optimizer=SGDConfig(lr=0.1, weight_decay=0.1), callbacks=[steps])
+    assert steps.decays == [0.1]
+
+
+def test_gradients_are_clipped_to_the_norm_that_is_asked_for(data: Data, tmp_path: Path) -> None:
+    method = Recorder(data, loss=100.0)
+    before = [p.detach().clone() for p in method.parameters()]
+    optimizer = SGDConfig(lr=1.0, scaling=LrScaling.none, momentum=0.0, weight_decay=0.0)
+    train(method, data, tmp_path, steps=1, clip=1e-3, optimizer=optimizer)
+    changes = [(p.detach() - b).square().sum() for p, b in zip(method.parameters(), before, strict=True)]
+    assert math.sqrt(sum(changes)) == pytest.approx(1e-3, rel=0.01)
 
 
 @pytest.mark.parametrize(("decay_all", "decays"), [(False, [0.1, 0.0]), (True, [0.1, 0.1])])

@@ -1,6 +1,7 @@
 """Parameter groups, scaling rules and the learning rate over a run."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -81,6 +82,17 @@ def test_warmup_then_cosine() -> None:
     assert factors[55] == pytest.approx(0.5)
     assert factors[100] == pytest.approx(0.0, abs=1e-12)
     assert all(a >= b for a, b in itertools.pairwise(factors[10:]))
+
+
+@pytest.mark.parametrize("shape", [ScheduleShape.linear, ScheduleShape.cosine])
+def test_the_rate_rises_from_start_and_falls_to_end(shape: ScheduleShape) -> None:
+    def factor(step: int) -> float:
+        schedule = ScheduleConfig(shape=shape, start=0.5, end=0.2)
+        return lr_factor(schedule, step=step, total_steps=110, warmup_steps=10)
+
+    assert [factor(step) for step in (0, 9, 10, 60, 110)] == pytest.approx([0.55, 1.0, 1.0, 0.6, 0.2])
+    quarter = 0.8 if shape is ScheduleShape.linear else 0.6 + 0.4 * math.sqrt(0.5)
+    assert factor(35) == pytest.approx(quarter)
 
 
 def test_step_and_constant() -> None:

@@ -153,7 +153,7 @@ def test_waves_are_the_same_everywhere_and_have_gaps() -> None:
     a, b = (build_data(WavesConfig(name="waves", items=60)) for _ in range(2))
     assert a.fingerprint == b.fingerprint and len(a.classes or ()) == 5
     batch = a.collate([a.evaluation("train")[0, i] for i in range(a.size("train"))])
-    assert 0.02 < batch["series"][:, :64].isnan().float().mean() < 0.03 or batch["series"][:, :64].isnan().any()
+    assert 0.02 < batch["series"][:, :64].isnan().float().mean() < 0.03
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_broken_image_is_named_by_shard_and_member(dataset: Any, policy: Any, 
     items = data.training(policy("simclr_cifar"), batch_type=ViewsBatch, seed=0)
     sampler = RunSampler(len(items), batch_size=6, total_steps=6, start=lambda: 0, seed=0, together=items.together)
     assert len(list(ItemLoader(data, items, sampler, workers=0))) == 6
-    assert set(data.corrupt) <= {"one.tar:007.png", "one.tar:011"} and data.corrupt
+    assert set(data.corrupt) == {"one.tar:007.png", "one.tar:011"}
     strict = dataset("webdataset", train=pattern, label=None, image_size=16, mean=[0.5] * 3, std=[0.2] * 3)
     items = strict.training(policy("simclr_cifar"), batch_type=ViewsBatch, seed=0)
     with pytest.raises(
