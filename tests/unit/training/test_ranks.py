@@ -37,7 +37,7 @@ def fail(ranks: Ranks, error: BaseException) -> None:
     ("code", "how"),
     [
         ("raise SystemExit(3)", "rank 2 ended with code 3; see its own message above"),
-        ("import os; os.kill(os.getpid(), 9)", "rank 2 was killed by signal 9; the same command goes on from"),
+        ("import os; os.kill(os.getpid(), 9)", "rank 2 was killed by signal 9; rerun the same command to resume from"),
     ],
 )
 def test_the_rank_that_was_the_cause_is_named_and_the_others_end(tmp_path: Path, code: str, how: str) -> None:
