@@ -135,3 +135,23 @@ def test_collapse_stops_where_asked() -> None:
     watch = health(collapse_checks=1, on_collapse=OnCollapse.stop)
     with pytest.raises(TrainingError, match="collapse at step 1"):
         watch.alarm.look(watch.measurements.measure(Holder(collapsed=True)), 1)
+
+
+def test_probes_learn_from_train_and_are_asked_about_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    measurements = health().measurements
+    extracted, probed = [], []
+    extract = measurements._features
+
+    def features(method: Method, split: str, positions: list[int]) -> Any:
+        found = extract(method, split, positions)
+        extracted.append((split, positions, found))
+        return found
+
+    monkeypatch.setattr(measurements, "_features", features)
+    monkeypatch.setattr(measurements, "_probe_rows", lambda *sides, **options: probed.append(sides) or [])
+    measurements.measure(Holder(collapsed=False))
+    measurements.rows(Holder(collapsed=False), encoder="")
+    assert [seen[:2] for seen in extracted] == [("train", measurements.bank), ("validation", measurements.queries)] * 2
+    assert [[id(side) for side in sides] for sides in probed] == [
+        [id(seen[2]) for seen in extracted[i : i + 2]] for i in (0, 2)
+    ]
