@@ -107,19 +107,23 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def find_weights(path: Path) -> Path:
+    """The file of weights that a path names, or that a run or encoder folder holds; ConfigError if there is none."""
+    names = [f"{stem}{end}" for stem in STEMS for end in ("", ".index.json")]
+    candidates = (path / "encoder" / STEMS[0], *(path / name for name in names), path)
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise ConfigError(f"backbone.pretrained={path}: no such weights file, run or encoder folder")
+    return found
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file, a run or encoder folder, or a torch file (read with weights_only=True).
 
     Raises:
         ConfigError: no such file, a damaged one, or one that holds more than tensors.
     """
-    names = [f"{stem}{end}" for stem in STEMS for end in ("", ".index.json")]
-    for candidate in (path / "encoder" / STEMS[0], *(path / name for name in names), path):
-        if candidate.is_file():
-            path = candidate
-            break
-    else:
-        raise ConfigError(f"backbone.pretrained={path}: no such weights file, run or encoder folder")
+    path = find_weights(path)
     if path.suffix == ".json":  # of a model in several files
         parts = sorted(set(json.loads(path.read_text())["weight_map"].values()))
         return {name: tensor for part in parts for name, tensor in read_weights(path.parent / part).items()}

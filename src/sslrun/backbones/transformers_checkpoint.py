@@ -118,7 +118,8 @@ def without_prefix(state: dict[str, Tensor], own: dict[str, Tensor], *, prefixes
 
 def described(network: nn.Module) -> dict[str, Any]:
     """Entries of config.json by which `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
-    entries: dict[str, Any] = json.loads(network.config.to_json_string(use_diff=False))  # type: ignore[operator, union-attr]
+    config: Any = network.config
+    entries: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     return {"library": "transformers", **entries, "architectures": [type(network).__name__]}
 
 

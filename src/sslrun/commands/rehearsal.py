@@ -1,10 +1,11 @@
 """Building the net on paper, so that a misfit is found before a large dataset is listed or decoded."""
 
+from contextlib import suppress
+
 import torch
 
-from sslrun.backbones.folder import build_encoder, read_weights
+from sslrun.backbones.folder import build_encoder, find_weights
 from sslrun.config.command.pretrain import PretrainConfig
-from sslrun.config.errors import ConfigError
 from sslrun.config.registry import target_of
 from sslrun.core.hub import local_path
 from sslrun.data.base import Data
@@ -18,20 +19,16 @@ def rehearse(config: PretrainConfig) -> type:
         The batch type that method and dataset share.
 
     Raises:
-        ConfigError: they do not fit each other, one has a value that it cannot have, or weights cannot be read.
+        ConfigError: they do not fit each other, one has a value that it cannot have, or weights are absent.
     """
     batch_type = check_fit(config.method, config.augmentation, config.dataset)
     dataset: type[Data] = target_of("dataset", config.dataset)
     inputs = dataset.foreseen_inputs(config.dataset, config.augmentation, batch_type=batch_type)
     if isinstance(config.backbone.pretrained, str):
-        read_weights(local_path(config.backbone.pretrained, key="backbone.pretrained"))
+        find_weights(local_path(config.backbone.pretrained, key="backbone.pretrained"))
     if inputs is None or config.backbone.pretrained:
         return batch_type
-    try:
-        with torch.device("meta"):
-            build_method(config.method, build_encoder(config.backbone, inputs))
-    except ConfigError:
-        raise
-    except (NotImplementedError, RuntimeError, TypeError):
-        pass  # a net that computes with its weights while it is built cannot be built without them
+    # a net that computes with its weights while it is built raises one of these; it is built again with memory
+    with suppress(RuntimeError, TypeError), torch.device("meta"):
+        build_method(config.method, build_encoder(config.backbone, inputs))
     return batch_type

@@ -50,30 +50,30 @@ def split_names(config: Any, tables: Mapping[str, Any]) -> dict[str, str | None]
         ConfigError: one that the user named is none of `tables`, or the name of two.
     """
     names = config.named_splits
-    told = [split for split in PRECEDENCE if names[split] != getattr(type(config), SPLIT_KEYS[split])]
-    for split in told:
+    chosen = [split for split in PRECEDENCE if names[split] != getattr(type(config), SPLIT_KEYS[split])]
+    for split in chosen:
         if names[split] is not None and names[split] not in tables:
             raise ConfigError(
                 f"dataset.{SPLIT_KEYS[split]}={names[split]}: {config.path} has no such split"
                 f"{did_you_mean(names[split], tables)}; it has {', '.join(tables)}"
             )
-    return distinct(names, told=told)
+    return distinct(names, named=chosen)
 
 
-def distinct(names: Mapping[str, str | None], *, told: Sequence[str]) -> dict[str, str | None]:
-    """The dataset's own name of each split; None for one that was not told and whose name an earlier one has.
+def distinct(names: Mapping[str, str | None], *, named: Sequence[str]) -> dict[str, str | None]:
+    """The dataset's own name of each split; None for one that the user did not name and whose name an earlier one has.
 
     Args:
-        told: splits that the user named.
+        named: splits that the user named.
 
     Raises:
-        ConfigError: one that was told has the name of an earlier one.
+        ConfigError: one that the user named has the name of an earlier one.
     """
     chosen: dict[str, str | None] = {}
     for split in PRECEDENCE:
         name = names[split]
         other = next((o for o, taken in chosen.items() if name is not None and taken == name), None)
-        if other is not None and split in told:
+        if other is not None and split in named:
             key, taken_by = SPLIT_KEYS[split], SPLIT_KEYS[other]
             raise ConfigError(
                 f"dataset.{key}={name} is the split that dataset.{taken_by} has; name another one, or leave "

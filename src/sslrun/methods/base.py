@@ -114,8 +114,8 @@ class Method(nn.Module):
         return self.projector(features) if hasattr(self, "projector") else None
 
 
-def reaching(pooled: Tensor) -> Tensor:
-    """() zero that reaches layers which only pool: DDP needs a gradient of every parameter, of token losses too."""
+def zero_through(pooled: Tensor) -> Tensor:
+    """() zero to add to a loss of tokens, so that layers which only pool have a gradient too: DDP waits for all."""
     return 0 * pooled.float().sum()
 
 

@@ -23,7 +23,7 @@ from sslrun.config.method.ijepa import IJEPAConfig
 from sslrun.core.batch import ImageBatch
 from sslrun.core.schedules import linear
 from sslrun.losses.tokens import normalized_smooth_l1
-from sslrun.methods.base import Method, StepOutput, reaching
+from sslrun.methods.base import Method, StepOutput, zero_through
 from sslrun.nn.ema import ema_update, frozen_copy
 from sslrun.nn.masking import context_and_targets, take
 from sslrun.nn.predictor import TokenPredictor
@@ -68,7 +68,7 @@ class IJEPA(Method):
         context, at = (t.repeat_interleave(config.targets, dim=0) for t in (context, keep))  # B*M rows
         prediction = self.predictor(context, at=at, ask=targets.flatten(0, 1))  # (B*M, Q, D)
         loss = normalized_smooth_l1(prediction, target.reshape(prediction.shape))
-        return StepOutput(loss + reaching(pooled), embedding=embedding)
+        return StepOutput(loss + zero_through(pooled), embedding=embedding)
 
     def after_step(self, progress: float) -> None:
         """The decay rises to 1 along a line, appendix A.1."""

@@ -23,7 +23,7 @@ from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.method.mae import MAEConfig
 from sslrun.core.batch import ImageBatch
 from sslrun.losses.pixels import normalized_patch_errors, normalized_patch_mse
-from sslrun.methods.base import Method, StepOutput, reaching
+from sslrun.methods.base import Method, StepOutput, zero_through
 from sslrun.nn.masking import random_tokens, take
 from sslrun.nn.patches import patchify
 from sslrun.nn.predictor import TokenPredictor
@@ -54,7 +54,7 @@ class MAE(Method):
         """Loss on hidden patches only."""
         patches, hidden, prediction, pooled = self._predict(batch["image"])
         loss = normalized_patch_mse(prediction, take(patches, hidden))
-        return StepOutput(loss + reaching(pooled), embedding=pooled.detach())
+        return StepOutput(loss + zero_through(pooled), embedding=pooled.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """By image: sum over its hidden patches, and their number; what is hidden is a function of its position."""

@@ -24,7 +24,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.method.simmim import SimMIMConfig
 from sslrun.core.batch import ImageBatch
 from sslrun.losses.pixels import masked_l1, masked_l1_sums
-from sslrun.methods.base import Method, StepOutput, reaching
+from sslrun.methods.base import Method, StepOutput, zero_through
 from sslrun.nn.masking import random_cells
 from sslrun.nn.patches import patchify
 
@@ -46,7 +46,7 @@ class SimMIM(Method):
         """L1 on the pixels of hidden patches, section 3.4."""
         patches, is_masked, prediction, pooled = self._predict(batch["image"])
         loss = masked_l1(prediction, patches, is_masked=is_masked)
-        return StepOutput(loss + reaching(pooled), embedding=pooled.detach())
+        return StepOutput(loss + zero_through(pooled), embedding=pooled.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """By image: sum over its hidden patches, and their number; what is hidden is a function of its position."""

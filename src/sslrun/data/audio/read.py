@@ -28,8 +28,8 @@ def read_wave(path: Path | BinaryIO, *, sample_rate: int, name: str = "") -> np.
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
     except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
-        told = getattr(error, "error_string", error)  # without the path
-        raise DataError(f"{name or path}: cannot be read: {told}") from error
+        reason = getattr(error, "error_string", error)  # without the path
+        raise DataError(f"{name or path}: cannot be read: {reason}") from error
     if len(samples) < SHORTEST * rate:
         raise DataError(f"{name or path}: holds {len(samples)} samples, too few to hear")
     return as_int16(resample(samples.mean(axis=1), rate, sample_rate))

@@ -56,8 +56,8 @@ def together(parts: list[Recordings], *, where: str) -> Recordings:
     """
     channels = {v.shape[1]: n for part in parts for v, n in zip(part.values, part.names, strict=True)}
     if len(channels) > 1:
-        told = ", ".join(f"{name} has {count}" for count, name in list(channels.items())[:2])
-        raise DataError(f"{where}: all series must have the same channels; {told}")
+        examples = ", ".join(f"{name} has {count}" for count, name in list(channels.items())[:2])
+        raise DataError(f"{where}: all series must have the same channels; {examples}")
     known = [part.labels is not None for part in parts]
     if any(known) and not all(known):
         raise DataError(f"{where}: only some of its files have labels")

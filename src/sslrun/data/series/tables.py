@@ -111,7 +111,7 @@ def read_npy(path: Path) -> Recordings:
         beside = path.with_name(f"{path.stem}_labels.npy")
         labels = np.load(beside, allow_pickle=False) if beside.exists() else None
         of_anomalies = path.with_name(f"{path.stem}_anomalies.npy")
-        told = np.load(of_anomalies, allow_pickle=False).astype(bool) if of_anomalies.exists() else None
+        anomalies = np.load(of_anomalies, allow_pickle=False).astype(bool) if of_anomalies.exists() else None
         array = array.astype(np.float32)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
@@ -119,15 +119,15 @@ def read_npy(path: Path) -> Recordings:
         raise DataError(f"{path}: an array of shape {array.shape}; expected (T, C) of one recording or (N, T, C)")
     if labels is not None and labels.shape != array.shape[:1]:
         raise DataError(f"{beside}: {labels.shape} labels for an array of {array.shape}")
-    if told is not None and told.shape != array.shape[: max(1, array.ndim - 1)]:
-        raise DataError(f"{of_anomalies}: shape {told.shape} for an array of {array.shape}")
+    if anomalies is not None and anomalies.shape != array.shape[: max(1, array.ndim - 1)]:
+        raise DataError(f"{of_anomalies}: shape {anomalies.shape} for an array of {array.shape}")
     if array.ndim == 3:
         names = [f"{path.name}[{i}]" for i in range(len(array))]
         classes = None if labels is None else [str(v) for v in labels]
-        return Recordings(list(array), names, classes, None if told is None else list(told))
+        return Recordings(list(array), names, classes, None if anomalies is None else list(anomalies))
     whole = array.reshape(len(array), -1)
     classes_of_rows = None if labels is None else [labels.astype(str)]
-    return Recordings([whole], [path.name], classes_of_rows, None if told is None else [told])
+    return Recordings([whole], [path.name], classes_of_rows, None if anomalies is None else [anomalies])
 
 
 def _numeric(table: Any, *, without: tuple[str | None, ...]) -> list[str]:

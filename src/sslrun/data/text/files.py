@@ -83,7 +83,7 @@ def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | Non
                 f"dataset.{SPLIT_KEYS[split]}={wanted[split][0]}: {config.path} has no such split"
                 f"{did_you_mean(wanted[split][0], tables)}; it has {', '.join(tables)}"
             )
-    found = distinct(found, told=[split for split, name in named.items() if name])
+    found = distinct(found, named=[split for split, name in named.items() if name])
     return {
         split: _documents(tables[name], config, where=f"{config.path}:{name}")
         for split, name in found.items()
