@@ -1,16 +1,15 @@
-"""How near a run comes to the bare limit: items/s of the run, of the bare step, their ratio, and peak memory.
+"""Compares a run with the bare limit: items/s of the run and of the bare step, their ratio, and peak memory.
 
 The bare step is the same method's step (all views, heads, target, loss, clipping, optimizer, at the run's own progress)
-on one batch that is already in memory, in the same precision and layout, without Lightning or loader.
+on one batch in memory, in the same precision and layout, without Lightning and without a loader.
 
     python scripts/bench_throughput.py dataset=parquet dataset.train=train.parquet [--steps 100] [--fp32] [key=value …]
     python scripts/bench_throughput.py --methods simclr,mae loader.batch_size=128 dataset.train=train.parquet
 
-With `--methods` (or `--methods all`) it takes the nets of conf/experiment/cifar10-small and ends with one table.
+With `--methods NAMES` or `--methods all` it takes the recipes of conf/experiment/cifar10-small and ends with one table.
 """
 
 import argparse
-import csv
 import dataclasses
 import resource
 import tempfile
@@ -31,6 +30,7 @@ from sslrun.methods.base import build_method, check_fit
 from sslrun.training.optimizers import build_optimizer, parameter_groups
 from sslrun.training.plan import make_plan
 from sslrun.training.precision import autocast_dtype
+from table_runs import items_per_second
 
 WARMUP_STEPS = 10
 
@@ -39,9 +39,9 @@ def main() -> None:
     """Print the rates of one configuration, or a table over methods."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=100, help="counted steps of each")
-    parser.add_argument("--rounds", type=int, default=3, help="bare and run in turn; the median of the ratios counts")
+    parser.add_argument("--rounds", type=int, default=3, help="of bare step and run in turn; the median ratio counts")
     parser.add_argument("--fp32", action="store_true", help="also the same net in fp32 and contiguous layout")
-    parser.add_argument("--methods", help="names with commas, or all: a table over conf/experiment/cifar10-small")
+    parser.add_argument("--methods", help="comma-separated names, or all: a table over conf/experiment/cifar10-small")
     parser.add_argument("overrides", nargs="*", help="as for `sslrun pretrain`")
     options = parser.parse_args()
     if options.methods is None:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def table(options: argparse.Namespace) -> None:
-    """One row a method."""
+    """Print one row per method."""
     recipes = sorted(path.stem for path in (conf_dir() / "experiment" / "cifar10-small").glob("*.yaml"))
     names = recipes if options.methods == "all" else options.methods.split(",")
     rows = [(name, measure(options, [f"experiment=cifar10-small/{name}", *options.overrides])) for name in names]
@@ -63,7 +63,7 @@ def table(options: argparse.Namespace) -> None:
 
 
 def measure(options: argparse.Namespace, overrides: list[str]) -> tuple[float, float, float]:
-    """Ratio, rate of the run and of the bare step in items/s, of the round with the median ratio."""
+    """Ratio, items/s of the run and items/s of the bare step, of the round with the median ratio."""
     config = compose("pretrain", overrides)
     assert isinstance(config, PretrainConfig)
     print(f"{config.method.kind}, {config.backbone.name}, batch {config.loader.batch_size}, {options.steps} steps")
@@ -87,7 +87,9 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
     torch.manual_seed(config.seed)
     batch_type = check_fit(config.method, config.augmentation, config.dataset)
     data = build_data(config.dataset)
-    dataset = data.training(config.augmentation, batch_type=batch_type, seed=config.seed)  # sound takes its form here
+    dataset = data.training(
+        config.augmentation, batch_type=batch_type, seed=config.seed
+    )  # fixes the form of audio inputs
     method = build_method(config.method, build_encoder(config.backbone, data.encoder_inputs())).train()
     plan = make_plan(config.trainer, config.loader, config.optimizer, config.schedule, items=len(dataset))
     device = torch.device(plan.accelerator)
@@ -127,16 +129,13 @@ def bare_rate(config: PretrainConfig, steps: int) -> float:
 
 
 def run_rate(config: PretrainConfig, steps: int) -> float:
-    """Items/s of `sslrun pretrain`, from its own metrics.csv: the seconds between two logged steps."""
+    """Items/s of `sslrun pretrain` between its first and its last logged step."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = dataclasses.replace(config.trainer, steps=WARMUP_STEPS + steps, log_steps=WARMUP_STEPS)
         monitor = dataclasses.replace(config.monitor, every_epochs=0)
         where = dataclasses.replace(config.run, dir=f"{folder}/run")
         run(dataclasses.replace(config, trainer=trainer, monitor=monitor, run=where))
-        with Path(folder, "run", "metrics.csv").open() as file:
-            seconds = {int(r["step"]): float(r["seconds"]) for r in csv.DictReader(file) if r["name"] == "train/loss"}
-    first, last = min(seconds), max(seconds)
-    return (last - first) * config.loader.batch_size / (seconds[last] - seconds[first])
+        return items_per_second(Path(folder, "run"), batch=config.loader.batch_size)
 
 
 def _wait(device: torch.device) -> None:

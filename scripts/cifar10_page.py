@@ -1,4 +1,4 @@
-"""The page of scripts/cifar10_table.py, from its rows alone."""
+"""Turns the rows of scripts/cifar10_table.py into its page."""
 
 import statistics
 
@@ -6,7 +6,7 @@ from table_runs import ROOT, Row
 
 RESULTS = ROOT / "docs" / "results" / "cifar10-small.jsonl"
 MEASURES = {"linear": "linear", "knn20": "kNN 20", "few10": "10 labels per class"}
-"""Key of a row, `[value, low, high]` in per cent: title of its column."""
+"""Key in a row, whose value is `[value, low, high]` in per cent: title of its column."""
 LABELLED = ("supcon", "supervised")
 REFERENCES = ("random", "pixels")
 
@@ -22,14 +22,14 @@ def page(rows: list[Row]) -> str:
         "",
         f"    python scripts/cifar10_table.py --minutes {minutes} --seeds {','.join(map(str, seeds))}",
         "",
-        f"Every method trains for as many steps as {minutes} minutes hold at the speed measured for it beforehand,",
-        "with `conf/experiment/cifar10-small/NAME.yaml`, which says what differs from the paper. The speeds were taken",
-        "with one or two threads, some beside other work, and seeds differ in precision (each row's is in the .jsonl):",
-        "budgets are equal only roughly, so neighbouring rows rank neither methods nor recipes. Test top-1 in per",
-        "cent: the mean over seeds, then each seed's 95 % interval. RankMe is of the encoder's output on 2,048",
-        "training images. A further seed took the steps of the first, or, if its column names two, those of a speed",
-        "measured anew. Minutes are those of the whole run with its two checks, often beside other work. SupCon and",
-        "supervised read labels.",
+        f"Every method trains for the number of steps that fit into {minutes} minutes at its speed, measured",
+        "beforehand, with `conf/experiment/cifar10-small/NAME.yaml`, which says what differs from the paper. Speeds",
+        "were measured with one or two threads, some beside other work, and seeds differ in precision (see each row",
+        "of the .jsonl). Budgets are therefore only roughly equal: neighbouring rows rank neither methods nor",
+        "recipes. Top-1 on test in per cent: the mean over seeds, then each seed's 95 % interval. RankMe is of the",
+        "encoder's output on 2,048 training images. A second seed takes the steps of the first; where the column",
+        "names two numbers, the speed was measured again. Minutes are of the whole run with its two checks, often",
+        "beside other work. SupCon and supervised read labels.",
         "",
         *(f"Machine: {name}." for name in sorted({row["machine"] for row in trained})),
         "",
@@ -41,7 +41,7 @@ def page(rows: list[Row]) -> str:
 
 
 def table_lines(rows: list[Row]) -> list[str]:
-    """Head and one line for each method and architecture: self-supervised by linear top-1, labelled, references."""
+    """Head, then one line per method and architecture: self-supervised by linear top-1, supervised, references."""
     columns = ["method", *MEASURES.values(), "RankMe", "steps", "epochs", "images/s", "minutes", "net"]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["seed"]):
@@ -74,7 +74,7 @@ def _mean_cell(group: list[Row], key: str, form: str) -> str:
 
 
 def expected(rows: list[Row], method: str) -> str:
-    """The line of a recipe's header that says what it gave here."""
+    """The line of a recipe's header that states its measured result."""
     own = sorted((row for row in rows if row["method"] == method), key=lambda row: row["seed"])
     untrained = [
         row["linear"][0] for row in rows if row["method"] == "random" and row["architecture"] == own[0]["architecture"]
@@ -89,19 +89,19 @@ def expected(rows: list[Row], method: str) -> str:
 
 
 def below_lines(rows: list[Row], reference: str) -> list[str]:
-    """The list of methods that are not above a reference, none of them if the table lacks it."""
+    """Lines that list the methods not above a reference; empty if the table lacks the reference."""
     if not any(row["method"] == reference for row in rows):
         return []
     title = {"random": "the same network untrained", "pixels": "pixels"}[reference]
     names = {name: ", ".join(not_above(rows, key, reference)) or "none" for key, name in MEASURES.items()}
     lines = [f"- {name}: {methods}" for name, methods in names.items()]
-    return [f"Methods with an interval that is not above that of {title}:", "", *lines, ""]
+    return [f"Methods with an interval not entirely above that of {title}:", "", *lines, ""]
 
 
 def not_above(rows: list[Row], measure: str, reference: str) -> list[str]:
-    """Methods of which some seed's interval begins at or below the highest end of a reference's.
+    """Methods for which some seed's interval starts at or below the highest end of the reference's intervals.
 
-    That of `random` is the same architecture's.
+    `random` means the same architecture untrained.
     """
 
     def group(row: Row) -> str:

@@ -1,13 +1,13 @@
-"""Every image method on CIFAR-10 at one CPU budget: docs/results/cifar10-small.jsonl, and the table .md made of it.
+"""Trains every image method on CIFAR-10 with one CPU budget: docs/results/cifar10-small.jsonl and the .md table.
 
     python scripts/cifar10_table.py [--minutes 6] [--seeds 1,2] [--methods simclr,byol] [--only-table]
 
-Each method trains with conf/experiment/cifar10-small/NAME.yaml for as many steps as its speed makes of the budget; then
-it is probed. The speeds of all methods are measured first, over a few steps each: the machine must do nothing else
-meanwhile (afterwards other work only makes the minutes more, not the steps fewer). A further seed takes the steps of
-the method's first one, so that seeds are all that differs, on whatever machine it trains. The same command goes on
-where it stopped: a row that is there is not made again, and a run that is unfinished is continued.
-`scripts/method_pages.py` then brings the methods' pages up to date.
+Each method trains with conf/experiment/cifar10-small/NAME.yaml for as many steps as fit into the budget at its speed,
+and is then probed. The speeds of all methods are measured first, over a few steps each; the machine must be otherwise
+idle meanwhile (later, other work adds minutes but takes no steps away). Further seeds take the number of steps of the
+first, so that only the seed differs, whatever machine they train on. The same command continues where it stopped:
+existing rows are kept and an unfinished run is resumed. Run `scripts/method_pages.py` afterwards to update the
+methods' pages.
 """
 
 import argparse
@@ -33,7 +33,19 @@ from sslrun.data.build import build_data
 from sslrun.methods.base import build_method
 from sslrun.monitors.measurements import Measurements
 from sslrun.training.plan import make_plan
-from table_runs import INTERRUPTED, ROOT, Row, append, finished, machine, read_json, read_rows, sslrun, sslrun_anew
+from table_runs import (
+    INTERRUPTED,
+    ROOT,
+    Row,
+    append,
+    finished,
+    items_per_second,
+    machine,
+    read_json,
+    read_rows,
+    sslrun,
+    sslrun_anew,
+)
 
 CALIBRATION_STEPS = 30
 
@@ -41,20 +53,20 @@ CALIBRATION_STEPS = 30
 def main() -> None:
     """Make the missing rows, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=6.0, help="of training, by the speed measured before it")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of training, at the speed measured beforehand")
     parser.add_argument("--seeds", default="1,2")
-    parser.add_argument("--methods", default=",".join(recipes()), help="which, and in which order")
+    parser.add_argument("--methods", default=",".join(recipes()), help="which, in this order")
     parser.add_argument("--train", type=Path, default=ROOT / "../shared/data/cifar10/train.parquet")
     parser.add_argument("--test", type=Path, default=ROOT / "../shared/data/cifar10/test.parquet")
     parser.add_argument("--work", type=Path, default=Path("runs/cifar10-table"), help="folder of the runs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the .jsonl; the .md goes beside it")
-    parser.add_argument("--only-table", action="store_true", help="make the .md of the .jsonl and train nothing")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the .jsonl; the .md is written next to it")
+    parser.add_argument("--only-table", action="store_true", help="write the .md from the .jsonl, without training")
     options = parser.parse_args()
     failed = [] if options.only_table else make_rows(options)
     rows = read_rows(options.out)
     options.out.with_suffix(".md").write_text(page(rows))
     if options.out == RESULTS:
-        tell_recipes(rows)
+        update_recipe_headers(rows)
     print(f"{options.out.with_suffix('.md')}: {len(rows)} rows; next: python scripts/method_pages.py")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
@@ -66,8 +78,8 @@ def recipes() -> list[str]:
     return [e.kind for e in entries("method") if e.modality == "image" and (folder / f"{e.kind}.yaml").is_file()]
 
 
-def tell_recipes(rows: list[Row]) -> None:
-    """What each recipe gave goes into its header."""
+def update_recipe_headers(rows: list[Row]) -> None:
+    """Write each recipe's measured result into its header."""
     for method in {row["method"] for row in rows} - set(REFERENCES):
         path = conf_dir() / "experiment" / "cifar10-small" / f"{method}.yaml"
         text, count = re.subn(r"(?m)^# Expected, linear: .*$", expected(rows, method), path.read_text())
@@ -76,13 +88,13 @@ def tell_recipes(rows: list[Row]) -> None:
 
 
 def make_rows(options: argparse.Namespace) -> list[str]:
-    """Append the rows that are missing; what failed, by name. The first seed of all methods comes first."""
+    """Append the missing rows, the first seed of all methods before the second; returns the names of what failed."""
     failed = []
-    there = {(row["method"], row["seed"]) for row in read_rows(options.out)}
+    present = {(row["method"], row["seed"]) for row in read_rows(options.out)}
     seeds, methods = [int(s) for s in options.seeds.split(",")], options.methods.split(",")
-    missing = [(method, seed) for seed in seeds for method in methods if (method, seed) not in there]
+    missing = [(method, seed) for seed in seeds for method in methods if (method, seed) not in present]
     for method in dict.fromkeys(method for method, _ in missing):
-        if method not in {name for name, _ in there}:
+        if method not in {name for name, _ in present}:
             calibrate(method, options)
     for method, seed in missing:
         try:
@@ -101,7 +113,7 @@ def recipe(method: str, options: argparse.Namespace) -> list[str]:
 
 
 def calibrate(method: str, options: argparse.Namespace) -> Path:
-    """The run folder of a few steps that tell a method's speed."""
+    """The run folder of a few steps, from which the method's speed is read."""
     folder = options.work / "calibration" / method
     short = [f"trainer.steps={CALIBRATION_STEPS}", "monitor.every_epochs=0", "trainer.log_steps=10"]
     if not finished(folder):
@@ -110,7 +122,7 @@ def calibrate(method: str, options: argparse.Namespace) -> Path:
 
 
 def measure(method: str, seed: int, known: list[Row], options: argparse.Namespace) -> list[Row]:
-    """Train and probe one method: its row, and those of the baselines that are not known yet for this seed."""
+    """Train and probe one method: its row, and rows of the baselines that this seed lacks."""
     config = compose("pretrain", recipe(method, options)[1:])
     assert isinstance(config, PretrainConfig)
     batch = config.loader.batch_size
@@ -118,21 +130,19 @@ def measure(method: str, seed: int, known: list[Row], options: argparse.Namespac
     steps = length["steps"]
 
     run = options.work / f"{method}-{options.minutes:g}min-seed{seed}"
-    halves = (
-        f"monitor.every_epochs={math.ceil(steps / 2) * length['epochs'] / steps}"  # checked half-way and at the end
-    )
+    half = math.ceil(steps / 2) * length["epochs"] / steps  # one check half-way, one at the end
     sslrun(
         *recipe(method, options),
         f"trainer.steps={steps}",
-        halves,
+        f"monitor.every_epochs={half}",
         "trainer.checkpoint_minutes=2",
         f"seed={seed}",
         f"run.dir={run}",
     )
 
     architecture = describe(config.backbone)
-    there = {(row["method"], row["architecture"], row["seed"]) for row in known}
-    missing = [n for n in REFERENCES if (n, architecture if n == "random" else "", seed) not in there]
+    present = {(row["method"], row["architecture"], row["seed"]) for row in known}
+    missing = [n for n in REFERENCES if (n, architecture if n == "random" else "", seed) not in present]
     probe = run.with_name(run.name + "-probe")
     baselines = f"baselines=[{','.join(missing)}]"
     sslrun_anew(probe, "probe", f"encoder={run}", f"seed={seed}", "labels=[10]", "draws=5", baselines)
@@ -168,9 +178,9 @@ def first_seed_length(method: str, known: list[Row]) -> Row | None:
 
 
 def calibrated_length(method: str, batch: int, options: argparse.Namespace) -> Row:
-    """What the measured speed makes of the budget."""
+    """Steps and epochs that fit into the budget at the measured speed."""
     calibration = calibrate(method, options)
-    rate = first_to_last_rate(calibration, batch=batch)
+    rate = items_per_second(calibration, batch=batch)
     steps = max(2, round(rate * 60 * options.minutes / batch))
     steps_per_epoch = read_json(calibration / "run.json")["data"]["train"] // batch
     return {"epochs": steps / steps_per_epoch, "steps": steps, "images_per_second": rate}
@@ -194,7 +204,7 @@ def numbers(found: list[Row], encoder: str) -> Row:
 
 
 def describe(backbone: BackboneConfig) -> str:
-    """`resnet18, width 16, stem small`: its name and what differs from the defaults."""
+    """The backbone's name and what differs from its defaults: `resnet18, width 16, stem small`."""
     values = plain(backbone)
     defaults = {f.name: f.default for f in dataclasses.fields(backbone)}
     plainly = {key: value.name if isinstance(value, Enum) else value for key, value in defaults.items()}
@@ -205,17 +215,9 @@ def describe(backbone: BackboneConfig) -> str:
 
 
 def logged(run: Path, name: str) -> dict[int, float]:
-    """Values of metrics.csv by step."""
+    """Values of one metric in metrics.csv, by step."""
     with (run / "metrics.csv").open() as file:
         return {int(row["step"]): float(row["value"]) for row in csv.DictReader(file) if row["name"] == name}
-
-
-def first_to_last_rate(run: Path, *, batch: int) -> float:
-    """Images/s between the first and the last logged step."""
-    with (run / "metrics.csv").open() as file:
-        seconds = {int(r["step"]): float(r["seconds"]) for r in csv.DictReader(file) if r["name"] == "train/loss"}
-    first, last = min(seconds), max(seconds)
-    return (last - first) * batch / (seconds[last] - seconds[first])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page of scripts/ucr_table.py, from its rows alone."""
+"""Turns the rows of scripts/ucr_table.py into its page."""
 
 import math
 import statistics
@@ -16,7 +16,7 @@ REFERENCE = {
     "ArrowHead": 81.7,
     "OSULeaf": None,
 }
-"""The smallest first; what an implementation apart from this one reached after 200 steps, where that is known."""
+"""Sets, the smallest first: top-1 that another implementation reached after 200 steps, where known."""
 TOLERANCE = 3.0
 
 Groups = dict[tuple[str, str], list[Row]]
@@ -34,13 +34,13 @@ def page(rows: list[Row]) -> str:
         "",
         f"    python scripts/ucr_table.py --seeds {','.join(map(str, seeds))}",
         "",
-        "200 steps of `conf/experiment/series/ts2vec_ucr.yaml`, then `sslrun probe`. Test top-1 in per cent by the",
-        "field's protocol, a Gaussian kernel machine (SVM) on all labels; 1-NN is Euclidean on the raw values. Of nets",
-        "it is the mean over seeds with Student's interval over them, of raw values the interval over test series.",
-        "TS2Vec is the last weights, average the average of the weights over all steps, which the authors' code",
-        "evaluates; gain is the last weights' over the untrained net, seed by seed. That the last ones are the default",
-        "was decided after the first of these runs, on these test sets. The reference is another implementation's,",
-        "measured apart from this one. Minutes are of one training, beside other work.",
+        "200 steps of `conf/experiment/series/ts2vec_ucr.yaml`, then `sslrun probe`. Top-1 on test in per cent by",
+        "the field's protocol, an SVM with a Gaussian kernel on all labels; 1-NN is Euclidean on the raw values.",
+        "For nets: the mean over seeds with Student's interval over seeds; for raw values: the interval over test",
+        "series. TS2Vec is the last weights; average is the average of the weights over all steps, which the",
+        "authors' code evaluates; gain is the last weights' top-1 minus the untrained net's, paired by seed. The",
+        "last weights became the default after the first of these runs, on these test sets. The reference is an",
+        "independent measurement with another implementation. Minutes are of one training, beside other work.",
         "",
         *(f"Machine: {name}." for name in sorted({row["machine"] for row in rows})),
         "",
@@ -63,7 +63,7 @@ def page(rows: list[Row]) -> str:
 
 
 def mean_interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean, and its 95 % interval by Student's t; both ends infinite of one value."""
+    """Mean and its 95 % interval by Student's t; with a single value both ends are infinite."""
     mean = statistics.mean(values)
     if len(values) < 2:
         return mean, float("-inf"), float("inf")

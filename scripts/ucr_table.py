@@ -1,10 +1,9 @@
-"""TS2Vec on sets of the UCR and UEA archives: docs/results/ucr.jsonl, and the table .md made of it.
+"""Trains TS2Vec on sets of the UCR and UEA archives: docs/results/ucr.jsonl and the .md table.
 
     python scripts/ucr_table.py [--seeds 1,2,3] [--sets ArrowHead,GunPoint] [--only-table]
 
-Each set is trained on with conf/experiment/series/ts2vec_ucr.yaml, and probed beside the same net untrained and the
-raw values. The same command goes on where it stopped: a row that is there is not made again, and a run that is
-unfinished is continued.
+Each set is trained on with conf/experiment/series/ts2vec_ucr.yaml and probed, next to the same net untrained and the
+raw values. The same command continues where it stopped: existing rows are kept and an unfinished run is resumed.
 """
 
 import argparse
@@ -17,22 +16,20 @@ from ucr_page import REFERENCE, page
 
 RESULTS = ROOT / "docs" / "results" / "ucr.jsonl"
 NAMES = {"random": "untrained", "lags": "raw"}
-"""Of encoders in results.json: what a row calls them, unless it is the run's own."""
+"""Name in results.json: name in our rows, for all but the run's own encoder."""
 AVERAGE = "average"
-"""Of the weights over all steps: a run's further encoder."""
+"""The run's second encoder: the average of the weights over all steps."""
 
 
 def main() -> None:
     """Make the missing rows, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--sets", default=",".join(REFERENCE), help="which, and in which order")
-    parser.add_argument(
-        "--data", type=Path, default=ROOT / "../shared/data/ucr", help="folder of a folder for each set"
-    )
+    parser.add_argument("--sets", default=",".join(REFERENCE), help="which, in this order")
+    parser.add_argument("--data", type=Path, default=ROOT / "../shared/data/ucr", help="holds one folder per set")
     parser.add_argument("--work", type=Path, default=Path("runs/ucr-table"), help="folder of the runs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the .jsonl; the .md goes beside it")
-    parser.add_argument("--only-table", action="store_true", help="make the .md of the .jsonl and train nothing")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the .jsonl; the .md is written next to it")
+    parser.add_argument("--only-table", action="store_true", help="write the .md from the .jsonl, without training")
     options = parser.parse_args()
     failed = [] if options.only_table else make_rows(options)
     rows = read_rows(options.out)
@@ -44,7 +41,7 @@ def main() -> None:
 
 
 def make_rows(options: argparse.Namespace) -> list[str]:
-    """Append the rows that are missing; what failed, by name. The first seed of all sets comes first."""
+    """Append the missing rows, the first seed of all sets before the second; returns the names of what failed."""
     failed = []
     for seed in [int(s) for s in options.seeds.split(",")]:
         for name in options.sets.split(","):
@@ -61,13 +58,15 @@ def make_rows(options: argparse.Namespace) -> list[str]:
 
 
 def encoders(rows: list[Row]) -> set[tuple[str, str]]:
-    """Of which encoder and set there is a row."""
+    """Pairs of encoder and set that have a row."""
     return {(row["encoder"], row["set"]) for row in rows}
 
 
 def measure(name: str, seed: int, options: argparse.Namespace, *, with_raw: bool) -> list[Row]:
-    """Train on a set and probe: a row for the encoder and the average of its weights, the same net untrained and, once
-    for all seeds, raw values."""
+    """Train on one set and probe: rows for the encoder, the average of its weights and the untrained net.
+
+    `with_raw` adds one of raw values, which no seed changes.
+    """
     run = options.work / f"{name}-seed{seed}"
     data = [f"dataset.path={(options.data / name).resolve()}", f"dataset.name={name}"]
     sslrun("pretrain", "experiment=series/ts2vec_ucr", *data, f"seed={seed}", f"run.dir={run}")
@@ -93,7 +92,7 @@ def probe(encoder: Path, folder: Path, *arguments: str) -> list[Row]:
 
 
 def numbers(found: list[Row], encoder: str) -> Row:
-    """`[value, low, high]` of each measure, as percentages; `nn1` is of raw values alone."""
+    """`[value, low, high]` of each measure, as percentages; only raw values have `nn1`."""
     top1 = {row["evaluation"]: row for row in found if row["encoder"] == encoder and row["metric"] == "top1"}
     kept = [name for name in ("svm", "linear", "knn1", "nn1") if name in top1]
     return {name: [round(100 * top1[name][end], 2) for end in ("value", "low", "high")] for name in kept}

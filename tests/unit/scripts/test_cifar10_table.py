@@ -97,5 +97,5 @@ def test_rates_come_from_metrics_csv(script: ModuleType, tmp_path: Path) -> None
         "step,epoch,seconds,name,value\n10,0.1,2.0,train/loss,5\n20,0.2,4.0,train/loss,4\n30,0.3,7.0,train/loss,3\n"
         "30,0.3,7.0,health/rankme,12.5\n"
     )
-    assert script.first_to_last_rate(tmp_path, batch=100) == pytest.approx(20 * 100 / 5)
+    assert script.items_per_second(tmp_path, batch=100) == pytest.approx(20 * 100 / 5)
     assert script.logged(tmp_path, "health/rankme") == {30: 12.5}
