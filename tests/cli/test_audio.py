@@ -86,14 +86,14 @@ def test_fine_tuning_to_transcripts(folder: Path) -> None:
         assert found.keys() == {"wer", "cer"} and found["cer"]["labels"] == 40
         with (path / "transcripts.csv").open() as file:
             table = list(csv.DictReader(file))
-        assert len(table) == found["wer"]["n"] == 16 and {len(row["said"]) for row in table} == {3, 5}
+        assert len(table) == found["wer"]["n"] == 16 and {len(row["reference"]) for row in table} == {3, 5}
         with safe_open(path / "transcriber.safetensors", "pt") as head:
             assert json.loads(head.metadata()["alphabet"]) == [" ", "a", "b", "c", "d"]
-            assert head.metadata()["moments"] == "4"  # 40 ms of 10
+            assert head.metadata()["timesteps_per_output"] == "4"  # 40 ms of 10
             assert head.get_tensor("weight").shape == (6, 24)
         assert "cer" in (path / "report.html").read_text()
     cer = next(r for r in rows(folder / "cpc-transcribing") if r["metric"] == "cer")
-    assert 0 <= cer["low"] <= cer["value"] <= cer["high"] and cer["value"] < 0.97  # 1 where nothing is heard
+    assert 0 <= cer["low"] <= cer["value"] <= cer["high"] and cer["value"] < 0.97  # 1 if nothing is transcribed
 
 
 def test_a_transcriber_is_started_by_no_regression(folder: Path) -> None:
@@ -104,9 +104,9 @@ def test_a_transcriber_is_started_by_no_regression(folder: Path) -> None:
     assert not (folder / "refused").exists()
 
 
-def test_images_have_no_moments_to_be_transcribed(folder: Path) -> None:
+def test_images_have_no_time_steps_to_transcribe(folder: Path) -> None:
     options = ["dataset=tones", "dataset.join=[2,3]", f"run.dir={folder}/refused"]
-    with pytest.raises(ConfigError, match="backbone=small_cnn has no moments to be transcribed"):
+    with pytest.raises(ConfigError, match="backbone=small_cnn has no time steps to transcribe"):
         run(finetune, f"encoder={folder}/byol", *options)
 
 

@@ -70,7 +70,7 @@ def fill_memories(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
     if any(isinstance(module, Queue | Center) for module in method.modules()):
         method(random_batch(method, rows=SIZES["queue_size"], seed=3))
         for center in (module for module in method.modules() if isinstance(module, Center)):
-            center.follow(momentum=0.0)
+            center.update(momentum=0.0)
         method.after_step(0.0)
         monkeypatch.setattr(Queue, "push", lambda self, rows: None)
         monkeypatch.setattr(Center, "follow", lambda self, *, momentum: None)

@@ -1,4 +1,4 @@
-"""What methods and evaluations see of any backbone."""
+"""The interface of all backbones."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,32 +15,32 @@ from sslrun.config.schema import BackboneConfig
 
 
 class Tokens(Enum):
-    """What the tokens of a backbone are vectors of."""
+    """What a backbone's tokens represent."""
 
     patches = "patches of an image, on a grid"
     words = "pieces of a text"
-    moments = "times of a series or a recording"
+    timesteps = "time steps of a series or a recording"
 
 
 class Encoder(nn.Module, ABC):
-    """A backbone: one vector for each input, and one for each token if it has tokens.
+    """A backbone: one vector per input, and one per token if it has tokens.
 
-    A subclass sets `network` and `num_features`, and says how `forward` encodes.
+    A subclass sets `network` and `num_features`, and implements `forward`.
 
     Attributes:
         num_features: D.
         reads: key of the batch that it encodes: image, input_ids, wave, series.
-        extra_keys: other keys of the batch that it takes if they are there, such as attention_mask or lengths.
+        extra_keys: optional further keys of the batch, such as attention_mask or lengths.
         is_causal: whether a token's vector depends only on the tokens before it.
-        config: the configuration that builds it again.
+        config: the configuration that rebuilds it.
         inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
-        network: module that holds all weights, under the names of the backbone's own library.
-        ignored: prefixes of weights that are passed over in files of that library, such as a classifier's.
-        tokens_are: what `tokens` and `pooled_and_tokens` give a vector for; None if the backbone has no tokens.
-        has_moments: whether `moments` works.
-        head_weights: a checkpoint's weights that belong to heads over the backbone, under their library's names.
+        network: module with all weights, under the names of the backbone's library.
+        ignored: prefixes of weights to skip in files of that library, such as a classifier's.
+        tokens_are: what the vectors of `tokens` and `pooled_and_tokens` represent; None if it has no tokens.
+        has_timesteps: whether it implements `timesteps`.
+        head_weights: a checkpoint's weights of heads on top of the backbone, under their library's names.
         compiled_methods: functions other than `forward` that methods call; `compile` compiles them too.
-        patch_size: items of the series from one token to the next, if tokens are moments.
+        patch_size: items of the input from one token to the next, if tokens are time steps.
         patch: height and width of a token's patch in pixels, if tokens form a grid.
         grid: rows and columns of tokens at `inputs["image_size"]`; `tokens` gives them row by row.
     """
@@ -54,8 +54,8 @@ class Encoder(nn.Module, ABC):
     network: Any
     ignored: tuple[str, ...] = ()
     tokens_are: Tokens | None = None
-    has_moments: bool = False
-    compiled_methods: tuple[str, ...] = ("tokens", "pooled_and_tokens", "moments")
+    has_timesteps: bool = False
+    compiled_methods: tuple[str, ...] = ("tokens", "pooled_and_tokens", "timesteps")
     patch_size: int
     patch: tuple[int, int]
     grid: tuple[int, int]
@@ -69,7 +69,7 @@ class Encoder(nn.Module, ABC):
         """(B, …) -> (B, D), pooled as the backbone's paper does."""
 
     def tokens(self, x: Tensor, keep: Tensor | None = None, **rest: Any) -> Tensor:
-        """(B, …) -> (B, N, D), one vector a token; arguments as for `pooled_and_tokens`."""
+        """(B, …) -> (B, N, D), one vector per token; arguments as for `pooled_and_tokens`."""
         return self.pooled_and_tokens(x, keep, **rest)[1]
 
     def pooled_and_tokens(
@@ -81,7 +81,7 @@ class Encoder(nn.Module, ABC):
         mask_token: Tensor | None = None,
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
-        """(B, …) -> (B, D) as `forward` pools, and (B, N, D), one vector a token.
+        """(B, …) -> (B, D) as `forward` pools, and (B, N, D), one vector per token.
 
         Args:
             x: the input.
@@ -95,19 +95,19 @@ class Encoder(nn.Module, ABC):
         """
         raise ConfigError(f"backbone={self.config.name} has no patch tokens; choose a ViT, e.g. backbone=vit_tiny")
 
-    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
-        """(B, …) -> (B, N, D), one vector a moment in the order of time, and (B, N) bool, False on padding."""
+    def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+        """(B, …) -> (B, N, D), one vector per time step in order, and (B, N) bool, False on padding."""
         raise NotImplementedError
 
     def level_and_scale(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        """(B, C) mean and (B, C) standard deviation taken out of each channel of (B, T, C); None if none are."""
+        """(B, C) mean and (B, C) standard deviation removed from each channel of (B, T, C); None if none are."""
         return None
 
     def token_embedding(self) -> Tensor:
-        """(V, D) table of the tokens it reads, to which methods of text tie their outputs.
+        """(V, D) token embedding, to which text methods tie their output layer.
 
         Raises:
-            ConfigError: the backbone reads no tokens of text.
+            ConfigError: the backbone does not read text.
         """
         raise ConfigError(f"backbone={self.config.name} reads no tokens of text; choose e.g. backbone=bert_tiny")
 

@@ -18,9 +18,9 @@ class CPCEncoder(Encoder):
     """
 
     reads = "series"
-    tokens_are = Tokens.moments
+    tokens_are = Tokens.timesteps
     is_causal = True
-    has_moments = True
+    has_timesteps = True
     compiled_methods = (*Encoder.compiled_methods, "local_and_context")
 
     def __init__(self, config: RecurrentConfig, inputs: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class CPCEncoder(Encoder):
         _, context, is_valid = self.local_and_context(x, **rest)
         return masked_mean(context, is_valid), context
 
-    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+    def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         """(B, N, D), each with its past."""
         _, context, is_valid = self.local_and_context(x, **rest)
         return context, is_valid

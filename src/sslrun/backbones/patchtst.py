@@ -38,7 +38,7 @@ class PatchTSTEncoder(Encoder):
     """
 
     reads = "series"
-    tokens_are = Tokens.moments
+    tokens_are = Tokens.timesteps
     compiled_methods = (*Encoder.compiled_methods, "encode")
 
     def __init__(self, config: PatchTSTEncoderConfig, inputs: dict[str, Any]) -> None:

@@ -22,8 +22,8 @@ class TS2VecEncoder(Encoder):
     """
 
     reads = "series"
-    tokens_are = Tokens.moments
-    has_moments = True
+    tokens_are = Tokens.timesteps
+    has_timesteps = True
     patch_size = 1
 
     def __init__(self, config: TS2VecEncoderConfig, inputs: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class TS2VecEncoder(Encoder):
         lowest = torch.finfo(tokens.dtype).min
         return tokens.masked_fill(~is_valid[..., None], lowest).amax(dim=1), tokens
 
-    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+    def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         """(B, T, D), each with its surroundings."""
         return self.tokens(x, **rest), not_padding(x)
 

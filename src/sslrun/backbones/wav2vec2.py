@@ -34,8 +34,8 @@ class Wav2Vec2Encoder(Encoder):
 
     reads = "wave"
     extra_keys = ("lengths",)
-    tokens_are = Tokens.moments
-    has_moments = True
+    tokens_are = Tokens.timesteps
+    has_timesteps = True
     compiled_methods = (*Encoder.compiled_methods, "local", "context")
 
     def __init__(self, config: Wav2Vec2EncoderConfig, inputs: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class Wav2Vec2Encoder(Encoder):
         tokens = self.context(projected, is_valid, is_masked=is_masked, mask_token=mask_token)
         return masked_mean(tokens, is_valid), tokens
 
-    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+    def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         """(B, N, D), each with the whole clip around it."""
         _, projected, is_valid = self.local(x, **rest)
         return self.context(projected, is_valid), is_valid

@@ -27,12 +27,12 @@ RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Moments:
-    """The places of one split that forecasts are made at.
+class ForecastWindows:
+    """All forecast windows of one split.
 
     Attributes:
-        context: (N, L, C) what is seen before each.
-        future: (N, H, C) what follows.
+        context: (N, L, C) values before each forecast.
+        future: (N, H, C) values to forecast.
     """
 
     context: Tensor
@@ -59,13 +59,13 @@ Represent = Callable[[Tensor], Encoded]
 def forecast_rows(data: SeriesData, horizons: Sequence[int], represent: Represent, *, key: RowKey) -> list[Row]:
     """Rows `forecast`, mse and mae of each horizon, by a ridge on what `represent` gives."""
     shortest = min(horizons)
-    encoded = {split: represent(moments(data, split, horizon=shortest).context) for split in SPLITS}
+    encoded = {split: represent(forecast_windows(data, split, horizon=shortest).context) for split in SPLITS}
     rows = []
     for horizon in horizons:
-        at = {split: moments(data, split, horizon=horizon) for split in SPLITS}
-        # the places of a longer horizon are among those of the shortest, which were encoded
+        windows = {split: forecast_windows(data, split, horizon=horizon) for split in SPLITS}
+        # a longer horizon has a subset of the shortest one's contexts, which are encoded already
         known = {split: _of_longer(data, split, encoded[split], shortest, horizon) for split in SPLITS}
-        rows += _rows(_ridge(known, at), at["test"].future, key=key, horizon=horizon)
+        rows += _rows(_ridge(known, windows), windows["test"].future, key=key, horizon=horizon)
     return rows
 
 
@@ -73,12 +73,12 @@ def lag_rows(data: SeriesData, horizons: Sequence[int], *, seed: int) -> list[Ro
     """The same by a ridge on each channel's own lags, encoder `lags`, and by its last value, encoder `last value`."""
     rows = []
     for horizon in horizons:
-        at = {split: moments(data, split, horizon=horizon) for split in SPLITS}
+        windows = {split: forecast_windows(data, split, horizon=horizon) for split in SPLITS}
         by_channel = []
         for c in range(data.channels):
-            one = {split: Moments(m.context[..., c : c + 1], m.future[..., c : c + 1]) for split, m in at.items()}
-            by_channel.append(_ridge({split: _values(m.context) for split, m in one.items()}, one))
-        test = at["test"]
+            one = {s: ForecastWindows(w.context[..., c : c + 1], w.future[..., c : c + 1]) for s, w in windows.items()}
+            by_channel.append(_ridge({split: _values(w.context) for split, w in one.items()}, one))
+        test = windows["test"]
         last = last_value(test.context)[:, None].expand_as(test.future)
         for encoder, forecast in (("lags", torch.cat(by_channel, dim=2)), ("last value", last)):
             key = RowKey(encoder=encoder, dataset=data.name, seed=seed)
@@ -105,21 +105,21 @@ def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int
 
 
 def _last_token(encoder: Encoder, x: Tensor) -> Tensor:
-    """(B, L, C) -> (B, D): after the last value an encoder of moments sees only padding."""
-    if not encoder.has_moments:
+    """(B, L, C) -> (B, D): an encoder with time steps sees only padding after the last value."""
+    if not encoder.has_timesteps:
         return encoder.tokens(x)[:, -1]
-    tokens, inside = encoder.moments(x)  # (B, N, D), (B, N)
+    tokens, inside = encoder.timesteps(x)  # (B, N, D), (B, N)
     places = torch.arange(inside.shape[1], device=inside.device) * inside
     return tokens[torch.arange(len(tokens), device=inside.device), places.amax(dim=1)]
 
 
-def moments(data: SeriesData, split: str, *, horizon: int) -> Moments:
-    """Every place of a split that has a whole window before it and `horizon` rows of the split after it.
+def forecast_windows(data: SeriesData, split: str, *, horizon: int) -> ForecastWindows:
+    """Every window of a split: a whole context, then `horizon` rows inside the split.
 
-    The window may reach back into the split before; what follows may not leave the split.
+    The context may reach back into the previous split; the future may not leave the split.
 
     Raises:
-        DataError: there is no such place.
+        DataError: the split has no such window.
     """
     length = data.max_length
     contexts, futures = [], []
@@ -132,7 +132,7 @@ def moments(data: SeriesData, split: str, *, horizon: int) -> Moments:
         raise DataError(
             f"dataset.horizons={horizon}: {split} of {data.name} has no window of {length} rows with that many after it"
         )
-    return Moments(torch.cat(contexts), torch.cat(futures))
+    return ForecastWindows(torch.cat(contexts), torch.cat(futures))
 
 
 def last_value(context: Tensor) -> Tensor:
@@ -151,12 +151,12 @@ def _spans(data: SeriesData, split: str, horizon: int) -> Iterator[tuple[np.ndar
 
 
 def _of_longer(data: SeriesData, split: str, encoded: Encoded, short: int, long: int) -> Encoded:
-    """The places for a long horizon out of those for a short one."""
+    """The windows of a long horizon, selected from those of a shorter one."""
     kept = [
         torch.arange(last - first - short + 1) <= last - first - long for _, first, last in _spans(data, split, short)
     ]
-    places = torch.cat(kept)
-    return Encoded(*(tensor[places] for tensor in encoded))
+    selected = torch.cat(kept)
+    return Encoded(*(tensor[selected] for tensor in encoded))
 
 
 def _values(context: Tensor) -> Encoded:
@@ -165,9 +165,9 @@ def _values(context: Tensor) -> Encoded:
     return Encoded(values.flatten(1), level, torch.ones_like(level))
 
 
-def _ridge(encoded: Mapping[str, Encoded], at: Mapping[str, Moments]) -> Tensor:
-    """(M, H, C) forecasts of the test, with the penalty that does best on validation."""
-    train, future = encoded["train"], at["train"].future
+def _ridge(encoded: Mapping[str, Encoded], windows: Mapping[str, ForecastWindows]) -> Tensor:
+    """(M, H, C) forecasts on test, with the penalty that is best on validation."""
+    train, future = encoded["train"], windows["train"].future
     whole = ~future.flatten(1).isnan().any(dim=1)
     if not whole.any():
         raise DataError("dataset.horizons: values are missing after every window of train")
@@ -184,7 +184,7 @@ def _ridge(encoded: Mapping[str, Encoded], at: Mapping[str, Moments]) -> Tensor:
         forecast = ((contexts.vectors.double() - mean) / std @ weight + center).view(-1, *shape)
         return forecast * contexts.scale[:, None] + contexts.level[:, None]
 
-    target = at["validation"].future
+    target = windows["validation"].future
     errors = [(predict(encoded["validation"], p) - target).square().nanmean().item() for p in PENALTIES]
     return predict(encoded["test"], PENALTIES[int(np.argmin(errors))])
 

@@ -13,7 +13,7 @@ def barlow_twins(z1: Tensor, z2: Tensor, *, off_diagonal: float) -> Tensor:
     """Cross-correlation against the identity (Zbontar et al. 2021, arXiv:2103.03230, eq. 1 and 2).
 
     Args:
-        z1, z2: (N, D) embeddings of two views, rows of all ranks: correlations are over the whole batch, N > 1.
+        z1, z2: (N, D) embeddings of two views, with the rows of all ranks; N > 1.
         off_diagonal: lambda, weight of the redundancy term.
 
     Returns:

@@ -17,12 +17,12 @@ def clip_loss(
 ) -> Tensor:
     """Figure 3 of CLIP: cross-entropy from images to texts and from texts to images, halved.
 
-    Where captions are equal, their pairs share the target evenly, as UniCL does; else it is CLIP's own.
+    Pairs with equal captions share the target evenly, as in UniCL; without equal captions this is CLIP's loss.
 
     Args:
-        images, texts: (B, P) of this rank, row by row. They may have any scale; cosines are compared.
+        images, texts: (B, P) of this rank, row by row. Any norm; cosines are compared.
         scale: () inverse temperature.
-        captions: (B,) numbers, equal for equal captions.
+        captions: (B,) ids, equal for equal captions.
         all_images, all_texts, all_captions: (W*B, …) of all ranks in rank order; None means this rank is alone.
 
     Returns:

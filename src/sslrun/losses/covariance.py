@@ -1,4 +1,4 @@
-"""What VICReg and Barlow Twins share: how far two sets of features are from decorrelated."""
+"""Shared by VICReg and Barlow Twins: how far features are from decorrelated."""
 
 from torch import Tensor
 
@@ -6,8 +6,8 @@ from torch import Tensor
 def off_diagonal_squares(x: Tensor, y: Tensor) -> Tensor:
     """Sum of (x^T y)_ij^2 over i != j.
 
-    Of N < D rows the squares of all entries come from the two N x N Gram matrices, |x^T y|^2 = <x x^T, y y^T>: a
-    projector of 8192 then never makes a matrix of 8192 x 8192, and costs N/D of its products.
+    For N < D the sum over all entries comes from the two N x N Gram matrices, |x^T y|^2 = <x x^T, y y^T>, at N/D of the
+    cost: a projector of 8192 needs no 8192 x 8192 matrix.
 
     Args:
         x, y: (N, D) float32.

@@ -1,4 +1,4 @@
-"""wav2vec 2.0's losses: tell a moment's own code from those of other moments, and use all codes (arXiv:2006.11477)."""
+"""wav2vec 2.0's losses (arXiv:2006.11477): identify a time step's quantised latent; use all codes equally."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ def distractor_losses(predictions: Tensor, targets: Tensor, others: Tensor, *, t
     Args:
         predictions: (M, P), c. Cosines are compared.
         targets: (M, P), q.
-        others: (M, K) rows of `targets` that are the distractors of each.
+        others: (M, K) indices into `targets`, the distractors of each.
         temperature: kappa, above 0.
 
     Returns:
@@ -28,11 +28,11 @@ def distractor_losses(predictions: Tensor, targets: Tensor, others: Tensor, *, t
         return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64), reduction="none")
 
 
-def unused_share(shares: Tensor) -> Tensor:
-    """() (GV - sum over books of exp(H)) / GV, as the authors' code has eq. 4; 1 - 1 / V if each book has one code.
+def diversity_loss(usage: Tensor) -> Tensor:
+    """() (GV - sum over codebooks of exp(H)) / GV, eq. 4 as in the authors' code; 1 - 1 / V if one code each is used.
 
     Args:
-        shares: (G, V), how often each code is used, of each book 1 together.
+        usage: (G, V), the share of each code; rows sum to 1.
     """
-    perplexity = torch.exp(-torch.xlogy(shares, shares).sum(dim=1)).sum()
-    return 1 - perplexity / shares.numel()
+    perplexity = torch.exp(-torch.xlogy(usage, usage).sum(dim=1)).sum()
+    return 1 - perplexity / usage.numel()

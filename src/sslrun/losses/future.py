@@ -1,4 +1,4 @@
-"""CPC's loss: tell the true future of a sequence from other moments, of it or of all (arXiv:1807.03748)."""
+"""CPC's loss (arXiv:1807.03748): identify the true future among other time steps of one or of all sequences."""
 
 import torch
 from torch import Tensor
@@ -19,15 +19,15 @@ def future_losses(
         predictions: (B, N, Z), p_t = W_k c_t.
         local: (B, N, Z), z_t.
         step: k, at least 1.
-        is_valid: (B, N) bool, False on padding, which is neither future nor negative.
-        others: (M, Z), the moments s, these among them; None takes those of the same sequence.
+        is_valid: (B, N) bool, False on padding, which is never a future or a negative.
+        others: (M, Z), the time steps s, including these; None takes those of the same sequence.
         other_is_valid: (M,) bool, False on padding.
 
     Returns:
-        (B,) float32 sums over the moments t whose future t + k is valid, and (B,) their numbers.
+        (B,) float32 sums over the time steps t whose future t + k is valid, and (B,) their counts.
     """
-    rows, moments = is_valid.shape
-    if step >= moments:
+    rows, length = is_valid.shape
+    if step >= length:
         return predictions.sum(dim=(1, 2)) * 0, is_valid.new_zeros(rows, dtype=torch.int64)
     if others is None or other_is_valid is None:
         others, other_is_valid = local, is_valid

@@ -1,4 +1,4 @@
-"""InfoNCE: pick one's positive out of the negatives (van den Oord et al. 2018, arXiv:1807.03748)."""
+"""InfoNCE: identify the positive among negatives (van den Oord et al. 2018, arXiv:1807.03748)."""
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +18,11 @@ def info_nce(
     MoCo's eq. 1 (He et al. 2020, arXiv:1911.05722), where the negatives are a queue.
 
     Args:
-        queries: (B, D). All rows may have any scale; cosines are compared.
-        positives: (B, D), one of each query.
-        negatives: (N, D), common to all queries.
+        queries: (B, D). Any norm, like all rows; cosines are compared.
+        positives: (B, D), one per query.
+        negatives: (N, D), shared by all queries.
         temperature: tau, above 0.
-        is_excluded: (B, N) bool; where True, a row of `negatives` does not count for this query.
+        is_excluded: (B, N) bool, True where a row of `negatives` is no negative for a query.
 
     Returns:
         () float32.

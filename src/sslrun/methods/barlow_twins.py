@@ -1,6 +1,6 @@
-"""Barlow Twins (Zbontar et al. 2021, arXiv:2103.03230): each dimension sees the same in two views of one image.
+"""Barlow Twins (Zbontar et al. 2021, arXiv:2103.03230): turn the cross-correlation of two views into the identity.
 
-And no two dimensions the same: the cross-correlation of the two embeddings over the batch is drawn to the identity.
+Each dimension becomes invariant to the augmentation, and different dimensions become decorrelated.
 
 Formula:
     loss = sum_i (1 - C_ii)^2 + lambda sum_i sum_{j != i} C_ij^2
@@ -8,8 +8,8 @@ Formula:
     C: (D, D), the correlation over the batch of dimension i in one view with dimension j in the other (eq. 1 and 2).
 
 When to choose it:
-    No negatives, no slow copy, no predictor, and a batch of 256 suffices. It gains from a projector much wider than the
-    features, whose D x D matrix then is what it costs.
+    It needs no negatives, momentum encoder or predictor, and a batch of 256 suffices. It gains from a projector much
+    wider than the features; the D x D matrix is then what it costs.
 """
 
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ from sslrun.nn.views import encode_views
 
 
 class BarlowTwins(Method):
-    """Algorithm 1; the correlations are over the batch of all ranks.
+    """Algorithm 1; correlations are over the batch of all ranks.
 
-    Gathering moves 2 x N x D numbers (batch 2048, projector 8192: 128 MB); the D x D matrix that the authors sum
-    over ranks would be 256 MB.
+    Gathering embeddings moves 2 x N x D numbers (batch 2048, projector 8192: 128 MB); the D x D matrix, which the
+    authors sum over ranks, would be 256 MB.
     """
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: BarlowTwinsConfig
 
     def __init__(self, config: BarlowTwinsConfig, encoder: Encoder) -> None:
@@ -49,7 +49,7 @@ class BarlowTwins(Method):
         return StepOutput(loss, embedding=h1.detach())
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Biases and norms have a rate of their own: LARS leaves them as steep as this unnormalised loss."""
+        """Own learning rate for biases and norms: LARS does not rescale them, and this loss is not normalised."""
         if self.config.bias_lr_scale == 1:
             return []
         vectors = [p for p in self.parameters() if p.ndim <= 1]

@@ -1,4 +1,4 @@
-"""What every method is: a plain nn.Module from one batch to a loss."""
+"""The interface of all methods: a plain nn.Module from a batch to a loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from sslrun.core.batch import BATCH_NAMES, ViewsBatch
 
 @dataclass
 class StepOutput:
-    """What a method gives for one batch.
+    """Output of a method for one batch.
 
     Attributes:
         loss: () float32, differentiable.
-        embedding: (B, D) detached: what the encoder gave for the batch as it was trained on.
-        logs: further numbers, () each, by name.
+        embedding: (B, D) detached encoder outputs for the batch as it was trained on.
+        logs: further scalars to log, by name.
     """
 
     loss: Tensor
@@ -30,39 +30,39 @@ class StepOutput:
 
 
 class Method(nn.Module):
-    """One paper.
+    """Base class, one subclass per paper.
 
-    A subclass takes `(config, encoder)` and names the batch it reads. `progress` is optimizer steps done before
-    this one / steps of the run, in [0, 1): the same for all hooks of a step; schedules are pure functions of it.
+    A subclass takes `(config, encoder)` and names the batch it reads. `progress` is the number of optimizer steps done
+    so far / steps of the run, in [0, 1), and the same for all hooks of a step; schedules are pure functions of it.
     """
 
     batch_type: type
     also_reads: tuple[type, ...] = ()
-    """Other batch types that it takes if the dataset does not give `batch_type`."""
+    """Other batch types it accepts if the dataset does not give `batch_type`."""
     views: int = 1
-    """Views it reads at least, if batch_type is ViewsBatch."""
-    most_views: int | None = None
-    """Views it reads at most; None reads all that there are."""
+    """Fewest views it accepts, if batch_type is ViewsBatch."""
+    max_views: int | None = None
+    """Most views it accepts; None accepts any number."""
     needs_labels: bool = False
     needs_encoder: type[Encoder] | None = None
-    """Class of backbones that it is made for; None takes any."""
+    """Class of encoder it requires; None accepts any."""
     needs_tokens: Tokens | None = None
-    """What the backbone must give a vector for, besides the one for the whole input."""
+    """Kind of tokens the backbone must have; None needs only its pooled output."""
     needs_causal: bool | None = None
-    """Whether each token must see only the ones before it, must see all, or either."""
+    """Whether the backbone must be causal (True) or bidirectional (False); None accepts both."""
     scores_anomalies: bool = False
-    """Whether `anomaly_scores` works."""
+    """Whether it implements `anomaly_scores`."""
     is_likelihood: bool = False
-    """Whether `row_losses` are negative log-likelihoods, which have a perplexity."""
+    """Whether `row_losses` are negative log-likelihoods, so that perplexity is defined."""
     syncs_batch_norm: bool = True
-    """Whether, by default, BatchNorm sees the batches of all GPUs: several then see what one would."""
+    """Whether BatchNorm statistics are synchronised over GPUs by default."""
     config: MethodConfig | None
     encoder: Encoder
     projector: nn.Module
-    """(B, D) encoder outputs -> (B, P) what the loss compares; absent in methods that compare none."""
+    """(B, D) encoder outputs -> (B, P) projections; absent in methods without one."""
 
     def __init__(self, config: MethodConfig | None, encoder: Encoder) -> None:
-        """Keep both; `config` is None for what fine-tuning trains."""
+        """`config` is None when fine-tuning."""
         super().__init__()
         self.config = config
         self.encoder = encoder
@@ -72,58 +72,58 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def before_step(self, progress: float) -> None:
-        """Set scheduled values, before the forward pass."""
+        """Called before the forward pass: set scheduled values."""
 
     def after_backward(self, progress: float) -> None:
-        """Between backward pass and optimizer step, before clipping: frozen layers zero their gradients here.
+        """Called between backward pass and clipping: frozen layers drop their gradients here.
 
-        (Toggling requires_grad in mid-run raises under DDP.)
+        (Toggling requires_grad during a run raises under DDP.)
         """
 
     def after_step(self, progress: float) -> None:
-        """Once per optimizer step, whatever the accumulation: momentum copies, queues."""
+        """Called once per optimizer step, whatever the accumulation: update EMA networks and queues."""
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Parameters that differ from the default, each group `{"params": [...], ...}` with options.
+        """Parameter groups that differ from the default, each `{"params": [...], ...}` with options.
 
-        `lr_scale` multiplies the learning rate; `constant_lr` keeps it out of the schedule; `decay_all` decays biases
-        and norms too, which else have no weight decay.
+        `lr_scale` multiplies the learning rate; `constant_lr` exempts it from the schedule; `decay_all` applies weight
+        decay to biases and norms too.
         """
         return []
 
     def encoders(self) -> dict[str, Encoder]:
-        """What is evaluated and exported."""
+        """The encoders to evaluate and export, by name."""
         return {"encoder": self.encoder}
 
     def save_extras(self, folder: Path) -> None:
-        """Write what the exported encoders share into the folder that holds them."""
+        """Write what the exported encoders share into their common folder."""
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
-        """(B,) sums and (B,) counts of what the loss is a mean of, row by row: the loss on held-out data.
+        """Held-out loss: (B,) sums and (B,) counts of the terms that the loss averages, per row.
 
-        None if a row has no loss of its own, as with negatives from the batch.
+        None if a row's loss depends on other rows, as with negatives from the batch.
         """
         return None
 
     def anomaly_scores(self, series: Tensor) -> Tensor:
-        """(B, T, C) with NaN where values are missing -> (B, T), how badly each timestamp fits."""
+        """(B, T, C) with NaN for missing values -> (B, T), the anomaly score of each timestamp."""
         raise NotImplementedError
 
     def project(self, features: Tensor) -> Tensor | None:
-        """(B, D) encoder outputs -> (B, P) what the loss compares; None without a projector."""
+        """(B, D) encoder outputs -> (B, P) projections; None without a projector."""
         return self.projector(features) if hasattr(self, "projector") else None
 
 
 def zero_through(pooled: Tensor) -> Tensor:
-    """() zero to add to a loss of tokens, so that layers which only pool have a gradient too: DDP waits for all."""
+    """() zero to add to a loss on tokens: layers used only in pooling get a gradient, which DDP waits for."""
     return 0 * pooled.float().sum()
 
 
 def build_method(config: MethodConfig, encoder: Encoder) -> Method:
-    """Build the method that `config` configures around an encoder.
+    """Build the configured method around an encoder.
 
     Raises:
-        ConfigError: the method needs another class of backbone, or other tokens than it gives.
+        ConfigError: the backbone has the wrong class or lacks the tokens that the method needs.
     """
     cls: type[Method] = target_of("method", config)
     if cls.needs_tokens is Tokens.patches and encoder.tokens_are is not Tokens.patches:
@@ -149,11 +149,10 @@ def build_method(config: MethodConfig, encoder: Encoder) -> Method:
 
 
 def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: DatasetConfig) -> type:
-    """The batch type that method and dataset share; nothing of the dataset is read.
+    """The batch type that the method reads and the dataset gives; no data are read.
 
     Raises:
-        ConfigError: the dataset does not give what the method reads; the policy gives too few views or too many, or is
-            for another modality.
+        ConfigError: there is none; the augmentation policy gives too few or too many views, or is for another modality.
     """
     cls: type[Method] = target_of("method", config)
     batch_type = next((kind for kind in (cls.batch_type, *cls.also_reads) if BATCH_NAMES[kind] in dataset.given), None)
@@ -170,9 +169,9 @@ def check_fit(config: MethodConfig, augmentation: AugmentationConfig, dataset: D
             f"say augmentation.views.0.count={augmentation.views[0].count + cls.views - views}, or omit augmentation= "
             "to use the method's default"
         )
-    if batch_type is ViewsBatch and cls.most_views is not None and views > cls.most_views:
+    if batch_type is ViewsBatch and cls.max_views is not None and views > cls.max_views:
         raise ConfigError(
-            f"method={config.kind} reads {cls.most_views} views and would throw the others away; augmentation="
+            f"method={config.kind} reads {cls.max_views} views and would throw the others away; augmentation="
             f"{augmentation.name} gives {views}; omit augmentation= to use the method's default"
         )
     return batch_type

@@ -1,15 +1,15 @@
-"""BERT (Devlin et al. 2019, arXiv:1810.04805): hide some tokens, guess them from both sides.
+"""BERT (Devlin et al. 2019, arXiv:1810.04805): mask some tokens and predict them from the context on both sides.
 
-The augmentation decides what is hidden: single tokens, whole words, spans, with sentences in their order or not.
-Of the paper's two tasks this is the first; later work found the second, next sentences, of no use (arXiv:1907.11692).
+The augmentation decides what is masked: single tokens, whole words or spans, with or without shuffled sentences. Of the
+paper's two tasks this is the first; later work found the second, next-sentence prediction, useless (arXiv:1907.11692).
 
 Formula:
-    loss = mean over hidden tokens i of  -log softmax(E LN(gelu(W h_i + a)) + b)_{x_i}
+    loss = mean over masked tokens i of  -log softmax(E LN(gelu(W h_i + a)) + b)_{x_i}
 
-    h: the encoder's tokens of the corrupted text; x: the text; E: the encoder's own embedding of tokens, tied.
+    h: the encoder's outputs for the corrupted text; x: the text; E: the encoder's token embedding (tied weights).
 
 When to choose it:
-    Texts that are to be classified, sorted or searched, with few labels. For text that continues a prompt choose gpt.
+    Texts to classify, cluster or search, with few labels. To generate text choose gpt.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from sslrun.methods.base import Method, StepOutput
 
 
 class BERT(Method):
-    """Section 3.1, task 1; only hidden tokens go through the head."""
+    """Section 3.1, task 1; only masked tokens go through the head."""
 
     batch_type = TokensBatch
     needs_tokens = Tokens.words
@@ -44,7 +44,7 @@ class BERT(Method):
         nn.init.zeros_(self.transform.bias)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Loss on hidden tokens only."""
+        """Loss on masked tokens only."""
         logits, targets, pooled = self._predict(batch)
         accuracy = (logits.argmax(dim=1) == targets).float().mean()
         count = gather(target_count(targets)[None]).mean()  # texts have unequal numbers, and so have ranks
@@ -52,7 +52,7 @@ class BERT(Method):
         return StepOutput(loss, embedding=pooled.detach(), logs={"token_top1": accuracy.detach()})
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """By text: sum over its hidden tokens, and their number."""
+        """Per text: sum over its masked tokens, and their number."""
         logits, targets, _ = self._predict(batch)
         is_target = batch["targets"] != NO_TARGET  # (B, L)
         losses = logits.new_zeros(is_target.shape, dtype=logits.float().dtype)

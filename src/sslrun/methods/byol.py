@@ -1,15 +1,16 @@
-"""BYOL (Grill et al. 2020, arXiv:2006.07733): predict what a slow copy of the net sees in another view.
+"""BYOL (Grill et al. 2020, arXiv:2006.07733): predict a momentum encoder's projection of another view.
 
-No negatives: the predictor and the slow copy keep the features from collapsing.
+No negatives: the predictor and the momentum encoder prevent collapse.
 
 Formula:
     loss = |q(z_1) - z'_2|^2 + |q(z_2) - z'_1|^2,  both sides of unit length;  xi <- tau xi + (1 - tau) theta
 
-    z, z': projections of net (theta) and slow copy (xi); q: the predictor; 1, 2: the two views (eq. 2).
+    z, z': projections by the online network (weights theta) and the target network (weights xi); q: the predictor;
+    1, 2: the two views (eq. 2).
 
 When to choose it:
-    Small batches, and long runs: it is good where SimCLR lacks negatives, and among the best at hundreds of epochs.
-    It starts slowly, costs a second forward pass, and a target that follows too fast or too slowly costs accuracy.
+    Small batches and long runs: it is good where SimCLR lacks negatives, and among the best at hundreds of epochs. It
+    starts slowly, needs a second forward pass, and loses accuracy if the target follows too fast or too slowly.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ class BYOL(Method):
     """Section 3.1; each view has its own BatchNorm statistics in the heads, as in the authors' code."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: BYOLConfig
 
     def __init__(self, config: BYOLConfig, encoder: Encoder) -> None:
@@ -55,7 +56,7 @@ class BYOL(Method):
         return StepOutput(loss, embedding=y1.detach())
 
     def after_step(self, progress: float) -> None:
-        """tau rises from decay_start to 1 by a cosine, section 3.3."""
+        """Update the target; tau rises from decay_start to 1 along a cosine (section 3.3)."""
         decay = cosine(self.config.decay_start, 1.0, progress)
         ema_update(self.target_encoder, self.encoder, decay=decay)
         ema_update(self.target_projector, self.projector, decay=decay)

@@ -1,4 +1,4 @@
-"""An encoder with a linear classifier: what fine-tuning and supervised pretraining train."""
+"""An encoder with a linear classifier, for fine-tuning and supervised pretraining."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,16 +1,16 @@
-"""CLIP (Radford et al. 2021, arXiv:2103.00020): each picture finds its caption in the batch, each caption its picture.
+"""CLIP (Radford et al. 2021, arXiv:2103.00020): match each image with its caption in the batch, and the reverse.
 
-Equal captions of several pictures are all right answers, on whatever rank they are: UniCL, arXiv:2204.03610.
+If several images share a caption, all of them are positives, on whatever rank they are: UniCL, arXiv:2204.03610.
 
 Formula:
-    loss = 1/2 mean over i of  - sum_j t_ij log softmax_j(s x_i . y_j)  +  the same of texts to images
+    loss = 1/2 mean over i of  - sum_j t_ij log softmax_j(s x_i . y_j)  +  the same from texts to images
 
-    x, y: unit-length projections of images and captions; s: a learned scale of at most 100; t_ij: 1 / their number
-    if caption j equals i's, else 0.
+    x, y: unit-length projections of images and captions; s: a learned scale of at most 100; t_ij: 1 / the number of
+    captions equal to i's if caption j is one of them, else 0.
 
 When to choose it:
-    Pictures with captions, names or product texts: afterwards a text finds pictures (`sslrun search`), and names of
-    classes classify them (`sslrun zeroshot`). It wants large batches; if those do not fit choose siglip.
+    Images with captions, names or product texts. Afterwards a text retrieves images (`sslrun search`), and class names
+    classify them (`sslrun zeroshot`). It needs large batches; if those do not fit choose siglip.
 """
 
 from torch import Tensor
@@ -24,7 +24,7 @@ class CLIP(TwoTowers):
     """Figure 3."""
 
     def loss(self, images: Tensor, texts: Tensor, *, scale: Tensor, captions: Tensor) -> Tensor:
-        """Every rank's images and texts are negatives."""
+        """Negatives are the images and texts of all ranks."""
         return clip_loss(
             images,
             texts,

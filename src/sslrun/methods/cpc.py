@@ -1,18 +1,18 @@
-"""CPC (van den Oord et al. 2018, arXiv:1807.03748): predict the next moments, among other moments of the clip.
+"""CPC (van den Oord et al. 2018, arXiv:1807.03748): identify the next time steps among all others of the clip.
 
-A moment's vector z comes from that moment only; a GRU sums up the past in c. Of the moments to come c predicts not the
-content, but which of the clip's moments they are.
+A convolutional encoder gives a vector z for each time step; a GRU summarises the past in c. From c, linear predictors
+score which of the clip's time steps are the next ones; the content itself is not reconstructed.
 
 Formula:
-    loss = mean over clips, steps k and moments t of  -log( exp(z_{t+k} . W_k c_t) / sum_s exp(z_s . W_k c_t) )
+    loss = mean over clips, steps k and time steps t of  -log( exp(z_{t+k} . W_k c_t) / sum_s exp(z_s . W_k c_t) )
 
-    s: all moments of the same clip (eq. 4; of section 3.1's ways to draw negatives the one that knowing the speaker
-    does not help with), or with method.negatives=batch those of all clips of the batch.
+    s: all time steps of the same clip (eq. 4; of the samplings in section 3.1, the one that the speaker's identity does
+    not help with), or with method.negatives=batch those of all clips of the batch.
 
 When to choose it:
-    Sound and other long sequences whose parts differ, such as speech: it needs no augmentation. A clip must be several
-    times longer than `method.steps`. What stays the same through a clip, such as its speaker or its room, does not help
-    to tell its moments apart: for such labels take method.negatives=batch, or byol or simclr with views.
+    Audio and other long sequences that change over time, such as speech: it needs no augmentation. Clips must be
+    several times longer than `method.steps`. Whatever is constant in a clip, such as its speaker or room, does not help
+    to tell its time steps apart: for such labels use method.negatives=batch, or byol or simclr with views.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ from sslrun.nn.padding import masked_mean
 
 
 class CPC(Method):
-    """Section 2. Each clip weighs the same, however long it is."""
+    """Section 2. All clips have equal weight, whatever their length."""
 
     batch_type = SeriesBatch
     also_reads = (WaveBatch,)
     needs_encoder = CPCEncoder
-    needs_tokens = Tokens.moments
+    needs_tokens = Tokens.timesteps
     config: CPCConfig
     encoder: CPCEncoder
 
@@ -49,13 +49,13 @@ class CPC(Method):
         )
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Mean over clips of each clip's own mean."""
+        """Mean over clips of each clip's mean."""
         sums, counts, embedding = self._losses(batch)
         loss = (sums / counts.clamp(min=1)).mean()
         return StepOutput(loss, embedding=embedding.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
-        """By clip: sum over its moments and steps, and their number; None if they depend on the batch's other clips."""
+        """Per clip: sum over time steps and steps ahead, and their number; None with negatives from other clips."""
         if self.config.negatives is Negatives.batch:
             return None
         sums, counts, _ = self._losses(batch)
@@ -78,7 +78,7 @@ class CPC(Method):
 
 
 def of_all_ranks(local: Tensor, is_valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Moments (B, N, Z) and (B, N) bool, False on padding -> (M, Z) and (M,); N may differ between ranks."""
+    """Time steps (B, N, Z) and (B, N) bool, False on padding, -> (M, Z) and (M,); N may differ between ranks."""
     more = dist.largest(local.shape[1], device=local.device) - local.shape[1]
     local, is_valid = F.pad(local, (0, 0, 0, more)), F.pad(is_valid, (0, more))
     return dist.gather(local).flatten(0, 1), dist.gather(is_valid).flatten()

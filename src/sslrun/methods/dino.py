@@ -1,16 +1,17 @@
-"""DINO (Caron et al. 2021, arXiv:2104.14294): small crops predict what a slow copy of the net says of large ones.
+"""DINO (Caron et al. 2021, arXiv:2104.14294): a student predicts a momentum teacher's output from other crops.
 
-The teacher's outputs over learned prototypes are centred, against one winning, and sharpened, against all being equal.
+The student sees small crops too, the teacher only global ones. The teacher's outputs are centred, which keeps one
+prototype from dominating, and sharpened, which keeps the outputs from becoming uniform.
 
 Formula:
-    loss = mean over large views g and other views v of  -sum_k p_g(k) log q_v(k)
+    loss = mean over global views g and other views v of  -sum_k p_g(k) log q_v(k)
     p_g = softmax((t(g) - c) / tau_t),  q_v = softmax(s(v) / tau_s),  c <- m c + (1 - m) mean t
 
-    s, t: outputs of student and teacher over K prototypes; c: the centre (eq. 2 to 4).
+    s, t: outputs of student and teacher for K prototypes; c: the centre (eq. 2 to 4).
 
 When to choose it:
-    ViTs whose features should work as they are, in kNN, retrieval or segmentation. It needs long schedules and several
-    small crops an image; temperatures and the centre decide whether it collapses, so watch health/rankme.
+    ViTs whose frozen features should work in kNN, retrieval or segmentation. It needs long schedules and several small
+    crops per image; temperatures and centring decide whether it collapses, so watch health/rankme.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.center import Center
 from sslrun.nn.ema import ema_update, frozen_copy
 from sslrun.nn.prototypes import PrototypeHead
-from sslrun.nn.views import encode_views, large_views
+from sslrun.nn.views import encode_views, global_views
 
 
 class DINO(Method):
@@ -64,15 +65,15 @@ class DINO(Method):
         self.teacher_temperature = linear(c.teacher_temperature_start, c.teacher_temperature, done)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Eq. 3: every view predicts every large view except itself."""
-        views = batch["views"]  # V x (B, C, h, w), the large ones first
-        large = large_views(views)  # G x (B, C, H, W)
+        """Eq. 3: every view predicts every global view except itself."""
+        views = batch["views"]  # V x (B, C, h, w), global ones first
+        global_crops = global_views(views)  # G x (B, C, H, W)
         features = encode_views(self.encoder, views)  # V x (B, D)
         outputs = self.head(torch.cat(features)).chunk(len(views))  # V x (B, K)
         with torch.no_grad():
-            seen = self.teacher_head(torch.cat(encode_views(self.teacher_encoder, large)))  # (GB, K)
-            targets = self.sharpen(seen, self.center).chunk(len(large))  # G x (B, K)
-            self.center.watch(seen)
+            seen = self.teacher_head(torch.cat(encode_views(self.teacher_encoder, global_crops)))  # (GB, K)
+            targets = self.sharpen(seen, self.center).chunk(len(global_crops))  # G x (B, K)
+            self.center.observe(seen)
         loss = swapped_prediction(outputs, targets, temperature=self.config.student_temperature)
         return StepOutput(loss, embedding=features[0].detach())
 
@@ -81,25 +82,25 @@ class DINO(Method):
         return ((outputs.float() - center.value) / self.teacher_temperature).softmax(dim=1)
 
     def after_backward(self, progress: float) -> None:
-        """The prototypes rest at first, which keeps the start stable (authors' code)."""
+        """Prototypes are frozen at first, which stabilises the start (authors' code)."""
         if progress < self.config.frozen:
             self.head.prototypes.weight.grad = None
 
     def decay(self, progress: float) -> float:
-        """The teacher's, lambda of section 3.1: from decay_start to 1 by a cosine."""
+        """Of the teacher's EMA, lambda of section 3.1: a cosine from decay_start to 1."""
         return cosine(self.config.decay_start, 1.0, progress)
 
     def after_step(self, progress: float) -> None:
-        """The teacher and the centre follow."""
+        """Update teacher and centre."""
         decay = self.decay(progress)
         ema_update(self.teacher_encoder, self.encoder, decay=decay)
         ema_update(self.teacher_head, self.head, decay=decay)
-        self.center.follow(momentum=self.config.center_momentum)
+        self.center.update(momentum=self.config.center_momentum)
 
     def encoders(self) -> dict[str, Encoder]:
-        """The teacher, which is better than the student all through training (section 3.1)."""
+        """The teacher, which outperforms the student throughout training (section 3.1)."""
         return {"encoder": self.teacher_encoder}
 
     def project(self, features: Tensor) -> Tensor:
-        """(B, D) -> (B, P), what meets the prototypes."""
+        """(B, D) -> (B, P), the inputs of the prototypes."""
         return self.teacher_head.mlp(features)

@@ -1,4 +1,4 @@
-"""An encoder with a linear head, of which all weights are trained."""
+"""An encoder with a linear head, all weights trainable."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from sslrun.methods.base import Method
 
 
 class FineTuned(Method):
-    """The learning rate of each block falls from the head down by `layer_decay` (arXiv:2106.08254).
+    """The learning rate decays by `layer_decay` per block, from the head downwards (arXiv:2106.08254).
 
     Args:
         outputs: of the head.
@@ -36,12 +36,12 @@ class FineTuned(Method):
         nn.init.trunc_normal_(self.head.weight, std=0.01)
 
     def logits(self, features: Tensor) -> Tensor:
-        """(..., D) -> (..., outputs), in float32 whatever autocast says."""
+        """(..., D) -> (..., outputs), in float32 even under autocast."""
         with torch.autocast(features.device.type, enabled=False):
             return self.head(features.float())
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Blocks with their own rates, if layer_decay is below 1."""
+        """Per-block learning rates, if layer_decay is below 1."""
         if self.layer_decay == 1:
             return []
         blocks = self.encoder.layers()

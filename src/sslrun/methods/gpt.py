@@ -1,15 +1,15 @@
-"""GPT (Radford et al. 2018): guess each token from those before it.
+"""GPT (Radford et al. 2018): predict each token from the ones before it.
 
-Texts are packed into one stream with an end mark after each, and cut into blocks; every token of a block is predicted.
+Texts are concatenated into one stream, with an end-of-text token after each, and cut into blocks.
 
 Formula:
     loss = mean over tokens i of  -log softmax(E h_i)_{x_(i+1)}
 
-    h: the causal encoder's tokens; x: the stream; E: the encoder's own embedding of tokens, tied, as in the paper.
+    h: the causal encoder's outputs; x: the stream; E: the encoder's token embedding (tied weights, as in the paper).
 
 When to choose it:
-    Text that is to be continued (`sslrun sample`) or scored in bits per character, and label-scarce classification of
-    what is read from left to right, such as logs. For classification only, bert mostly does better at the same size.
+    Text generation (`sslrun sample`), scoring in bits per character, and classification with few labels of data read
+    from left to right, such as logs. For classification alone bert is mostly better at the same size.
 """
 
 from collections.abc import Mapping

@@ -1,15 +1,16 @@
-"""iBOT (Zhou et al. 2022, arXiv:2111.07832): DINO, and masked patches predict what the teacher sees in their place.
+"""iBOT (Zhou et al. 2022, arXiv:2111.07832): DINO plus self-distillation of masked patches.
 
-Its options make it the objective of DINOv2 (arXiv:2304.07193): Sinkhorn-Knopp centring, KoLeo, heads of their own.
+For each masked patch the student predicts what the teacher gives for the visible patch. Options turn it into the
+objective of DINOv2 (arXiv:2304.07193): Sinkhorn-Knopp centring, KoLeo, separate heads.
 
 Formula:
     loss = DINO on pooled outputs + w mean over masked patches i of  -sum_k p_i(k) log q_i(k) [+ koleo]
 
-    p_i: the teacher's target of patch i, which it sees; q_i: the student's, which sees a mask token there (eq. 2, 3).
+    p_i: the teacher's target for patch i, visible to it; q_i: the student's output there, with a mask token (eq. 2, 3).
 
 When to choose it:
-    ViTs for dense tasks as well as for whole images, from enough data and time: it is DINO with a second loss, on
-    patches, costs about as much again in the heads, and needs batches in which many patches are masked.
+    ViTs for dense tasks as well as for whole images, given enough data and time: it adds a loss on patches to DINO,
+    about doubles the cost of the heads, and needs batches in which many patches are masked.
 """
 
 from collections.abc import Mapping
@@ -31,11 +32,11 @@ from sslrun.methods.dino import DINO
 from sslrun.nn.block_masking import BlockMasks
 from sslrun.nn.center import Center
 from sslrun.nn.ema import ema_update, frozen_copy
-from sslrun.nn.views import encode_views, large_views
+from sslrun.nn.views import encode_views, global_views
 
 
 class IBOT(DINO):
-    """Algorithm 1; the teacher sees the large views whole, the student sees them masked."""
+    """Algorithm 1; the student sees the global views masked, the teacher unmasked."""
 
     needs_tokens = Tokens.patches
     config: IBOTConfig
@@ -51,28 +52,30 @@ class IBOT(DINO):
         self.patch_center = Center(config.prototypes)
 
     def before_step(self, progress: float) -> None:
-        """The teacher's temperature; new masks."""
+        """Set the teacher's temperature; begin new masks."""
         super().before_step(progress)
         self.masks.begin(progress)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Eq. 2 on pooled outputs, as in DINO, and eq. 3 on masked patches."""
-        config, views = self.config, batch["views"]  # V x (B, C, h, w), the large ones first
-        large = large_views(views)  # G x (B, C, H, W)
-        x = torch.cat(large)  # (GB, C, H, W)
-        is_masked, counts = self.masks.draw(len(large), len(large[0]), self.encoder.grid)  # (GB, N), a number a rank
+        config, views = self.config, batch["views"]  # V x (B, C, h, w), global ones first
+        global_crops = global_views(views)  # G x (B, C, H, W)
+        x = torch.cat(global_crops)  # (GB, C, H, W)
+        is_masked, counts = self.masks.draw(
+            len(global_crops), len(global_crops[0]), self.encoder.grid
+        )  # (GB, N), one count per rank
         at = is_masked.flatten().nonzero()[:, 0].to(x.device, non_blocking=True)  # (M,)
         weights = (is_masked / is_masked.sum(dim=1, keepdim=True).clamp(min=1) / len(x))[is_masked].to(x.device)  # (M,)
 
         pooled, tokens = self.encoder.pooled_and_tokens(
             x, is_masked=is_masked.to(x.device), mask_token=self.mask_token
         )  # (GB, D), (GB, N, D)
-        features = torch.cat([pooled, *encode_views(self.encoder, views[len(large) :])])  # (VB, D)
+        features = torch.cat([pooled, *encode_views(self.encoder, views[len(global_crops) :])])  # (VB, D)
         outputs = self.head(features).chunk(len(views))  # V x (B, K)
         patches = (self.patch_head or self.head)(tokens.flatten(0, 1)[at])  # (M, K)
         with torch.no_grad():
             pooled_seen, seen = self.teacher_encoder.pooled_and_tokens(x)  # (GB, D), (GB, N, D)
-            targets = self.targets(self.teacher_head(pooled_seen)).chunk(len(large))  # G x (B, K)
+            targets = self.targets(self.teacher_head(pooled_seen)).chunk(len(global_crops))  # G x (B, K)
             patch_targets = self.patch_targets(seen, at, counts)  # (M, K)
 
         tau = config.student_temperature
@@ -82,26 +85,28 @@ class IBOT(DINO):
         }
         loss = logs["view_loss"] + config.patch_weight * logs["patch_loss"]
         if config.koleo_weight:
-            logs["koleo"] = self.spread(pooled.chunk(len(large)))
+            logs["koleo"] = self.spread(pooled.chunk(len(global_crops)))
             loss = loss + config.koleo_weight * logs["koleo"]
-        return StepOutput(loss, embedding=pooled_seen[: len(large[0])], logs={k: v.detach() for k, v in logs.items()})
+        return StepOutput(
+            loss, embedding=pooled_seen[: len(global_crops[0])], logs={k: v.detach() for k, v in logs.items()}
+        )
 
     def targets(self, outputs: Tensor) -> Tensor:
-        """Teacher outputs (N, K), as many on every rank -> (N, K) that sum to 1 in a row."""
+        """Teacher outputs (N, K), equally many on each rank, -> (N, K) with rows that sum to 1."""
         if self.config.centering is Centering.softmax:
-            self.center.watch(outputs)
+            self.center.observe(outputs)
             return self.sharpen(outputs, self.center)
         return dist.own(self.balance(dist.gather(outputs)), len(outputs))
 
     def patch_targets(self, seen: Tensor, at: Tensor, counts: list[int]) -> Tensor:
-        """Teacher tokens (GB, N, D) -> (M, K) of the patches at `at`; `counts` are M of every rank."""
+        """Teacher tokens (GB, N, D) -> (M, K) for the patches at `at`; `counts` holds M of every rank."""
         head = self.teacher_patch_head or self.teacher_head
         if self.config.centering is Centering.softmax:
             z = head.mlp(seen.flatten(0, 1))  # (GB*N, P)
-            self.patch_center.watch(head.prototypes.mean(z))  # over all patches, as in the authors' code
+            self.patch_center.observe(head.prototypes.mean(z))  # over all patches, as in the authors' code
             return self.sharpen(head.prototypes(z[at]), self.patch_center)
         outputs = head(seen.flatten(0, 1)[at])  # (M, K)
-        padded = nn.functional.pad(outputs, (0, 0, 0, max(counts) - len(outputs)))  # as many rows on every rank
+        padded = nn.functional.pad(outputs, (0, 0, 0, max(counts) - len(outputs)))  # equally many rows on each rank
         parts = [part[:m] for part, m in zip(dist.gather(padded).chunk(len(counts)), counts, strict=True)]
         start = sum(counts[: dist.rank()])
         return self.balance(torch.cat(parts))[start : start + len(outputs)]
@@ -111,20 +116,20 @@ class IBOT(DINO):
         return sinkhorn(outputs, epsilon=self.teacher_temperature, iterations=self.config.sinkhorn_iterations)
 
     def spread(self, pooled: tuple[Tensor, ...]) -> Tensor:
-        """KoLeo of each large view by itself, so that views of one image do not repel each other; their sum."""
+        """Sum of KoLeo over global views, each by itself, so that views of one image do not repel each other."""
         offset = dist.rank() * len(pooled[0])
         return torch.stack([koleo(y, all_x=dist.gather(y), offset=offset) for y in pooled]).sum()
 
     def after_backward(self, progress: float) -> None:
-        """Prototypes of both heads rest at first."""
+        """Prototypes of both heads are frozen at first."""
         super().after_backward(progress)
         if self.patch_head is not None and progress < self.config.frozen:
             self.patch_head.prototypes.weight.grad = None
 
     def after_step(self, progress: float) -> None:
-        """The teacher and the centres follow."""
+        """Update teacher and centres."""
         super().after_step(progress)
         if self.patch_head is not None:
             assert self.teacher_patch_head is not None
             ema_update(self.teacher_patch_head, self.patch_head, decay=self.decay(progress))
-        self.patch_center.follow(momentum=self.config.center_momentum)
+        self.patch_center.update(momentum=self.config.center_momentum)

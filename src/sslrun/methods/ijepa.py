@@ -1,16 +1,17 @@
-"""I-JEPA (Assran et al. 2023, arXiv:2301.08243): from one part of an image, predict what a slow copy sees in others.
+"""I-JEPA (Assran et al. 2023, arXiv:2301.08243): predict a momentum encoder's tokens for masked blocks from context.
 
-Targets are the copy's tokens, not pixels, and hidden blocks are large; so what is learned is content, without
-augmentation.
+Targets are tokens instead of pixels, and the masked blocks are large, so that the features are semantic without
+augmentations.
 
 Formula:
     loss = mean over blocks b and their patches i of  smooth_l1(g(f(x_context), i), LN(f'(x)_i))
 
-    f: the encoder, of the context's patches only; f': its slow copy, of all; g: the predictor, given the place i.
+    f: the encoder, on the context's patches only; f': the target encoder, on all patches; g: the predictor, given
+    position i.
 
 When to choose it:
-    ViTs, where augmentations cannot be trusted to keep the meaning (medical or scientific images): it uses none but
-    crops. The encoder sees part of the patches, so a step is cheap; small images leave few blocks to predict.
+    ViTs, where augmentations might change the meaning (medical or scientific images): it only crops. The encoder sees
+    part of the patches, so a step is cheap; small images have few blocks to predict.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ from sslrun.nn.predictor import TokenPredictor
 
 
 class IJEPA(Method):
-    """Section 3. The encoder's own positions stay as its backbone has them (authors' code: fixed sine-cosine)."""
+    """Section 3. Position embeddings are the backbone's own (authors' code: fixed sine-cosine)."""
 
     batch_type = ImageBatch
     needs_tokens = Tokens.patches
@@ -49,7 +50,7 @@ class IJEPA(Method):
         )
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Each target block is predicted by itself, from the same context."""
+        """Each target block is predicted separately from the same context."""
         x, config = batch["image"], self.config
         keep, targets = context_and_targets(
             len(x),
@@ -66,12 +67,12 @@ class IJEPA(Method):
             target = take(seen, targets.flatten(1))  # (B, M*Q, D)
         pooled, context = self.encoder.pooled_and_tokens(x, keep)  # (B, D), (B, K, D)
         context, at = (t.repeat_interleave(config.targets, dim=0) for t in (context, keep))  # B*M rows
-        prediction = self.predictor(context, at=at, ask=targets.flatten(0, 1))  # (B*M, Q, D)
+        prediction = self.predictor(context, at=at, predict_at=targets.flatten(0, 1))  # (B*M, Q, D)
         loss = normalized_smooth_l1(prediction, target.reshape(prediction.shape))
         return StepOutput(loss + zero_through(pooled), embedding=embedding)
 
     def after_step(self, progress: float) -> None:
-        """The decay rises to 1 along a line, appendix A.1."""
+        """Update the target; the decay rises linearly to 1 (appendix A.1)."""
         ema_update(self.target_encoder, self.encoder, decay=linear(self.config.decay_start, 1.0, progress))
 
     def encoders(self) -> dict[str, Encoder]:

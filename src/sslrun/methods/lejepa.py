@@ -1,16 +1,16 @@
-"""LeJEPA (Balestriero and LeCun 2025, arXiv:2511.08544): every view predicts the mean of the global ones.
+"""LeJEPA (Balestriero and LeCun 2025, arXiv:2511.08544): from every view, predict the mean of the global ones.
 
-What keeps embeddings from collapsing is a test: along random directions they must look standard normal.
+A statistical test, SIGReg, prevents collapse: along random directions the embeddings must be standard normal.
 
 Formula:
     loss = (1 - lambda) mean over views |z_v - mean of global z|^2 + lambda mean over a of EP({z . a})
 
-    a: random directions; EP: the Epps-Pulley distance of a sample from a standard normal (section 5.1,
+    a: random directions; EP: the Epps-Pulley statistic of a sample against the standard normal (section 5.1,
     algorithms 1 and 2).
 
 When to choose it:
-    One number to set (lambda), no slow copy, no predictor, no schedule of temperatures, and a loss that shows how good
-    the features are. It is young: fewer published comparisons support it than the others.
+    A single hyperparameter (lambda), no momentum encoder, no predictor, no temperature schedule, and a loss that tracks
+    the quality of the features. It is new: fewer published comparisons support it than the others.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ from sslrun.core.seeds import seed_of_run, step_seed
 from sslrun.losses.sigreg import characteristic_function, epps_pulley, knots, random_directions
 from sslrun.methods.base import Method, StepOutput
 from sslrun.nn.heads import mlp
-from sslrun.nn.views import encode_views, large_views
+from sslrun.nn.views import encode_views, global_views
 
 
 class LeJEPA(Method):
-    """Algorithm 2; the test is over the batch of all ranks.
+    """Algorithm 2; the statistic is over the batch of all ranks.
 
-    Ranks share their characteristic functions, 2 x directions x knots numbers a view, whatever the batch.
+    Ranks exchange empirical characteristic functions: 2 x directions x knots numbers per view, whatever the batch size.
     """
 
     batch_type = ViewsBatch
@@ -46,16 +46,16 @@ class LeJEPA(Method):
         self.run_seed, self.seed = seed_of_run(), 0
 
     def before_step(self, progress: float) -> None:
-        """New directions each step, the same on all ranks: the seed is a pure function of the run's and of progress."""
+        """Seed the directions of this step, a pure function of the run's seed and progress, equal on all ranks."""
         state = step_seed(progress, self.run_seed).generate_state(1)  # torch's generators on the CPU take 32 bits
         self.seed = int(state[0])
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Section 5.1 by algorithms 1 and 2."""
+        """Section 5.1, algorithms 1 and 2."""
         views = batch["views"]
         encoded = encode_views(self.encoder, views)  # V x (B, D)
         z = self.projector(torch.cat(encoded)).float().unflatten(0, (len(views), -1))  # (V, B, P)
-        centre = z[: len(large_views(views))].mean(dim=0)  # (B, P)
+        centre = z[: len(global_views(views))].mean(dim=0)  # (B, P)
         prediction = (z - centre).square().mean()
         gaussianity = self.sigreg(z)
         weight = self.config.sigreg_weight
@@ -64,7 +64,7 @@ class LeJEPA(Method):
         return StepOutput(loss, embedding=encoded[0].detach(), logs=logs)
 
     def sigreg(self, z: Tensor) -> Tensor:
-        """Mean statistic of the views, (V, B, P) -> ()."""
+        """(V, B, P) -> (), the statistic averaged over views."""
         config, device = self.config, z.device
         directions = random_directions(config.directions, config.out_dim, seed=self.seed, device=device)  # (M, P)
         t = knots(config.knots, domain=config.domain, device=device)  # (T,)

@@ -1,16 +1,16 @@
-"""MAE (He et al. 2022, arXiv:2111.06377): encode a quarter of the patches, let a small decoder paint the others.
+"""MAE (He et al. 2022, arXiv:2111.06377): encode a quarter of the patches, reconstruct the rest with a small decoder.
 
-The encoder sees only the visible patches, which makes it cheap; the decoder is thrown away.
+The encoder sees only the visible patches, which makes it cheap; the decoder is discarded after pretraining.
 
 Formula:
-    loss = mean over hidden patches i of  |d(f(visible), i) - (x_i - mean_i) / std_i|^2 / P
+    loss = mean over masked patches i of  |d(f(visible), i) - (x_i - mean_i) / std_i|^2 / P
 
     f: the encoder; d: the decoder; x_i: the P pixels of patch i, with their own mean and deviation (section 3).
 
 When to choose it:
-    ViTs that will be fine-tuned, from images whose colours must stay as they are: it takes a crop and a flip. If left
-    and right differ, add 'dataset.unsuitable=[HorizontalFlip]'. A step costs a third of a contrastive one. Frozen
-    features are weak in a linear probe; expect their worth in `sslrun finetune`.
+    ViTs that will be fine-tuned, on images whose colours matter: it only crops and flips. If left and right differ, add
+    'dataset.unsuitable=[HorizontalFlip]'. A step costs a third of a contrastive one. Frozen features are weak in a
+    linear probe; judge it by `sslrun finetune`.
 """
 
 import math
@@ -32,7 +32,7 @@ from sslrun.nn.predictor import TokenPredictor
 class MAE(Method):
     """Section 3, with only patch tokens in the decoder (authors' code: the class token too).
 
-    The encoder's own positions stay as its backbone has them (paper: fixed sine-cosine).
+    Position embeddings of the encoder are the backbone's own (paper: fixed sine-cosine).
     """
 
     batch_type = ImageBatch
@@ -51,21 +51,21 @@ class MAE(Method):
         )
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Loss on hidden patches only."""
-        patches, hidden, prediction, pooled = self._predict(batch["image"])
-        loss = normalized_patch_mse(prediction, take(patches, hidden))
+        """Loss on masked patches only."""
+        patches, masked, prediction, pooled = self._predict(batch["image"])
+        loss = normalized_patch_mse(prediction, take(patches, masked))
         return StepOutput(loss + zero_through(pooled), embedding=pooled.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """By image: sum over its hidden patches, and their number; what is hidden is a function of its position."""
-        patches, hidden, prediction, _ = self._predict(batch["image"], batch["index"])
-        errors = normalized_patch_errors(prediction, take(patches, hidden))  # (B, M)
+        """Per image: sum over its masked patches, and their number; the mask depends only on the image's index."""
+        patches, masked, prediction, _ = self._predict(batch["image"], batch["index"])
+        errors = normalized_patch_errors(prediction, take(patches, masked))  # (B, M)
         return errors.sum(dim=1), errors.new_full((len(errors),), errors.shape[1])
 
     def _predict(self, x: Tensor, index: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         patches = patchify(x, patch=self.encoder.patch)  # (B, N, P)
         (rows, count, _), ratio = patches.shape, self.config.mask_ratio
-        keep, hidden = random_tokens(rows, count, ratio=ratio, device=x.device, index=index)
+        keep, masked = random_tokens(rows, count, ratio=ratio, device=x.device, index=index)
         pooled, tokens = self.encoder.pooled_and_tokens(x, keep)  # (B, D), (B, K, D)
-        prediction = self.decoder(tokens, at=keep, ask=hidden)  # (B, N - K, P)
-        return patches, hidden, prediction, pooled
+        prediction = self.decoder(tokens, at=keep, predict_at=masked)  # (B, N - K, P)
+        return patches, masked, prediction, pooled

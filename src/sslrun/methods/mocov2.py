@@ -1,15 +1,16 @@
-"""MoCo v2 (He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297): find one's key among a queue's.
+"""MoCo v2 (He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297): contrast with a queue of past keys.
 
-Keys come from a slow copy of the net, so that those of many steps ago can still serve as negatives.
+A momentum encoder computes the keys, so that those of many steps ago stay consistent enough to serve as negatives.
 
 Formula:
     loss = -log( exp(q . k / tau) / (exp(q . k / tau) + sum_n exp(q . n / tau)) )
 
-    q: this view's projection; k: the slow copy's of the other view; n: the queue's rows; all of unit length (eq. 1).
+    q: the projection of one view; k: the momentum encoder's projection of the other; n: the queue's rows; all of unit
+    length (eq. 1).
 
 When to choose it:
-    Contrastive learning where the batch must be small: negatives come from the queue. On one GPU BatchNorm can give the
-    answer away; shuffled keys (`batch_norm: shuffled`, with `bn_splits`) prevent it.
+    Contrastive learning with small batches: negatives come from the queue. On one GPU, BatchNorm statistics can leak
+    which key is the positive; shuffled keys (`batch_norm: shuffled`, with `bn_splits`) prevent it.
 """
 
 from collections.abc import Mapping
@@ -36,12 +37,12 @@ class MoCoV2(Method):
     """Algorithm 1 of arXiv:1911.05722 with the head of arXiv:2003.04297."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: MoCoV2Config
 
     def __init__(self, config: MoCoV2Config, encoder: Encoder) -> None:
         super().__init__(config, encoder)
-        # shuffling and splitting are for statistics of parts of the batch
+        # shuffling and splitting rely on statistics of parts of the batch
         self.syncs_batch_norm = config.batch_norm is ShuffledBatchNorm.none and config.bn_splits == 1
         self.projector = mlp(encoder.num_features, config.hidden_dim, config.out_dim, batch_norm=False)
         self.key_encoder = frozen_copy(self.encoder)
@@ -49,7 +50,7 @@ class MoCoV2(Method):
         self.queue = Queue(config.queue_size, config.out_dim)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Algorithm 1; `symmetric` adds the same with the views exchanged, and both views' keys to the queue."""
+        """Algorithm 1; `symmetric` adds the loss with views swapped, and enqueues both views' keys."""
         x1, x2 = batch["views"][:2]  # 2 x (B, C, H, W)
         y1 = self._in_groups(self.encoder, x1)  # (B, D)
         k2 = self._keys(x2)  # (W*B, P)
@@ -62,7 +63,7 @@ class MoCoV2(Method):
         return StepOutput(loss, embedding=y1.detach())
 
     def after_step(self, progress: float) -> None:
-        """Eq. 2, and the keys of all micro-batches of this step: all from the same key encoder."""
+        """Eq. 2; enqueue the keys of all micro-batches of this step, which come from the same key encoder."""
         decay = cosine(self.config.decay_start, self.config.decay_end, progress)
         ema_update(self.key_encoder, self.encoder, decay=decay)
         ema_update(self.key_projector, self.projector, decay=decay)
@@ -73,10 +74,10 @@ class MoCoV2(Method):
 
     @torch.no_grad()
     def _keys(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (W*B, P), unit keys of all ranks' images.
+        """(B, C, H, W) -> (W*B, P), unit-length keys of all ranks' images.
 
-        Shuffled, a key's BatchNorm statistics come from other images than its query's, which could otherwise tell by
-        them which key is its own (section 3.3 of arXiv:1911.05722).
+        With shuffling, a key's BatchNorm statistics come from other images than its query's; otherwise they would leak
+        which key is the positive (section 3.3 of arXiv:1911.05722).
         """
         if self.config.batch_norm is ShuffledBatchNorm.none:
             return dist.gather(self._encode_keys(x))
@@ -91,7 +92,7 @@ class MoCoV2(Method):
         return F.normalize(keys.float(), dim=1)
 
     def _in_groups(self, encoder: nn.Module, x: Tensor) -> Tensor:
-        """Each of `bn_splits` groups has BatchNorm statistics of its own, as if on a GPU of its own."""
+        """Encode `bn_splits` groups with separate BatchNorm statistics, as separate GPUs would."""
         if len(x) < 2 * self.config.bn_splits:
             raise ConfigError(
                 f"method.bn_splits={self.config.bn_splits} leaves groups of less than 2 of a device's {len(x)} images; "

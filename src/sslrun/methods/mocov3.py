@@ -1,16 +1,16 @@
-"""MoCo v3 (Chen et al. 2021, arXiv:2104.02057): MoCo with a predictor, without a queue, for ViTs.
+"""MoCo v3 (Chen et al. 2021, arXiv:2104.02057): MoCo for ViTs, with a predictor and without a queue.
 
-Queries of either view find the slow copy's key of the other view among those of a large batch.
+The query of each view is contrasted with the momentum encoder's keys of the other view, for a large batch.
 
 Formula:
     loss = 2 tau (ce(q_1 . k_2 / tau) + ce(q_2 . k_1 / tau))
 
-    q: predictions of one view; k: the slow copy's projections of the other, of the whole batch; the positive is the
-    row's own (algorithm 1).
+    q: predictions for one view; k: the momentum encoder's projections of the other view, for the whole batch; the
+    positive is the same image's key (algorithm 1).
 
 When to choose it:
-    ViTs with large batches, where SimCLR is unstable; among the best of the contrastive ones with ResNets too. It costs
-    a second forward pass for the slow copy.
+    ViTs with large batches, where SimCLR is unstable; with ResNets too it is among the best contrastive methods. It
+    needs a second forward pass for the momentum encoder.
 """
 
 import math
@@ -36,7 +36,7 @@ class MoCoV3(Method):
     """Algorithm 1; each view has its own BatchNorm statistics in the heads."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: MoCoV3Config
 
     def __init__(self, config: MoCoV3Config, encoder: Encoder) -> None:
@@ -62,23 +62,22 @@ class MoCoV3(Method):
         return StepOutput(self._contrast(q1, k2) + self._contrast(q2, k1), embedding=y1.detach())
 
     def after_step(self, progress: float) -> None:
-        """The decay rises from decay_start to 1 by a cosine."""
+        """Update the target; the decay rises from decay_start to 1 along a cosine."""
         decay = cosine(self.config.decay_start, 1.0, progress)
         ema_update(self.target_encoder, self.encoder, decay=decay)
         ema_update(self.target_projector, self.projector, decay=decay)
 
     def _contrast(self, q: Tensor, k: Tensor) -> Tensor:
-        """InfoNCE x 2 tau: with it, the learning rate suits every temperature."""
+        """InfoNCE x 2 tau, which makes the learning rate independent of the temperature."""
         tau = self.config.temperature
         offset = dist.rank() * len(k)
         return 2 * tau * info_nce_in_batch(q, k, temperature=tau, all_positives=dist.gather(k), offset=offset)
 
 
 def _freeze_patch_embed(encoder: Encoder) -> None:
-    """A ViT's patch projection stays as it is drawn (section 4.2); a CNN has none, and none of it is frozen.
+    """Freeze a ViT's patch projection at its random initialisation (section 4.2); a CNN has none.
 
-    It is drawn as in the authors' code, twice as large as timm's would be relative to the positions; pretrained ones
-    are kept.
+    Initialised as in the authors' code: relative to positions, twice as large as timm's. Pretrained weights are kept.
     """
     for name, module in encoder.named_modules():
         if name.split(".")[-1] == "patch_embed":

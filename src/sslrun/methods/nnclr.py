@@ -1,16 +1,16 @@
-"""NNCLR (Dwibedi et al. 2021, arXiv:2104.14548): a view's positive is the other view of its nearest neighbour.
+"""NNCLR (Dwibedi et al. 2021, arXiv:2104.14548): contrastive learning with nearest neighbours as positives.
 
-The neighbour is looked up in a queue of past projections; the negatives are the rest of the batch.
+A view's nearest neighbour, from a queue of past projections, must find the other view among the rest of the batch.
 
 Formula:
     loss = -log( exp(nn(z_1) . p_2 / tau) / sum_j exp(nn(z_1) . p_2j / tau) ),  and with the views swapped
 
-    nn(z): the queue's row nearest to the projection z; p: predictions; j: the batch (eq. 3). Section 3.3 also adds
-    the softmax over the neighbours of the batch; not here, nor in solo-learn.
+    nn(z): the queue's row nearest to the projection z; p: predictions; j: the batch (eq. 3). Section 3.3 adds the
+    softmax over the batch's neighbours, which this omits, as solo-learn does.
 
 When to choose it:
-    Contrastive learning with weaker augmentations: a neighbour is a variation that no augmentation makes. It needs some
-    epochs until neighbours mean something, and a queue that covers the classes.
+    Contrastive learning with weaker augmentations: a neighbour varies in ways that no augmentation does. It takes some
+    epochs until neighbours are meaningful, and a queue large enough to cover the classes.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class NNCLR(Method):
     """Section 3; no gradient flows into the neighbours."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: NNCLRConfig
 
     def __init__(self, config: NNCLRConfig, encoder: Encoder) -> None:
@@ -55,11 +55,11 @@ class NNCLR(Method):
         return StepOutput(loss, embedding=y1.detach())
 
     def after_step(self, progress: float) -> None:
-        """First in, first out."""
+        """Enqueue this step's projections."""
         self.support.push_deferred()
 
     def _contrast(self, z: Tensor, p: Tensor) -> Tensor:
-        """NN(z, Q) finds the prediction of its image's other view among all ranks'."""
+        """NN(z, Q) against the predictions of all ranks; the positive is the same image's other view."""
         return info_nce_in_batch(
             self.support.nearest(z),
             p,

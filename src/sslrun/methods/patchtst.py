@@ -1,16 +1,16 @@
-"""PatchTST (Nie et al. 2023, arXiv:2211.14730): hide patches of a series, guess them from the rest of its channel.
+"""PatchTST (Nie et al. 2023, arXiv:2211.14730): mask patches of a series, reconstruct them from the others.
 
-Each channel is cut into patches and normalised by its own mean and standard deviation. These are taken of the visible
-patches only: those of the whole series would give away what is hidden.
+Each channel is cut into patches and normalised by its own mean and standard deviation. These come from the visible
+patches only: those of the whole series would leak the masked values.
 
 Formula:
-    loss = mean over hidden values of  (x_i - (W h_i + b))^2
+    loss = mean over masked values of  (x_i - (W h_i + b))^2
 
-    x: hidden patches of the normalised channel; h: the transformer's tokens, in which hidden patches are zero.
+    x: masked patches of the normalised channel; h: the transformer's outputs, where masked patches enter as zero.
 
 When to choose it:
-    Long series with structure in time, for forecasting and for finding what does not fit (`anomaly_scores`). It looks
-    at each channel by itself; if channels mean something only together, or series are short, choose ts2vec.
+    Long series with structure in time, for forecasting and anomaly detection (`sslrun anomalies`). It encodes each
+    channel separately; if channels matter only together, or series are short, choose ts2vec.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class PatchTST(Method):
 
     batch_type = SeriesBatch
     needs_encoder = PatchTSTEncoder
-    needs_tokens = Tokens.moments
+    needs_tokens = Tokens.timesteps
     scores_anomalies = True
     config: PatchTSTConfig
     encoder: PatchTSTEncoder
@@ -48,7 +48,7 @@ class PatchTST(Method):
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(encoder.width, encoder.patch_size))
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Loss on hidden values only; series have unequal numbers of them, and so have ranks."""
+        """Loss on masked values only; their number differs between series and between ranks."""
         series = batch["series"]  # (B, T, C)
         rows, shape = len(series), (series.shape[2], self.encoder.max_patches)
         drawn = torch.rand(rows * dist.world_size(), *shape, device=series.device)
@@ -57,7 +57,7 @@ class PatchTST(Method):
         return StepOutput(errors.sum() / count, embedding=pooled.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """By series: sum over its hidden values, and their number; what is hidden is a function of its position."""
+        """Per series: sum over its masked values, and their number; the mask depends only on the series' index."""
         series = batch["series"]
         shape = (series.shape[2], self.encoder.max_patches)
         drawn = [torch.rand(shape, generator=torch.Generator().manual_seed(int(i))) for i in batch["index"]]
@@ -66,9 +66,9 @@ class PatchTST(Method):
 
     @torch.no_grad()
     def anomaly_scores(self, series: Tensor) -> Tensor:
-        """(B, T) of (B, T, C): squared error of each timestamp, its patch hidden in all channels, the rest visible.
+        """(B, T, C) -> (B, T): squared error of each timestamp, its patch masked in all channels and the rest visible.
 
-        In units of the variance of what is visible; averaged over channels, NaN if no channel has a value.
+        In units of the visible values' variance; averaged over channels, NaN if no channel has a value.
         """
         patches = self.encoder.patches(series)
         b, c, n, p = patches.values.shape
@@ -82,9 +82,9 @@ class PatchTST(Method):
         return by_time[:, : series.shape[1]]
 
     def _errors(self, series: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, C, N, P) squared errors, whether each counts, and (B, D) what the encoder pools."""
+        """(B, C, N, P) squared errors, the same shape whether each is masked and known, and (B, D) pooled outputs."""
         is_known = self.encoder.patches(series).is_known
-        is_masked = hide(drawn[:, :, : is_known.shape[2]], is_known.any(dim=3), ratio=self.config.mask_ratio)
+        is_masked = mask_patches(drawn[:, :, : is_known.shape[2]], is_known.any(dim=3), ratio=self.config.mask_ratio)
         patches = self.encoder.patches(series, is_masked)
         tokens = self.encoder.encode(patches, is_masked)  # (B, C, N, W)
         counted = is_masked[..., None] & is_known
@@ -95,15 +95,15 @@ class PatchTST(Method):
         return self.head(self.encoder.encode(patches, is_masked)).float()
 
 
-def hide(drawn: Tensor, is_there: Tensor, *, ratio: float) -> Tensor:
-    """(B, C, N) bool: of each channel's patches that are there, round(ratio x their number), one at least, one left.
+def mask_patches(drawn: Tensor, is_present: Tensor, *, ratio: float) -> Tensor:
+    """(B, C, N) bool: mask round(ratio x number) of a channel's present patches, at least one, and leave at least one.
 
     Args:
-        drawn: (B, C, N) random numbers; the smallest are hidden.
-        is_there: (B, C, N) bool.
+        drawn: (B, C, N) random numbers; patches with the smallest are masked.
+        is_present: (B, C, N) bool, False for patches without values.
     """
-    number = is_there.sum(dim=2, keepdim=True)  # (B, C, 1)
+    number = is_present.sum(dim=2, keepdim=True)  # (B, C, 1)
     count = (ratio * number).round().long().clamp(min=1)
     count = torch.minimum(count, number - 1).clamp(min=0)
-    rank = drawn.masked_fill(~is_there, torch.inf).argsort(dim=2).argsort(dim=2)
-    return (rank < count) & is_there
+    rank = drawn.masked_fill(~is_present, torch.inf).argsort(dim=2).argsort(dim=2)
+    return (rank < count) & is_present

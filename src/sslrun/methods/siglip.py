@@ -1,6 +1,6 @@
-"""SigLIP (Zhai et al. 2023, arXiv:2303.15343): of every picture and caption, do the two belong together, yes or no.
+"""SigLIP (Zhai et al. 2023, arXiv:2303.15343): classify every pair of image and caption as matching or not.
 
-Equal captions of several pictures belong to all of them.
+If several images share a caption, it matches all of them.
 
 Formula:
     loss = - mean over i of sum_j log sigmoid(z_ij (s x_i . y_j + b))
@@ -9,7 +9,7 @@ Formula:
     scale and bias (eq. 1).
 
 When to choose it:
-    As clip, with batches of some hundreds or less, where a softmax over the batch says little.
+    As clip, for batches of a few hundred or less, where a softmax over the batch is a weak signal.
 """
 
 import torch
@@ -30,7 +30,7 @@ class SigLIP(TwoTowers):
         self.bias = nn.Parameter(torch.tensor(float(config.bias)))
 
     def loss(self, images: Tensor, texts: Tensor, *, scale: Tensor, captions: Tensor) -> Tensor:
-        """This rank's images against every rank's texts."""
+        """This rank's images against the texts of all ranks."""
         return siglip_loss(
             images,
             texts,

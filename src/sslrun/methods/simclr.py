@@ -1,6 +1,6 @@
-"""SimCLR (Chen et al. 2020, arXiv:2002.05709): two views of one image agree, against all others in the batch.
+"""SimCLR (Chen et al. 2020, arXiv:2002.05709): pull two views of an image together, push all others in the batch away.
 
-A small net, the projector, carries the comparison and is thrown away afterwards.
+The loss compares the outputs of a projection head, which is discarded after pretraining.
 
 Formula:
     loss = mean over i of  -log( exp(z_i . z_j / tau) / sum_{k != i} exp(z_i . z_k / tau) )
@@ -8,9 +8,9 @@ Formula:
     i, k: the 2B views of a batch; j: the other view of i's image; z: unit-length projections (eq. 1).
 
 When to choose it:
-    As the first try: it does not collapse to a point (watch health/rankme all the same), the temperature is the only
-    number of its own, and it learns soon. It wants batches of some hundreds; if memory forbids those, a queue (MoCo) or
-    a method without negatives is the better choice.
+    As the first try: it does not collapse to a point (still, watch health/rankme), the temperature is its only
+    hyperparameter, and it learns quickly. It needs batches of a few hundred; if memory does not allow that, choose a
+    queue (MoCo) or a method without negatives.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class SimCLR(Method):
     """Algorithm 1; negatives are gathered over ranks."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: SimCLRConfig
 
     def __init__(self, config: SimCLRConfig, encoder: Encoder) -> None:

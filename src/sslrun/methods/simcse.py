@@ -1,16 +1,16 @@
-"""SimCSE (Gao et al. 2021, arXiv:2104.08821): a text under two draws of dropout agrees with itself, against all others.
+"""SimCSE (Gao et al. 2021, arXiv:2104.08821): contrast a text's two encodings under dropout with the rest of the batch.
 
-The unsupervised form. Dropout is the only augmentation: `backbone.dropout` must be above 0, or both views are equal.
-The head of one layer is thrown away afterwards, as the paper does for this form.
+The unsupervised variant. Dropout is the only augmentation: `backbone.dropout` must be above 0, or both views are equal.
+The head of one layer is discarded after pretraining, as in the paper for this variant.
 
 Formula:
     loss = mean over i of  -log( exp(cos(z_i, z'_i) / tau) / sum_j exp(cos(z_i, z'_j) / tau) )     (eq. 4)
 
-    z, z': tanh(W h + b) of two passes of the same batch through the encoder, dropout drawn anew; h: its pooled output.
+    z, z': tanh(W h + b) from two passes of the same batch with independent dropout; h: the encoder's pooled output.
 
 When to choose it:
-    To make the vectors of a pretrained encoder (`backbone.pretrained=…`) comparable by their cosine: search, clusters,
-    near-duplicates. It refines what an encoder knows, as in the paper; from random weights begin with bert.
+    To make a pretrained encoder's vectors (`backbone.pretrained=…`) comparable by cosine: search, clustering,
+    near-duplicates. Like the paper it refines a pretrained encoder; from random weights start with bert.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class SimCSE(Method):
         self.projector = nn.Sequential(nn.Linear(encoder.num_features, encoder.num_features), nn.Tanh())
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Both passes in one batch, as in the authors' code."""
+        """Both passes run as one batch, as in the authors' code."""
         ids = batch["input_ids"]  # (B, L)
         rest = {key: torch.cat([value, value]) for key, value in extra_inputs(self.encoder, batch).items()}
         h = self.encoder(torch.cat([ids, ids]), **rest)  # (2B, D)

@@ -1,15 +1,15 @@
-"""SimMIM (Xie et al. 2022, arXiv:2111.09886): hide large random cells, predict their raw pixels by one linear layer.
+"""SimMIM (Xie et al. 2022, arXiv:2111.09886): mask large random cells, predict their raw pixels by one linear layer.
 
-Hidden patches enter the encoder as a mask token, so that it sees the whole grid.
+Masked patches enter the encoder as a mask token, so that it sees the whole grid.
 
 Formula:
-    loss = mean over hidden pixels of  |W f(x with mask tokens)_i - x_i|_1
+    loss = mean over masked pixels of  |W f(x with mask tokens)_i - x_i|_1
 
-    f: the encoder; W: one linear layer from a token to its patch of pixels (section 3).
+    f: the encoder; W: one linear layer from a token to the pixels of its patch (section 3).
 
 When to choose it:
-    As MAE, for encoders that must see the whole grid (windows, pyramids) or where no decoder is wanted. A step costs
-    more than MAE's, since hidden tokens are encoded too; features are best after fine-tuning.
+    As MAE, for encoders that need the whole grid (windows, pyramids) or without a decoder. A step costs more than
+    MAE's, since masked tokens are encoded too; features are best after fine-tuning.
 """
 
 import math
@@ -43,13 +43,13 @@ class SimMIM(Method):
         self.head = nn.Linear(encoder.num_features, math.prod(encoder.patch) * int(encoder.inputs["channels"]))
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """L1 on the pixels of hidden patches, section 3.4."""
+        """L1 on the pixels of masked patches, section 3.4."""
         patches, is_masked, prediction, pooled = self._predict(batch["image"])
         loss = masked_l1(prediction, patches, is_masked=is_masked)
         return StepOutput(loss + zero_through(pooled), embedding=pooled.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """By image: sum over its hidden patches, and their number; what is hidden is a function of its position."""
+        """Per image: sum over its masked patches, and their number; the mask depends only on the image's index."""
         patches, is_masked, prediction, _ = self._predict(batch["image"], batch["index"])
         return masked_l1_sums(prediction, patches, is_masked=is_masked)
 
@@ -61,15 +61,15 @@ class SimMIM(Method):
 
 
 def side_in_tokens(mask_patch_size: int, encoder: Encoder) -> int:
-    """Side of a hidden cell in tokens.
+    """Side of a masked cell in tokens.
 
     Raises:
-        ConfigError: cells of `mask_patch_size` pixels do not tile the encoder's grid, or there are less than two; or
-            the encoder's patches are no squares.
+        ConfigError: cells of `mask_patch_size` pixels do not tile the encoder's grid, or fewer than two fit; or the
+            encoder's patches are not square.
     """
     (patch, wide), (rows, columns) = encoder.patch, encoder.grid
     if patch != wide:
-        raise ConfigError(f"method=simmim hides square cells; backbone.patch_size=[{patch},{wide}] is no square")
+        raise ConfigError(f"method=simmim masks square cells; backbone.patch_size=[{patch},{wide}] is not square")
     sides = [s for s in range(1, max(rows, columns) + 1) if not (rows % s or columns % s) and rows * columns > s * s]
     if mask_patch_size not in [s * patch for s in sides]:
         choices = ", ".join(str(s * patch) for s in sides)

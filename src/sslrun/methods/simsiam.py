@@ -1,15 +1,15 @@
-"""SimSiam (Chen and He 2021, arXiv:2011.10566): each view predicts the other's projection, and no slow copy is needed.
+"""SimSiam (Chen and He 2021, arXiv:2011.10566): predict the other view's projection; no negatives, no momentum encoder.
 
-That the target takes no gradient is what keeps it from collapse.
+The stop-gradient on the target prevents collapse.
 
 Formula:
     loss = 1 - 1/2 (cos(p_1, stop(z_2)) + cos(p_2, stop(z_1)))
 
-    z: projections; p: predictions; stop: no gradient (eq. 4, which leaves the 1 out).
+    z: projections; p: predictions; stop: stop-gradient (eq. 4, which omits the constant 1).
 
 When to choose it:
-    The simplest to run: no negatives, no slow copy, small batches. It is the least forgiving too: without its
-    BatchNorms or with a strong weight decay it collapses, so watch health/std.
+    The simplest to run: no negatives, no momentum encoder, small batches. It is also the least forgiving: without its
+    BatchNorm layers or with strong weight decay it collapses, so watch health/std.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class SimSiam(Method):
     """Algorithm 1; each view has its own BatchNorm statistics in the heads."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: SimSiamConfig
 
     def __init__(self, config: SimSiamConfig, encoder: Encoder) -> None:
@@ -46,7 +46,7 @@ class SimSiam(Method):
         return StepOutput(loss, embedding=y1.detach())
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """The predictor's rate stays; all parameters decay, BatchNorm and biases too (appendix A)."""
+        """The predictor's learning rate is constant; weight decay applies to all parameters (appendix A)."""
         return [
             {"params": [*self.encoder.parameters(), *self.projector.parameters()], "decay_all": True},
             {"params": list(self.predictor.parameters()), "decay_all": True, "constant_lr": True},

@@ -1,6 +1,6 @@
-"""SupCon (Khosla et al. 2020, arXiv:2004.11362): all views of one class agree, against all others in the batch.
+"""SupCon (Khosla et al. 2020, arXiv:2004.11362): pull all views of a class together, push all others in the batch away.
 
-It is SimCLR with labels: an anchor's positives are every other view of its class, each with the same weight.
+SimCLR with labels: an anchor's positives are all other views of its class, equally weighted.
 
 Formula:
     loss = mean over i of  -1/|P(i)| sum_{p in P(i)} log( exp(z_i . z_p / tau) / sum_{a != i} exp(z_i . z_a / tau) )
@@ -8,8 +8,8 @@ Formula:
     i, a: the 2B views of a batch; P(i): the other views of i's class; z: unit-length projections (eq. 2).
 
 When to choose it:
-    Labels for all images, and features that should cluster by class: for kNN, retrieval, or as a yardstick of what
-    labels are worth next to a self-supervised method. Without labels sslrun refuses it.
+    If all images are labelled and features should cluster by class, for kNN or retrieval; or as an upper reference for
+    self-supervised methods. Without labels sslrun refuses it.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class SupCon(Method):
     """Section 3; positives and negatives are gathered over ranks."""
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     needs_labels = True
     config: SupConConfig
 

@@ -1,15 +1,15 @@
-"""SwAV (Caron et al. 2020, arXiv:2006.09882): each view predicts to which prototypes another view was assigned.
+"""SwAV (Caron et al. 2020, arXiv:2006.09882): predict the cluster assignment of one view from another view.
 
-The assignments share each batch out equally over the prototypes, so that no prototype takes all.
+Assignments to learned prototypes are balanced over the batch by Sinkhorn-Knopp, which prevents collapse.
 
 Formula:
     loss = mean over views s, and assigned views t != s, of  -sum_k q_t(k) log softmax(z_s . C / tau)(k)
 
-    C: K prototypes; q_t: Sinkhorn-Knopp's assignment of view t, which fills all prototypes equally (eq. 2 to 6).
+    C: K prototypes; q_t: the assignment of view t, equally many rows per prototype (eq. 2 to 6).
 
 When to choose it:
-    Large, roughly balanced sets, and features that group by content. Small crops give much for little compute. With
-    batches below a few hundred it needs the queue; there should be several times as many prototypes as classes.
+    Large, roughly balanced datasets, and features that cluster by content. Small crops improve it at little cost. With
+    batches below a few hundred it needs the queue; use several times as many prototypes as classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,8 @@ ASSIGNED = 2
 class SwAV(Method):
     """Section 3 and appendix A.1; assignments are over the batch of all ranks and the queue.
 
-    Ranks share the projections of the two assigned views (128 numbers a row) and each computes all scores; the scores
-    themselves would be 3000.
+    Ranks exchange the projections of the two assigned views (128 numbers per row) and compute all scores themselves;
+    the scores would be 3000 numbers per row.
     """
 
     batch_type = ViewsBatch
@@ -55,14 +55,14 @@ class SwAV(Method):
         self.reads_queue = False
 
     def before_step(self, progress: float) -> None:
-        """The queue joins once it is due and full."""
+        """Start to use the queue once it is due and full."""
         if self.queue is None or progress < self.config.queue_start:
             self.reads_queue = False
         elif not self.reads_queue:  # asks the device only until the queue is full
             self.reads_queue = int(self.queue.pushed) >= self.config.queue_size
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Eq. 6; views of one size go through the encoder together, all through the head, as in the authors' code."""
+        """Eq. 6; views of one size share an encoder pass, all views share the head's, as in the authors' code."""
         encoded = encode_views(self.encoder, batch["views"])  # V x (B, D)
         z = self.projector(torch.cat(encoded))  # (V * B, P)
         with torch.autocast(z.device.type, enabled=False):
@@ -74,7 +74,7 @@ class SwAV(Method):
 
     @torch.no_grad()
     def assign(self, z: Sequence[Tensor]) -> list[Tensor]:
-        """2 x (B, P) -> 2 x (B, K): this rank's rows of the assignment of all."""
+        """2 x (B, P) -> 2 x (B, K): this rank's rows of the assignments over all ranks."""
         rows = dist.gather(torch.cat(list(z), dim=1))  # (N, 2P)
         if self.queue is not None:
             self.queue.defer(rows)
@@ -88,12 +88,12 @@ class SwAV(Method):
         return [dist.own(q, len(z[0])) for q in of_all]
 
     def after_backward(self, progress: float) -> None:
-        """Prototypes stand still at first, appendix A.1."""
+        """Prototypes are frozen at first (appendix A.1)."""
         if progress < self.config.frozen:
             self.prototypes.grad = None
 
     def after_step(self, progress: float) -> None:
-        """Prototypes back to the unit sphere; the batch into the queue."""
+        """Normalise the prototypes; enqueue the batch."""
         with torch.no_grad():
             self.prototypes.copy_(F.normalize(self.prototypes, dim=1))
         if self.queue is not None:

@@ -1,7 +1,7 @@
-"""An encoder with a character for each moment: what fine-tuning trains on recordings with transcripts.
+"""An encoder with a linear layer from time steps to characters, fine-tuned on recordings with transcripts.
 
-Connectionist temporal classification (Graves et al. 2006, ICML, "Labelling unsegmented sequence data with recurrent
-neural networks").
+Trained by connectionist temporal classification (Graves et al. 2006, ICML, "Labelling unsegmented sequence data with
+recurrent neural networks").
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ from sslrun.methods.fine_tuned import FineTuned
 from sslrun.nn.padding import masked_mean
 
 BLANK = 0
-"""Output of a moment that writes nothing; characters count from 1."""
+"""Index of the blank; characters start at 1."""
 
 
 class Transcriber(FineTuned):
-    """Each clip's loss is per character; clips with too few outputs for their transcript have none.
+    """CTC loss per character; clips with too few outputs for their transcript have no loss.
 
     Args:
         alphabet: characters, in the order of the targets.
-        moments: of the encoder that are averaged for one output. Fewer outputs hold fewer blanks, which the loss takes
-            long to leave.
+        timesteps_per_output: time steps of the encoder averaged into one output. Fewer outputs mean fewer blanks, and
+            training takes less long to get past predicting only blanks.
 
     Raises:
-        ConfigError: the backbone has no order of time.
+        ConfigError: the backbone has no time steps.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Transcriber(FineTuned):
         encoder: Encoder,
         *,
         alphabet: Sequence[str],
-        moments: int = 1,
+        timesteps_per_output: int = 1,
         layer_decay: float = 1.0,
     ) -> None:
-        if not encoder.has_moments:
+        if not encoder.has_timesteps:
             raise ConfigError(
-                f"backbone={encoder.config.name} has no moments to be transcribed; choose one of sequences, e.g. "
+                f"backbone={encoder.config.name} has no time steps to transcribe; choose a sequence backbone, e.g. "
                 "backbone=cpc or wav2vec2_tiny"
             )
         super().__init__(encoder, outputs=1 + len(alphabet), layer_decay=layer_decay)
-        self.alphabet, self.moments = tuple(alphabet), moments
+        self.alphabet, self.timesteps_per_output = tuple(alphabet), timesteps_per_output
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss of a batch with `transcript`."""
@@ -56,13 +56,13 @@ class Transcriber(FineTuned):
         return StepOutput((sums / counts.clamp(min=1)).mean(), embedding=features.detach())
 
     def row_losses(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """By clip: its negative log-likelihood, and its characters."""
+        """Per clip: its negative log-likelihood and its number of characters."""
         sums, counts, _ = self._losses(batch)
         return sums, counts
 
     @torch.inference_mode()
     def transcribe(self, batch: Mapping[str, Any]) -> list[str]:
-        """Each clip's likeliest outputs, repeats and blanks left out (greedy decoding)."""
+        """Greedy decoding: each clip's likeliest outputs without repeats and blanks."""
         logits, is_valid, _ = self._logits(batch)
         best = logits.argmax(dim=2).masked_fill(~is_valid, BLANK).cpu()  # (B, N)
         texts = []
@@ -89,16 +89,16 @@ class Transcriber(FineTuned):
 
     def _logits(self, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, N, 1 + A) float32, (B, N) bool, False on padding, and (B, D)."""
-        tokens, is_valid = self.encoder.moments(batch[self.encoder.reads], **extra_inputs(self.encoder, batch))
+        tokens, is_valid = self.encoder.timesteps(batch[self.encoder.reads], **extra_inputs(self.encoder, batch))
         features = masked_mean(tokens, is_valid)
-        if self.moments > 1:
-            tokens, is_valid = averaged(tokens, is_valid, count=self.moments)
+        if self.timesteps_per_output > 1:
+            tokens, is_valid = average_groups(tokens, is_valid, size=self.timesteps_per_output)
         return self.logits(tokens), is_valid, features
 
 
-def averaged(tokens: Tensor, is_valid: Tensor, *, count: int) -> tuple[Tensor, Tensor]:
-    """(B, N, D), (B, N) -> (B, M, D), means of `count` valid neighbours each, and (B, M), where there are any."""
-    missing = -tokens.shape[1] % count
-    is_valid = F.pad(is_valid, (0, missing)).view(len(tokens), -1, count)  # (B, M, count)
-    tokens = F.pad(tokens, (0, 0, 0, missing)).reshape(*is_valid.shape, -1)  # (B, M, count, D)
+def average_groups(tokens: Tensor, is_valid: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
+    """Means over groups of `size` time steps: (B, N, D), (B, N) -> (B, M, D), (B, M), False if all is padding."""
+    missing = -tokens.shape[1] % size
+    is_valid = F.pad(is_valid, (0, missing)).view(len(tokens), -1, size)  # (B, M, size)
+    tokens = F.pad(tokens, (0, 0, 0, missing)).reshape(*is_valid.shape, -1)  # (B, M, size, D)
     return masked_mean(tokens, is_valid), is_valid.any(dim=2)

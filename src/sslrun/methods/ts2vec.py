@@ -1,7 +1,7 @@
-"""TS2Vec (Yue et al. 2022, arXiv:2106.10466): a timestamp has one vector, whatever stretch of the series is around it.
+"""TS2Vec (Yue et al. 2022, arXiv:2106.10466): contrast the representation of a timestamp in two overlapping crops.
 
-Two overlapping crops of each series go through the encoder with some timestamps hidden; where they overlap, they must
-agree, against other times of the series and against other series, at every scale of time.
+Two overlapping crops of each series are encoded with some timestamps masked. Where they overlap their representations
+must agree, against other timestamps of the series and other series of the batch, at several temporal scales.
 
 Formula:
     loss = mean over scales of  alpha l_inst + (1 - alpha) l_temp
@@ -12,9 +12,9 @@ Formula:
     r, r': vectors of a timestamp in the two crops, max-pooled by 2 from each scale to the next (algorithm 1).
 
 When to choose it:
-    The first try on sensors, logs of machines and other series: it needs no augmentation that could change a class,
-    learns in minutes, and gives a vector for each timestamp as well as one for the series. An untrained encoder of its
-    kind is strong already: look at that row before believing in the training.
+    The first try on sensors, machine logs and other series: no augmentation that could change a class, minutes of
+    training, and a vector per timestamp as well as per series. Its encoder is strong even untrained: compare with that
+    row before crediting the training.
 """
 
 from collections.abc import Mapping
@@ -35,12 +35,12 @@ from sslrun.nn.padding import not_padding
 
 
 class Crops(NamedTuple):
-    """Two crops that share `overlap` timestamps: the end of the first, the beginning of the second.
+    """Two overlapping crops: the end of the first is the beginning of the second.
 
     Attributes:
         first, second: lengths of the crops.
-        starts: (B,) where each row's first crop begins.
-        lag: from the first crop's beginning to the second's.
+        starts: (B,) start of each row's first crop.
+        lag: start of the second crop relative to the first.
     """
 
     first: int
@@ -51,11 +51,11 @@ class Crops(NamedTuple):
 
 
 class TS2Vec(Method):
-    """Section 3. The weights' average over all steps is kept too, which the authors' code evaluates."""
+    """Section 3. Also keeps the average of the weights over all steps, which the authors' code evaluates."""
 
     batch_type = SeriesBatch
     needs_encoder = TS2VecEncoder
-    needs_tokens = Tokens.moments
+    needs_tokens = Tokens.timesteps
     config: TS2VecConfig
 
     def __init__(self, config: TS2VecConfig, encoder: Encoder) -> None:
@@ -65,7 +65,7 @@ class TS2Vec(Method):
         self.averaged: Tensor
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Of two random overlapping crops with their own hidden timestamps: sections 3.2 and 3.3."""
+        """Two random overlapping crops with independent timestamp masks: sections 3.2 and 3.3."""
         series = _as_long_on_all_ranks(batch["series"])  # (B, T, C)
         crops = draw_crops(len(series), series.shape[1])
         rows = []
@@ -92,22 +92,22 @@ class TS2Vec(Method):
 
     @torch.no_grad()
     def after_step(self, progress: float) -> None:
-        """Every step weighs as much as every other, and so do the first weights."""
+        """Update the average: all steps and the initial weights count equally."""
         self.averaged += 1
         share = 1 / float(self.averaged)
         torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), share)
 
     def encoders(self) -> dict[str, Encoder]:
-        """What `config.average` says, and the other one."""
+        """The last weights and their average; `config.average` decides which is `encoder`."""
         if self.config.average:
             return {"encoder": self.average, "last": self.encoder}
         return {"encoder": self.encoder, "average": self.average}
 
 
 def draw_crops(rows: int, length: int) -> Crops:
-    """Random crops [a1, b1) and [a2, b2) with a1 <= a2 < b1 <= b2, of one size for all rows, each row elsewhere.
+    """Random crops [a1, b1) and [a2, b2) with a1 <= a2 < b1 <= b2 (section 3.3), equal on all ranks.
 
-    Section 3.3. The overlap has two timestamps at least, as in the authors' code. Drawn alike on all ranks.
+    All rows share the lengths; the starts differ. The overlap has at least two timestamps, as in the authors' code.
     """
     overlap = _integer(min(2, length), length + 1)
     left = _integer(0, length - overlap + 1)
@@ -118,7 +118,7 @@ def draw_crops(rows: int, length: int) -> Crops:
 
 
 def take_stretch(series: Tensor, starts: Tensor, length: int) -> Tensor:
-    """(B, T, C) -> (B, length, C), each row from its own start (B,)."""
+    """(B, T, C) -> (B, length, C), each row from its start in (B,)."""
     places = starts[:, None] + torch.arange(length, device=series.device)  # (B, length)
     return series.gather(1, places[..., None].expand(-1, -1, series.shape[2]))
 
@@ -128,7 +128,7 @@ def _integer(low: int, high: int) -> int:
 
 
 def _as_long_on_all_ranks(series: Tensor) -> Tensor:
-    """Padded to the longest of any rank, so that all draw the same crops."""
+    """Pad to the longest series of all ranks, so that all draw the same crops."""
     if dist.world_size() == 1:
         return series
     more = dist.largest(series.shape[1], device=series.device) - series.shape[1]

@@ -1,4 +1,4 @@
-"""What methods of images and captions share: two encoders, a linear projection each, a learned temperature."""
+"""Shared by methods for images and captions: two encoders, a linear projection each, a learned temperature."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from sslrun.methods.base import Method, StepOutput
 
 
 class TwoTowers(Method):
-    """Subclasses say the loss of a batch's projections."""
+    """Subclasses define the loss on a batch's projections."""
 
     batch_type = PairBatch
     config: PairMethodConfig
@@ -33,10 +33,10 @@ class TwoTowers(Method):
         self.text_projection = nn.Linear(self.text_encoder.num_features, config.out_dim, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
         if clip_heads(encoder) and (heads := clip_heads(self.text_encoder)):
-            self._take_over(heads)
+            self._load_heads(heads)
 
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
-        """Both encoders once; what is compared is gathered over ranks."""
+        """One pass of each encoder."""
         features = encode(self.encoder, batch)  # (B, D)
         images = self.image_projection(features)  # (B, P)
         texts = self.text_projection(encode(self.text_encoder, batch))  # (B, P)
@@ -45,29 +45,29 @@ class TwoTowers(Method):
         return StepOutput(loss, embedding=features.detach(), logs={"scale": scale.detach()})
 
     def loss(self, images: Tensor, texts: Tensor, *, scale: Tensor, captions: Tensor) -> Tensor:
-        """() of this rank's (B, P) projections, against those of all ranks."""
+        """() loss of this rank's (B, P) projections against those of all ranks."""
         raise NotImplementedError
 
     def after_step(self, progress: float) -> None:
-        """The scale is clamped: section 2.5 of arXiv:2103.00020."""
+        """Clamp the scale: section 2.5 of arXiv:2103.00020."""
         with torch.no_grad():
             self.log_scale.clamp_(max=math.log(self.config.max_scale))
 
     def encoders(self) -> dict[str, Encoder]:
-        """Both."""
+        """Image and text encoder."""
         return {"image": self.encoder, "text": self.text_encoder}
 
     def project(self, features: Tensor) -> Tensor:
-        """(B, D) of images -> (B, P)."""
+        """(B, D) image features -> (B, P)."""
         return self.image_projection(features)
 
     def save_extras(self, folder: Path) -> None:
-        """The projections."""
+        """Write the projections."""
         self.joint().save_projections(folder)
 
     @torch.no_grad()
-    def _take_over(self, heads: Mapping[str, Tensor]) -> None:
-        """Go on from a CLIP's own projections and scale."""
+    def _load_heads(self, heads: Mapping[str, Tensor]) -> None:
+        """Start from a CLIP checkpoint's projections and scale."""
         for layer, name in ((self.image_projection, "visual_projection"), (self.text_projection, "text_projection")):
             weight = heads[f"{name}.weight"]
             if weight.shape != layer.weight.shape:
@@ -79,6 +79,6 @@ class TwoTowers(Method):
         self.log_scale.copy_(heads["logit_scale"].float().clamp(max=math.log(self.config.max_scale)))
 
     def joint(self) -> Joint:
-        """Both encoders with their projections, which zero-shot evaluation and search read."""
+        """Both encoders with their projections, for zero-shot evaluation and search."""
         image, text = Tower(self.encoder, self.image_projection), Tower(self.text_encoder, self.text_projection)
         return Joint(image, text, self.log_scale.detach().exp())

@@ -1,15 +1,16 @@
-"""VICReg (Bardes et al. 2022, arXiv:2105.04906): two views of one image get the same embedding.
+"""VICReg (Bardes et al. 2022, arXiv:2105.04906): invariance between views, with variance and covariance regularisation.
 
-No dimension of it may be constant in the batch, and no two may say the same.
+Two views of an image get the same embedding; every dimension keeps its variance over the batch, and dimensions are
+decorrelated.
 
 Formula:
-    loss = a |z - z'|^2 / D + b sum_j max(0, 1 - std(z_j)) / D + c sum_{i != j} cov_ij^2 / D,  b and c of either view
+    loss = a |z - z'|^2 / D + b sum_j max(0, 1 - std(z_j)) / D + c sum_{i != j} cov_ij^2 / D,  b and c for either view
 
     j: dimensions of the embedding; std, cov: over the batch (eq. 1 to 6, scaled as in algorithm 1).
 
 When to choose it:
-    No negatives and no tricks: each of its three terms can be read off while it trains, which helps where another
-    method collapsed. It gains from a wide expander, and works where the two branches differ (other nets, other inputs).
+    No negatives, momentum encoder or predictor; its three terms can be monitored separately, which helps where another
+    method collapsed. It gains from a wide expander, and allows two different branches (other networks or inputs).
 """
 
 from collections.abc import Mapping
@@ -26,14 +27,14 @@ from sslrun.nn.views import encode_views
 
 
 class VICReg(Method):
-    """Algorithm 1; the statistics are over the batch of all ranks.
+    """Algorithm 1; statistics are over the batch of all ranks.
 
-    Gathering moves 2 x N x D numbers (batch 2048, expander 8192: 128 MB), less than the two covariance matrices
-    (512 MB) as long as N < D.
+    Gathering embeddings moves 2 x N x D numbers (batch 2048, expander 8192: 128 MB), less than the two covariance
+    matrices (512 MB) as long as N < D.
     """
 
     batch_type = ViewsBatch
-    views = most_views = 2
+    views = max_views = 2
     config: VICRegConfig
 
     def __init__(self, config: VICRegConfig, encoder: Encoder) -> None:

@@ -10,21 +10,21 @@ from sslrun.core import dist
 from sslrun.core.seeds import step_seed
 
 ROUNDS = 16
-"""Blocks that are tried for an image."""
+"""Blocks tried per image."""
 SMALLEST = 4
-"""Patches of a block at least, if so many are left to mask: DINOv2's code. BEiT's algorithm 1 has 16, which is what
-iBOT's code, (14 // 3)^2, comes to on its grid."""
+"""Fewest patches of a block, if that many are left to mask: DINOv2's code. BEiT's algorithm 1 has 16, as has iBOT's
+code, (14 // 3)^2, on its grid."""
 ASPECT = 0.3
-"""A block's height / width lies between this and its inverse."""
+"""Smallest height / width of a block; the largest is its inverse."""
 
 
 def block_masks(numbers: Tensor, counts: Tensor, *, grid: tuple[int, int]) -> Tensor:
-    """Rectangles are laid over each other until `counts` patches are masked; what they leave short is filled at random.
+    """Overlay random rectangles until `counts` patches are masked; single random patches fill up the rest.
 
-    A block that would mask more than is left is passed over. Hence counts are exact.
+    A block that would mask too many is skipped, so that counts are exact.
 
     Args:
-        numbers: (B, numbers_of(grid)) uniform in [0, 1): all the chance that there is.
+        numbers: (B, numbers_per_image(grid)) uniform in [0, 1), the only source of randomness.
         counts: (B,) int64, patches to mask.
         grid: rows and columns of patches.
 
@@ -55,21 +55,21 @@ def block_masks(numbers: Tensor, counts: Tensor, *, grid: tuple[int, int]) -> Te
     return flat | (place < left[:, None])
 
 
-def numbers_of(grid: tuple[int, int]) -> int:
-    """Random numbers that `block_masks` takes for an image."""
+def numbers_per_image(grid: tuple[int, int]) -> int:
+    """Random numbers that `block_masks` needs per image."""
     return 4 * ROUNDS + grid[0] * grid[1]
 
 
 class BlockMasks:
-    """Masks that are a function of only seed, step and row: a resume draws them again, and nothing needs saving.
+    """Masks as a pure function of seed, step and row: a resumed run redraws them, and nothing needs saving.
 
-    Every rank draws for all ranks, so that it knows how many patches each of them masks, and N ranks mask what one
-    process would. All of it is on the CPU: the sizes of what follows are known without waiting for the device.
+    Every rank draws for all ranks, so that it knows how many patches each masks, and N ranks mask what one process
+    would. Computed on the CPU, so that shapes are known without waiting for the device.
 
     Args:
         share: of the views that are masked.
-        ratios: least and most of the patches that are masked in such a view; two at least are, since BatchNorm in a
-            head can do nothing with one.
+        ratios: smallest and largest share of masked patches in such a view; at least two are masked, since BatchNorm in
+            a head needs two rows.
         seed: of the run, the same on all ranks.
     """
 
@@ -78,18 +78,18 @@ class BlockMasks:
         self._progress, self._micro_batch = 0.0, 0
 
     def begin(self, progress: float) -> None:
-        """Call it before each micro-batch; those of one step have equal progress, and masks of their own."""
+        """Call before each micro-batch: micro-batches of one step share `progress`, but not masks."""
         self._micro_batch = self._micro_batch + 1 if progress == self._progress else 0
         self._progress = progress
 
     def draw(self, views: int, rows: int, grid: tuple[int, int]) -> tuple[Tensor, list[int]]:
-        """Masks of `views` views of this rank's `rows` images.
+        """Masks for `views` views of this rank's `rows` images.
 
         Returns:
-            (V*B, N) bool, view by view; and how many patches each rank masks.
+            (V*B, N) bool, view by view; and the number of masked patches on each rank.
         """
         world, patches = dist.world_size(), grid[0] * grid[1]
-        numbers = self._numbers(views, world, rows, 2 + numbers_of(grid))  # (V, W, B, …)
+        numbers = self._numbers(views, world, rows, 2 + numbers_per_image(grid))  # (V, W, B, …)
         low, high = self.ratios
         ratio = low + (high - low) * numbers[..., 1]
         counts = (ratio * patches).long().clamp(min=min(2, patches)) * (numbers[..., 0] < self.share)  # (V, W, B)

@@ -7,9 +7,9 @@ from sslrun.core import dist
 
 
 class Center(nn.Module):
-    """Mean of (N, K) outputs over all ranks, followed slowly (arXiv:2104.14294, eq. 4); it lives in the checkpoint.
+    """Moving average of the mean output over all ranks (arXiv:2104.14294, eq. 4); saved in checkpoints.
 
-    A forward pass `watch`es its outputs and after_step `follow`s their mean: the micro-batches of one optimizer step
+    Forward passes `observe` their outputs and after_step `update`s the average: the micro-batches of one optimizer step
     count as one large batch.
     """
 
@@ -21,14 +21,14 @@ class Center(nn.Module):
         self._means: list[Tensor] = []  # empty between optimizer steps, hence no state
 
     @torch.no_grad()
-    def watch(self, outputs: Tensor) -> None:
-        """Remember the mean of (N, K) outputs, as many on every rank; outside of training they are dropped."""
+    def observe(self, outputs: Tensor) -> None:
+        """Record the mean of (N, K) outputs, equally many on each rank; does nothing outside of training."""
         if self.training:
             self._means.append(dist.gather(outputs.float().mean(dim=0, keepdim=True)).mean(dim=0))
 
     @torch.no_grad()
-    def follow(self, *, momentum: float) -> None:
-        """value <- momentum * value + (1 - momentum) * mean of what was watched since the last call."""
+    def update(self, *, momentum: float) -> None:
+        """value <- momentum * value + (1 - momentum) * mean of what was observed since the last call."""
         if self._means:
             self.value.lerp_(torch.stack(self._means).mean(dim=0), 1 - momentum)
         self._means.clear()

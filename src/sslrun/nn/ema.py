@@ -1,4 +1,4 @@
-"""Momentum copies of networks."""
+"""Momentum networks: exponential moving averages of weights."""
 
 import copy
 from typing import TypeVar
@@ -10,19 +10,19 @@ from torch.nn.modules.dropout import _DropoutNd
 M = TypeVar("M", bound=nn.Module)
 
 RATES = ("drop_prob", "dropout", "attention_dropout")
-"""Names under which modules of torch, timm and transformers hold a rate that they pass to a function."""
+"""Attributes in which modules of torch, timm and transformers keep a dropout rate for a functional call."""
 
 
 def frozen_copy(network: M) -> M:
-    """A copy without gradient; it stays in train mode, so that its BatchNorm follows its own batches.
+    """A copy without gradients, dropout and stochastic depth.
 
-    Without dropout and stochastic depth too, so that it sees with all of its layers.
+    It stays in train mode, so that its BatchNorm uses the statistics of its own batches.
     """
-    return drop_nothing(copy.deepcopy(network).requires_grad_(False))
+    return disable_dropout(copy.deepcopy(network).requires_grad_(False))
 
 
-def drop_nothing(network: M) -> M:
-    """Switch off dropout and stochastic depth for good."""
+def disable_dropout(network: M) -> M:
+    """Switch off dropout and stochastic depth permanently."""
     for module in network.modules():
         if isinstance(module, _DropoutNd):
             module.p = 0.0

@@ -1,8 +1,8 @@
-"""Which tokens are hidden: random ones, cells of several, blocks.
+"""Random masks of tokens: single tokens, square cells, blocks.
 
-Masks are drawn for the rows of all ranks, of which each rank takes its own: ranks that are seeded alike hide what one
-process would hide. They come from torch's global generators, which checkpoints save; a resume goes on with the next.
-Of held-out items they are a function of the position.
+Each rank draws masks for all ranks and takes its own, so that equally seeded ranks mask what one process would. They
+come from torch's global generators, which checkpoints save, so that a resumed run continues the sequence. Masks of
+held-out items depend only on the item's index.
 """
 
 import math
@@ -26,16 +26,16 @@ def take(tokens: Tensor, ids: Tensor) -> Tensor:
 def random_tokens(
     rows: int, tokens: int, *, ratio: float, device: torch.device, index: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Hide ceil(ratio x N) random tokens of each row, the same number in all (MAE: arXiv:2111.06377, section 3).
+    """Mask ceil(ratio x N) random tokens of each row, equally many in all (MAE: arXiv:2111.06377, section 3).
 
     Args:
         rows: B.
         tokens: N, at least 2.
-        ratio: share to hide, in (0, 1); one token at least is hidden, and one stays.
-        index: (B,) positions in held-out data, of which what is hidden is a function; None draws anew.
+        ratio: share to mask, in (0, 1); at least one token is masked, and one is kept.
+        index: (B,) indices of held-out items, which determine their masks; None draws new ones.
 
     Returns:
-        keep (B, K) and hidden (B, N - K): positions, together every one once, in random order.
+        keep (B, K) and masked (B, N - K): positions in random order, together each exactly once.
     """
     visible = tokens - _share(tokens, ratio)
     if index is None:
@@ -49,22 +49,22 @@ def random_tokens(
 def random_cells(
     rows: int, grid: Grid, *, side: int, ratio: float, device: torch.device, index: Tensor | None = None
 ) -> Tensor:
-    """Hide ceil(ratio x cells) random squares of `side` x `side` tokens (SimMIM: arXiv:2111.09886, section 3.2).
+    """Mask ceil(ratio x cells) random squares of `side` x `side` tokens (SimMIM: arXiv:2111.09886, section 3.2).
 
     Args:
         rows: B.
-        grid: rows and columns of tokens, multiples of `side`, with two cells at least.
+        grid: rows and columns of tokens, multiples of `side`, with at least two cells.
         side: of a cell, in tokens.
-        ratio: share of the cells to hide, in (0, 1).
-        index: as of `random_tokens`.
+        ratio: share of the cells to mask, in (0, 1).
+        index: as for `random_tokens`.
 
     Returns:
         is_masked: (B, N) bool, row by row of the grid.
     """
     assert grid[0] % side == 0 and grid[1] % side == 0
     cells = (grid[0] // side, grid[1] // side)
-    _, hidden = random_tokens(rows, cells[0] * cells[1], ratio=ratio, device=device, index=index)  # (B, M)
-    is_masked = torch.zeros(rows, cells[0] * cells[1], dtype=torch.bool, device=device).scatter_(1, hidden, True)
+    _, masked = random_tokens(rows, cells[0] * cells[1], ratio=ratio, device=device, index=index)  # (B, M)
+    is_masked = torch.zeros(rows, cells[0] * cells[1], dtype=torch.bool, device=device).scatter_(1, masked, True)
     is_masked = is_masked.reshape(rows, *cells)  # (B, rows of cells, columns of cells)
     return is_masked.repeat_interleave(side, dim=1).repeat_interleave(side, dim=2).flatten(1)  # (B, N)
 
@@ -80,26 +80,25 @@ def context_and_targets(
     min_context: float,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """Several target blocks, and one large block without them (I-JEPA: arXiv:2301.08243, section 3 and figure 4).
+    """Target blocks, and one large context block without them (I-JEPA: arXiv:2301.08243, section 3 and figure 4).
 
-    As in the authors' code, one size of target and one of context are drawn for all rows, so that shapes are
-    rectangular, and all rows keep as many context tokens as the row that has fewest. Which ones is random here; the
-    authors drop the last of the image.
+    As in the authors' code, all rows share one target size and one context size, and all keep as many context tokens as
+    the row with the fewest. Here a random selection is kept; the authors drop the last tokens of the image.
 
     Args:
         rows: B.
         grid: rows and columns of tokens.
         targets: M.
         target_scale, context_scale: smallest and largest share of the grid that a block covers.
-        target_aspect: smallest and largest height / width, relative to the grid's own; the context's is 1.
-        min_context: smallest share of the grid that a row's context keeps; blocks that leave less are drawn again.
+        target_aspect: smallest and largest height / width, relative to the grid's; the context's is 1.
+        min_context: smallest share of the grid in a row's context; blocks that leave less are redrawn.
 
     Returns:
-        keep (B, K), positions of the context, none of which is in a target; targets (B, M, Q), positions of the
-        targets, which may overlap.
+        keep (B, K), positions of the context, outside all targets; targets (B, M, Q), positions of the targets, which
+        may overlap.
 
     Raises:
-        ConfigError: the targets hardly ever leave so much context.
+        ConfigError: targets this large hardly ever leave enough context.
     """
     all_rows, least = rows * dist.world_size(), max(1, math.ceil(min_context * grid[0] * grid[1]))
     target_size, context_size = block_size(grid, target_scale, target_aspect), block_size(grid, context_scale, (1, 1))
@@ -129,9 +128,9 @@ def context_and_targets(
 
 
 def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
-    """Height and width of a random block: `scale` of the grid, `aspect` times as high for its width as the grid.
+    """Height and width of a random block: a share of the grid, with height / width relative to the grid's.
 
-    Never the whole of a side, as in the authors' code.
+    Always smaller than the grid in both directions, as in the authors' code.
     """
     s, a = (low + (high - low) * r for (low, high), r in zip((scale, aspect), torch.rand(2).tolist(), strict=True))
     height, width = round(grid[0] * math.sqrt(s * a)), round(grid[1] * math.sqrt(s / a))
@@ -139,7 +138,7 @@ def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
 
 
 def _blocks(rows: int, count: int, grid: Grid, size: tuple[int, int], *, device: torch.device) -> Tensor:
-    """Positions of `count` blocks of one size at random places of each row, (rows, count, height * width)."""
+    """Positions of `count` randomly placed blocks of one size per row, (rows, count, height * width)."""
     top, left = (
         torch.randint(whole - part + 1, (rows, count, 1, 1), device=device)
         for whole, part in zip(grid, size, strict=True)
@@ -149,6 +148,5 @@ def _blocks(rows: int, count: int, grid: Grid, size: tuple[int, int], *, device:
 
 
 def _share(count: int, ratio: float) -> int:
-    return min(
-        max(math.ceil(count * ratio - 1e-9), 1), count - 1
-    )  # 1e-9: floats that exceed a whole number by a rounding
+    masked = math.ceil(count * ratio - 1e-9)  # 1e-9: products that exceed a whole number by rounding
+    return min(max(masked, 1), count - 1)

@@ -1,4 +1,4 @@
-"""Images as rows of patches, in the order of an encoder's tokens."""
+"""Images as sequences of patches, in the order of an encoder's tokens."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""From visible tokens to what is at other places: MAE's decoder and I-JEPA's predictor."""
+"""Predicts masked positions from visible tokens: MAE's decoder and I-JEPA's predictor."""
 
 from functools import partial
 
@@ -9,15 +9,15 @@ from sslrun.nn.positions import sincos_2d
 
 
 class TokenPredictor(nn.Module):
-    """A narrow transformer over visible tokens and one mask token for each place that is asked for.
+    """A narrow transformer over visible tokens and one mask token per position to predict.
 
-    Fixed sine-cosine positions mark the places. A transformer does not see the order of its tokens, so
-    visible and mask tokens need not be brought into the order of the image.
+    Fixed sine-cosine embeddings mark positions. Attention ignores the order of tokens, so visible and mask tokens need
+    not be brought into the order of the image.
 
     Args:
         dim: D of the visible tokens.
-        out_dim: values to predict at each place.
-        grid: rows and columns of places.
+        out_dim: values to predict per position.
+        grid: rows and columns of positions.
         width, depth, heads: of the transformer; width is a multiple of 4 and of heads.
     """
 
@@ -39,9 +39,9 @@ class TokenPredictor(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, tokens: Tensor, *, at: Tensor, ask: Tensor) -> Tensor:
-        """Visible tokens (B, K, D) at places (B, K), places asked for (B, Q) -> (B, Q, out_dim)."""
+    def forward(self, tokens: Tensor, *, at: Tensor, predict_at: Tensor) -> Tensor:
+        """Visible tokens (B, K, D) at positions (B, K), predictions for positions (B, Q) -> (B, Q, out_dim)."""
         visible = self.embed(tokens) + self.positions[at]  # (B, K, width)
-        asked = self.mask_token + self.positions[ask]  # (B, Q, width)
-        sequence = self.blocks(torch.cat([visible, asked], dim=1))
+        masked = self.mask_token + self.positions[predict_at]  # (B, Q, width)
+        sequence = self.blocks(torch.cat([visible, masked], dim=1))
         return self.head(self.norm(sequence[:, at.shape[1] :]))

@@ -15,15 +15,15 @@ class Prototypes(nn.Module):
         self.weight = nn.Parameter(torch.randn(count, dim) / dim**0.5)  # (K, D), of about norm 1; any norm is the same
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) of any scale -> (..., K) in [-1, 1]."""
+        """(..., D) of any norm -> (..., K) in [-1, 1]."""
         return self._cosines(F.normalize(x.float(), dim=-1))
 
     def mean(self, x: Tensor) -> Tensor:
-        """Mean of what forward gives for rows (N, D), (1, K), without making its N rows."""
+        """(N, D) -> (1, K), the mean of forward's outputs, without computing all N rows."""
         return self._cosines(F.normalize(x.float(), dim=-1).mean(dim=0, keepdim=True))
 
     def _cosines(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # a temperature of .04 makes much of bf16's last bits
+        with torch.autocast(x.device.type, enabled=False):  # a temperature of .04 amplifies bf16's rounding
             return F.linear(x, F.normalize(self.weight.float(), dim=1))
 
 

@@ -11,7 +11,7 @@ class GumbelQuantizer(nn.Module):
     Args:
         dim: of what is quantised.
         codebooks, codes: G and V.
-        code_dim: of the codes of all books together.
+        code_dim: of the concatenated codes of all codebooks.
     """
 
     def __init__(self, dim: int, *, codebooks: int, codes: int, code_dim: int) -> None:
@@ -28,10 +28,10 @@ class GumbelQuantizer(nn.Module):
             return self.weight_proj(x.float()).view(-1, self.codebooks, self.codes)
 
     def forward(self, logits: Tensor, *, noise: Tensor | None, temperature: float) -> Tensor:
-        """(M, G, V) -> (M, code_dim): each book's likeliest code; its gradient is that of the softmax (eq. 1).
+        """(M, G, V) -> (M, code_dim): each codebook's likeliest code, with the gradient of the softmax (eq. 1).
 
         Args:
-            noise: (M, G, V) uniform numbers in (0, 1), made Gumbel noise; None adds none.
+            noise: (M, G, V) uniform in (0, 1), transformed to Gumbel noise; None adds none.
             temperature: tau, of that softmax.
         """
         if noise is not None:
@@ -39,5 +39,5 @@ class GumbelQuantizer(nn.Module):
         soft = F.softmax(logits / temperature, dim=2)
         hard = F.one_hot(soft.argmax(dim=2), self.codes).to(soft.dtype)
         chosen = hard - soft.detach() + soft  # (M, G, V): hard forward, soft backward
-        books = self.codevectors.view(self.codebooks, self.codes, -1)  # (G, V, code_dim / G)
-        return torch.einsum("mgv,gvd->mgd", chosen, books.float()).flatten(1)
+        codebooks = self.codevectors.view(self.codebooks, self.codes, -1)  # (G, V, code_dim / G)
+        return torch.einsum("mgv,gvd->mgd", chosen, codebooks.float()).flatten(1)

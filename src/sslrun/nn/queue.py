@@ -1,4 +1,4 @@
-"""A first-in-first-out memory of embeddings; it lives in the checkpoint."""
+"""A first-in-first-out queue of embeddings, saved in checkpoints."""
 
 import torch
 import torch.nn.functional as F
@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 
 class Queue(nn.Module):
-    """The last `size` rows that were pushed, L2-normalised random rows before that.
+    """The last `size` pushed rows; before that many were pushed, L2-normalised random rows.
 
-    Every rank must push the same rows (gather them first), so that all ranks hold the same queue. A forward pass
-    `defer`s its rows and after_step pushes them: the micro-batches of one optimizer step then meet the same queue and
-    leave all of their rows, as one large batch would.
+    Every rank must push the same rows (gather them first), so that all hold the same queue. Forward passes `defer`
+    their rows and after_step pushes them: all micro-batches of one optimizer step then see the same queue, as one
+    large batch would.
 
     Args:
         size: rows kept.
@@ -30,7 +30,7 @@ class Queue(nn.Module):
 
     @torch.no_grad()
     def push(self, rows: Tensor) -> None:
-        """Write (N, D) rows over the oldest ones; of more rows than fit, the last are kept."""
+        """Overwrite the oldest rows with (N, D) new ones; if more are given than fit, the last are kept."""
         rows = rows.detach().to(self.rows.dtype)[-len(self.rows) :]
         at = (self.position + torch.arange(len(rows), device=rows.device)) % len(self.rows)  # (N,)
         self.rows[at] = rows
@@ -38,18 +38,18 @@ class Queue(nn.Module):
         self.pushed.add_(len(rows))
 
     def defer(self, rows: Tensor) -> None:
-        """Keep (N, D) rows for `push_deferred`; outside of training they are dropped."""
+        """Keep (N, D) rows for `push_deferred`; does nothing outside of training."""
         if self.training:
             self._deferred.append(rows.detach())
 
     def push_deferred(self) -> None:
-        """Push what was deferred since the last call, in its order."""
+        """Push the rows deferred since the last call, in order."""
         if self._deferred:
             self.push(torch.cat(self._deferred))
         self._deferred.clear()
 
     @torch.no_grad()
     def nearest(self, z: Tensor) -> Tensor:
-        """The row with the largest cosine, for each row of z: (B, D) -> (B, D); any scale of z, unit rows here."""
+        """(B, D) -> (B, D): for each row of z, of any norm, the unit-length row with the largest cosine."""
         with torch.autocast(z.device.type, enabled=False):
             return self.rows[(F.normalize(z.float(), dim=1) @ self.rows.T).argmax(dim=1)]

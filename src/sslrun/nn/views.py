@@ -1,4 +1,4 @@
-"""Views of an image through an encoder."""
+"""Encoding several views of an image."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from sslrun.nn.norms import has_batch_norm
 
 
 def encode_views(encoder: nn.Module, views: Sequence[Tensor], *, joint: bool = True) -> list[Tensor]:
-    """Encode views, all of one size in one forward pass: always, if the encoder holds no BatchNorm.
+    """Encode views, with one forward pass per image size.
 
     Args:
         encoder: (B, C, H, W) -> (B, D).
         views: V tensors of (B, C, H, W); H and W may differ between views.
-        joint: False encodes each view by itself if the encoder has BatchNorm; otherwise it would only take longer.
+        joint: False gives each view its own pass, and so its own BatchNorm statistics, if the encoder has BatchNorm.
 
     Returns:
         V tensors of (B, D), in the order of `views`.
@@ -29,7 +29,7 @@ def encode_views(encoder: nn.Module, views: Sequence[Tensor], *, joint: bool = T
     return [encoded[i] for i in range(len(views))]
 
 
-def large_views(views: Sequence[Tensor]) -> list[Tensor]:
+def global_views(views: Sequence[Tensor]) -> list[Tensor]:
     """The views of the largest size: the global crops of a multi-crop policy."""
     largest = max(view.shape[-1] for view in views)
     return [view for view in views if view.shape[-1] == largest]

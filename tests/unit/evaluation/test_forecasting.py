@@ -13,7 +13,7 @@ from sslrun.config.errors import DataError
 from sslrun.core.rows import RowKey
 from sslrun.data.series.files import SeriesFiles
 from sslrun.evaluation import forecasting
-from sslrun.evaluation.forecasting import Encoded, forecast_rows, lag_rows, last_value, last_vector, moments
+from sslrun.evaluation.forecasting import Encoded, forecast_rows, forecast_windows, lag_rows, last_value, last_vector
 
 
 def counting(folder: Path, values: np.ndarray) -> SeriesFiles:
@@ -36,7 +36,7 @@ def counting(folder: Path, values: np.ndarray) -> SeriesFiles:
 
 def test_every_place_counts_and_futures_stay_in_their_split(tmp_path: Path) -> None:
     data = counting(tmp_path, np.arange(100.0)[:, None])
-    train, test = moments(data, "train", horizon=3), moments(data, "test", horizon=3)
+    train, test = forecast_windows(data, "train", horizon=3), forecast_windows(data, "test", horizon=3)
     assert train.context[0, :, 0].tolist() == list(range(10)) and train.future[0, :, 0].tolist() == [10, 11, 12]
     assert train.future[-1, :, 0].tolist() == [57, 58, 59]
     assert test.context[0, :, 0].tolist() == list(range(70, 80)) and test.future[0, :, 0].tolist() == [80, 81, 82]

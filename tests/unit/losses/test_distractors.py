@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sslrun.losses.distractors import distractor_losses, unused_share
+from sslrun.losses.distractors import distractor_losses, diversity_loss
 
 
 def test_parallel_orthogonal_and_opposed_distractors() -> None:
@@ -22,7 +22,7 @@ def test_a_distractor_that_is_the_same_code_is_none() -> None:
     assert losses.tolist() == pytest.approx([0.0, math.log(1 + math.exp(-1)), 0.0], abs=1e-6)
 
 
-def test_unused_share() -> None:
+def test_diversity_loss() -> None:
     one_code = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
-    assert unused_share(one_code).item() == pytest.approx(1 - 2 / 8)
-    assert unused_share(torch.full((2, 4), 0.25)).item() == pytest.approx(0.0, abs=1e-6)
+    assert diversity_loss(one_code).item() == pytest.approx(1 - 2 / 8)
+    assert diversity_loss(torch.full((2, 4), 0.25)).item() == pytest.approx(0.0, abs=1e-6)

@@ -120,7 +120,7 @@ def test_held_out_loss_is_the_loss_and_a_function_of_the_position(name: str) -> 
     patches = patchify(batch["image"], patch=PATCH)
     if name == "mae":
         tokens = method.encoder.pooled_and_tokens(batch["image"], order[:, :visible])[1]
-        predicted = method.decoder(tokens, at=order[:, :visible], ask=order[:, visible:])
+        predicted = method.decoder(tokens, at=order[:, :visible], predict_at=order[:, visible:])
         expected = normalized_patch_mse(predicted, take(patches, order[:, visible:]))
     else:
         told = method.encoder.pooled_and_tokens(batch["image"], is_masked=hidden, mask_token=method.mask_token)
@@ -178,7 +178,7 @@ def test_patches_may_be_whole_frames(name: str) -> None:
 def test_simmim_wants_square_patches() -> None:
     backbone = TimmConfig(name="vit_tiny_patch16_224", patch_size=[8, 2])
     inputs = {"channels": 1, "image_size": [8, 24], "mean": None, "std": None, "classes": None}
-    with pytest.raises(ConfigError, match=r"hides square cells; backbone.patch_size=\[8,2\] is no square"):
+    with pytest.raises(ConfigError, match=r"masks square cells; backbone.patch_size=\[8,2\] is not square"):
         build_method(small_config("simmim").method, build_encoder(backbone, inputs))
 
 

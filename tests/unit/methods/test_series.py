@@ -7,7 +7,7 @@ from small import INPUTS, random_batch, small_config, small_method
 from sslrun.backbones.folder import build_encoder
 from sslrun.config.errors import ConfigError
 from sslrun.methods.base import build_method
-from sslrun.methods.patchtst import PatchTST, hide
+from sslrun.methods.patchtst import PatchTST, mask_patches
 from sslrun.methods.ts2vec import TS2Vec, draw_crops, take_stretch
 
 
@@ -59,10 +59,10 @@ def test_hidden_values_do_not_leak() -> None:
 
 def test_hidden_are_patches_that_are_there() -> None:
     drawn = torch.rand(4, 2, 10, generator=torch.Generator().manual_seed(0))
-    is_there = torch.arange(10).expand(4, 2, 10) < torch.tensor([10, 5, 1, 0])[:, None, None]
-    is_masked = hide(drawn, is_there, ratio=0.4)
+    is_present = torch.arange(10).expand(4, 2, 10) < torch.tensor([10, 5, 1, 0])[:, None, None]
+    is_masked = mask_patches(drawn, is_present, ratio=0.4)
     assert is_masked.sum(dim=2).tolist() == [[4, 4], [2, 2], [0, 0], [0, 0]]
-    assert not (is_masked & ~is_there).any()
+    assert not (is_masked & ~is_present).any()
 
 
 def test_held_out_loss_is_a_function_of_the_position() -> None:

@@ -14,13 +14,13 @@ from sslrun.backbones.folder import build_encoder
 from sslrun.config.errors import ConfigError
 from sslrun.config.schema import BackboneConfig
 from sslrun.core.batch import NO_TARGET
-from sslrun.methods.transcriber import Transcriber, averaged
+from sslrun.methods.transcriber import Transcriber, average_groups
 
 
 class Given(Encoder):
     """Its input is its output: (B, N, D), of which rows with NaN are padding."""
 
-    reads, num_features, has_moments = "series", 3, True
+    reads, num_features, has_timesteps = "series", 3, True
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Given(Encoder):
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
         return x.nan_to_num().mean(dim=1)
 
-    def moments(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
+    def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
         return x.nan_to_num(), ~x.isnan().any(dim=2)
 
     def library_state(self) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ def test_the_loss_is_that_of_all_paths_that_write_the_transcript() -> None:
     assert given()(batch).loss.item() == pytest.approx((sums[0] / 2 + sums[1]).item() / 2, rel=1e-5)
 
 
-def test_a_transcript_that_does_not_fit_into_the_moments_has_no_loss() -> None:
+def test_a_transcript_longer_than_the_outputs_has_no_loss() -> None:
     batch = {"series": torch.randn(1, 2, 3), "transcript": torch.tensor([[0, 0]])}  # "aa" needs a blank between
     assert given().row_losses(batch)[0].item() == 0.0
 
@@ -104,13 +104,13 @@ def test_gradients_reach_all_of_a_wave_encoder_and_padding_is_left_out() -> None
     assert method.row_losses(alone)[0].item() == pytest.approx(sums[0].item(), rel=1e-4)
 
 
-def test_moments_are_averaged_where_they_are_no_padding() -> None:
+def test_time_steps_are_averaged_without_padding() -> None:
     tokens = torch.tensor([[1.0, 3, 5, 7, 9], [2, 4, 6, 100, 100]])[..., None]  # (2, 5, 1)
     inside = torch.tensor([[True] * 5, [True, True, True, False, False]])
-    outputs, heard = averaged(tokens, inside, count=2)
+    outputs, heard = average_groups(tokens, inside, size=2)
     assert outputs[..., 0].tolist() == [[2, 6, 9], [3, 6, 0]]
     assert heard.tolist() == [[True, True, True], [True, True, False]]
-    method = Transcriber(Given(), alphabet="ab", moments=2)
+    method = Transcriber(Given(), alphabet="ab", timesteps_per_output=2)
     with torch.no_grad():
         method.head.weight.copy_(torch.eye(3))
     series = torch.nn.functional.one_hot(torch.tensor([[1, 1, 2, 2, 0, 0]]), 3).float()
@@ -119,7 +119,7 @@ def test_moments_are_averaged_where_they_are_no_padding() -> None:
     assert method.row_losses(narrow)[0].item() == 0.0 < given().row_losses(narrow)[0].item()
 
 
-def test_a_backbone_without_moments_is_refused() -> None:
+def test_a_backbone_without_time_steps_is_refused() -> None:
     encoder = build_encoder(BACKBONES["cnn"], {"channels": 1, "image_size": 16})
-    with pytest.raises(ConfigError, match=r"backbone=small_cnn has no moments to be transcribed; .* backbone=cpc"):
+    with pytest.raises(ConfigError, match=r"backbone=small_cnn has no time steps to transcribe; .* backbone=cpc"):
         Transcriber(encoder, alphabet="ab")

@@ -41,14 +41,14 @@ def test_the_loss_is_that_of_transformers(monkeypatch: pytest.MonkeyPatch) -> No
     seen: dict[str, torch.Tensor] = {}
 
     def hide(*arguments: object, **options: object) -> torch.Tensor:
-        seen["is_masked"] = span_masking.hide_spans(*arguments, **options)  # type: ignore[arg-type]
+        seen["is_masked"] = span_masking.mask_spans(*arguments, **options)  # type: ignore[arg-type]
         return seen["is_masked"]
 
     def distractors(counts: torch.Tensor, generators: list[torch.Generator]) -> torch.Tensor:
         seen["others"] = Wav2Vec2._distractors(method, counts, generators)
         return seen["others"]
 
-    monkeypatch.setattr("sslrun.methods.wav2vec2.hide_spans", hide)
+    monkeypatch.setattr("sslrun.methods.wav2vec2.mask_spans", hide)
     monkeypatch.setattr(method, "_distractors", distractors)
     with torch.no_grad():
         sums, counts = method.row_losses(batch)

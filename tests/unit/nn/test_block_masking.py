@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from sslrun.core import dist
-from sslrun.nn.block_masking import BlockMasks, block_masks, numbers_of
+from sslrun.nn.block_masking import BlockMasks, block_masks, numbers_per_image
 
 
 def uniform(rows: int, grid: tuple[int, int]) -> Tensor:
-    return torch.rand(rows, numbers_of(grid), generator=torch.Generator().manual_seed(0))
+    return torch.rand(rows, numbers_per_image(grid), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("grid", [(2, 2), (8, 8), (14, 14), (4, 10)])

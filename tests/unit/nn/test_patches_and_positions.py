@@ -55,15 +55,15 @@ def predictor() -> TokenPredictor:
 
 def test_a_predictor_gives_one_row_a_place_whatever_their_order(predictor: TokenPredictor) -> None:
     tokens, at, ask = torch.randn(3, 4, 12), torch.tensor([[0, 2, 5, 7]] * 3), torch.tensor([[1, 3, 4]] * 3)
-    predicted = predictor(tokens, at=at, ask=ask)
+    predicted = predictor(tokens, at=at, predict_at=ask)
     assert predicted.shape == (3, 3, 5)
     seen, asked = torch.tensor([2, 0, 3, 1]), torch.tensor([1, 2, 0])
-    again = predictor(tokens[:, seen], at=at[:, seen], ask=ask[:, asked])
+    again = predictor(tokens[:, seen], at=at[:, seen], predict_at=ask[:, asked])
     torch.testing.assert_close(again, predicted[:, asked])
 
 
 def test_a_predictor_knows_where_its_tokens_stand(predictor: TokenPredictor) -> None:
     tokens, at, ask = torch.randn(1, 2, 12), torch.tensor([[0, 1]]), torch.tensor([[3]])
-    predicted = predictor(tokens, at=at, ask=ask)
-    assert not torch.allclose(predicted, predictor(tokens, at=at.flip(1), ask=ask), atol=1e-4)
-    assert not torch.allclose(predicted, predictor(tokens, at=at, ask=ask + 1), atol=1e-4)
+    predicted = predictor(tokens, at=at, predict_at=ask)
+    assert not torch.allclose(predicted, predictor(tokens, at=at.flip(1), predict_at=ask), atol=1e-4)
+    assert not torch.allclose(predicted, predictor(tokens, at=at, predict_at=ask + 1), atol=1e-4)

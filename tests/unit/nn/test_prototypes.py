@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sslrun.nn.center import Center
-from sslrun.nn.ema import drop_nothing
+from sslrun.nn.ema import disable_dropout
 from sslrun.nn.prototypes import PrototypeHead, Prototypes
 
 
@@ -43,27 +43,27 @@ def test_head_takes_tokens_and_its_bottleneck_is_linear() -> None:
 
 def test_center_follows_the_mean_of_all_micro_batches_once() -> None:
     center = Center(2)
-    center.watch(torch.tensor([[1.0, 0], [3, 0]]))
-    center.watch(torch.tensor([[4.0, 8], [4, 8]]))
+    center.observe(torch.tensor([[1.0, 0], [3, 0]]))
+    center.observe(torch.tensor([[4.0, 8], [4, 8]]))
     assert center.value.tolist() == [0, 0]
-    center.follow(momentum=0.9)
+    center.update(momentum=0.9)
     assert center.value.tolist() == pytest.approx([0.1 * 3, 0.1 * 4])
-    center.follow(momentum=0.9)  # nothing new
+    center.update(momentum=0.9)  # nothing new
     assert center.value.tolist() == pytest.approx([0.3, 0.4])
-    center.watch(torch.tensor([[1.0, 1]]))
-    center.follow(momentum=0.9)
+    center.observe(torch.tensor([[1.0, 1]]))
+    center.update(momentum=0.9)
     assert center.value.tolist() == pytest.approx([0.9 * 0.3 + 0.1, 0.9 * 0.4 + 0.1])
 
 
 def test_center_ignores_what_is_seen_outside_of_training() -> None:
     center = Center(2).eval()
-    center.watch(torch.ones(1, 2))
-    center.follow(momentum=0.0)
+    center.observe(torch.ones(1, 2))
+    center.update(momentum=0.0)
     assert center.value.tolist() == [0, 0]
 
 
 def test_a_teacher_drops_nothing() -> None:
     from timm.layers import DropPath
 
-    network = drop_nothing(nn.Sequential(nn.Dropout(0.5), DropPath(0.5))).train()
+    network = disable_dropout(nn.Sequential(nn.Dropout(0.5), DropPath(0.5))).train()
     assert torch.equal(network(torch.ones(64, 3)), torch.ones(64, 3))

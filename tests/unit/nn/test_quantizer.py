@@ -4,7 +4,7 @@ import torch
 from transformers import Wav2Vec2Config
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2GumbelVectorQuantizer
 
-from sslrun.losses.distractors import unused_share
+from sslrun.losses.distractors import diversity_loss
 from sslrun.nn.quantizer import GumbelQuantizer
 
 DIM, BOOKS, CODES, ROWS = 12, 2, 5, 40
@@ -47,5 +47,5 @@ def test_drawn_codes_their_gradients_and_the_diversity_are_theirs() -> None:
     assert torch.allclose(codes, expected[0], atol=1e-6)
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, other.grad, rtol=1e-3, atol=1e-4)
-    share = unused_share(logits.softmax(dim=2).mean(dim=0))
+    share = diversity_loss(logits.softmax(dim=2).mean(dim=0))
     assert torch.allclose(share, 1 - perplexity / (BOOKS * CODES), atol=1e-6)

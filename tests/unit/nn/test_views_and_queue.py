@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.nn.queue import Queue
-from sslrun.nn.views import encode_views, large_views
+from sslrun.nn.views import encode_views, global_views
 
 
 class Counting(nn.Module):
@@ -49,7 +49,7 @@ def test_without_batch_norm_views_always_share_a_pass() -> None:
 
 
 def test_large_views() -> None:
-    assert [v[0, 0, 0, 0].item() for v in large_views(VIEWS)] == [0, 2]
+    assert [v[0, 0, 0, 0].item() for v in global_views(VIEWS)] == [0, 2]
 
 
 def test_the_oldest_rows_leave_first() -> None:

@@ -25,21 +25,21 @@ MIN_HELD_OUT = 5
 
 
 class Transcription(Goal):
-    """For recordings with a text each; `labels` counts transcripts."""
+    """For recordings with transcripts; `labels` counts transcripts."""
 
     head = "transcriber"
 
     def method(self, encoder: Encoder, config: FinetuneConfig) -> Transcriber:
-        """A transcriber to the dataset's alphabet."""
+        """A transcriber with the dataset's alphabet."""
         return Transcriber(
             encoder,
             alphabet=self.data.alphabet,
-            moments=self._moments(encoder, config),
+            timesteps_per_output=self._timesteps_per_output(encoder, config),
             layer_decay=config.layer_decay,
         )
 
     def few(self, labels: int | float, *, seed: int) -> LabelSplit:
-        """Drawn at random; smaller budgets lie within larger ones."""
+        """A random subset; smaller budgets are subsets of larger ones."""
         size = self.data.size("train")
         count = labels if isinstance(labels, int) else max(1, round(labels * size))
         if count > size:
@@ -50,11 +50,11 @@ class Transcription(Goal):
         return LabelSplit(order[held:], "train", order[:held])
 
     def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
-        """Character error rate, which moves before the word error rate does, and then the loss."""
-        heard, said, loss = self._hear(method, split, plan, positions=positions)
+        """By character error rate, which improves before the word error rate does, then by loss."""
+        hypotheses, references, loss = self._transcribe(method, split, plan, positions=positions)
         rates = {}
         for name, count in (("cer", character_edits), ("wer", word_edits)):
-            edits, lengths = count(heard, said)
+            edits, lengths = count(hypotheses, references)
             rates[name] = float(edits.sum() / lengths.sum())
         logs = {f"probe/{name}": rate for name, rate in rates.items()} | {"probe/loss": loss}
         return CheckResult((-rates["cer"], -loss), logs, {name: f"{rate:.1%}" for name, rate in rates.items()})
@@ -63,34 +63,34 @@ class Transcription(Goal):
         self, method: FineTuned, plan: Plan, folder: Path, *, encoder: str, config: FinetuneConfig
     ) -> list[Row]:
         """Rows wer and cer; writes transcripts.csv."""
-        heard, said, _ = self._hear(method, "test", plan)
-        write_csv(folder / "transcripts.csv", ("said", "heard"), zip(said, heard, strict=True))
+        hypotheses, references, _ = self._transcribe(method, "test", plan)
+        write_csv(folder / "transcripts.csv", ("reference", "hypothesis"), zip(references, hypotheses, strict=True))
         key = RowKey(
             encoder=encoder, dataset=self.data.name, evaluation="finetune", labels=config.labels, seed=config.seed
         )
-        return transcript_rows(heard, said, key=key)
+        return transcript_rows(hypotheses, references, key=key)
 
     def metadata(self, method: FineTuned) -> dict[str, str]:
-        """The characters of all outputs but the first, which is the blank; how many moments make an output."""
+        """Characters of all outputs but the first, which is the blank; time steps averaged into one output."""
         assert isinstance(method, Transcriber)
-        return {"alphabet": json.dumps(list(method.alphabet)), "moments": str(method.moments)}
+        return {"alphabet": json.dumps(list(method.alphabet)), "timesteps_per_output": str(method.timesteps_per_output)}
 
-    def _moments(self, encoder: Encoder, config: FinetuneConfig) -> int:
-        """How many moments of the encoder make one output; at least one."""
-        if not encoder.has_moments:  # refused by the transcriber
+    def _timesteps_per_output(self, encoder: Encoder, config: FinetuneConfig) -> int:
+        """`output_ms` in time steps of the encoder, at least one."""
+        if not encoder.has_timesteps:  # refused by the transcriber
             return 1
         assert isinstance(self.data, AudioData)
         sound = self.data.config
         item_ms = 1000 / sound.sample_rate if encoder.reads == "wave" else 1000 * sound.hop / sound.sample_rate
         return max(1, round(config.output_ms / (item_ms * encoder.patch_size)))
 
-    def _hear(
+    def _transcribe(
         self, method: FineTuned, split: str, plan: Plan, *, positions: Sequence[int] | None = None
     ) -> tuple[list[str], list[str], float]:
-        """What is heard, what was said, and the mean loss per character."""
+        """Hypotheses, references and the mean loss per character."""
         assert isinstance(method, Transcriber)
-        known = self.data.transcripts(split)
-        assert known is not None
+        transcripts = self.data.transcripts(split)
+        assert transcripts is not None
         batches = batches_of(
             self.data,
             self.data.evaluation(split),
@@ -104,9 +104,9 @@ class Transcription(Goal):
         def transcribe(batch: Batch) -> tuple[list[str], tuple[Tensor, Tensor]]:
             return method.transcribe(batch), method.row_losses(batch)
 
-        heard, said, total, count = [], [], 0.0, 0
+        hypotheses, references, total, count = [], [], 0.0, 0
         for batch, (texts, (sums, counts)) in batches.through(method, transcribe):
-            heard += texts
-            said += [known[int(i)] for i in batch["index"]]
+            hypotheses += texts
+            references += [transcripts[int(i)] for i in batch["index"]]
             total, count = total + float(sums.sum()), count + int(counts.sum())
-        return heard, said, total / max(1, count)
+        return hypotheses, references, total / max(1, count)
