@@ -83,7 +83,8 @@ def context_and_targets(
     """Target blocks, and one large context block without them (I-JEPA: arXiv:2301.08243, section 3 and figure 4).
 
     As in the authors' code, all rows share one target size and one context size, and all keep as many context tokens as
-    the row with the fewest. Here a random selection is kept; the authors drop the last tokens of the image.
+    the row with the fewest. Here a random selection is kept; the authors drop the last tokens of the image. Drawn on
+    the CPU, so that shapes are known without waiting for the device.
 
     Args:
         rows: B.
@@ -104,9 +105,9 @@ def context_and_targets(
     target_size, context_size = block_size(grid, target_scale, target_aspect), block_size(grid, context_scale, (1, 1))
 
     def draw() -> tuple[Tensor, Tensor]:
-        blocks = _blocks(all_rows, targets, grid, target_size, device=device)  # (W*B, M, Q)
-        around = _blocks(all_rows, 1, grid, context_size, device=device)[:, 0]  # (W*B, …)
-        is_context = torch.zeros(all_rows, grid[0] * grid[1], dtype=torch.bool, device=device)
+        blocks = _blocks(all_rows, targets, grid, target_size)  # (W*B, M, Q)
+        around = _blocks(all_rows, 1, grid, context_size)[:, 0]  # (W*B, …)
+        is_context = torch.zeros(all_rows, grid[0] * grid[1], dtype=torch.bool)
         return blocks, is_context.scatter_(1, around, True).scatter_(1, blocks.flatten(1), False)
 
     blocks, is_context = draw()
@@ -123,8 +124,8 @@ def context_and_targets(
             f"{grid[0]}x{grid[1]} grid as context; lower method.targets, method.target_scale or method.min_context"
         )
     visible = int(is_context.sum(dim=1).min())
-    keep = (is_context + torch.rand(is_context.shape, device=device)).topk(visible, dim=1).indices  # (W*B, K)
-    return dist.own(keep, rows), dist.own(blocks, rows)
+    keep = (is_context + torch.rand(is_context.shape)).topk(visible, dim=1).indices  # (W*B, K)
+    return dist.own(keep, rows).to(device), dist.own(blocks, rows).to(device)
 
 
 def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
@@ -137,13 +138,10 @@ def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:
     return min(max(height, 1), max(grid[0] - 1, 1)), min(max(width, 1), max(grid[1] - 1, 1))
 
 
-def _blocks(rows: int, count: int, grid: Grid, size: tuple[int, int], *, device: torch.device) -> Tensor:
+def _blocks(rows: int, count: int, grid: Grid, size: tuple[int, int]) -> Tensor:
     """Positions of `count` randomly placed blocks of one size per row, (rows, count, height * width)."""
-    top, left = (
-        torch.randint(whole - part + 1, (rows, count, 1, 1), device=device)
-        for whole, part in zip(grid, size, strict=True)
-    )
-    down, right = torch.arange(size[0], device=device)[:, None], torch.arange(size[1], device=device)
+    top, left = (torch.randint(whole - part + 1, (rows, count, 1, 1)) for whole, part in zip(grid, size, strict=True))
+    down, right = torch.arange(size[0])[:, None], torch.arange(size[1])
     return ((top + down) * grid[1] + left + right).flatten(2)
 
 
