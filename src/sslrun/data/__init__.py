@@ -1,1 +1,1 @@
-"""Datasets, augmentation, batches. A dataset knows no method."""
+"""Datasets, augmentation and batches; nothing here depends on a method."""

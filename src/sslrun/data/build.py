@@ -1,4 +1,4 @@
-"""From a dataset's configuration to the dataset."""
+"""Build a dataset from its configuration."""
 
 from sslrun.config.registry import target_of
 from sslrun.config.schema import DatasetConfig
@@ -6,6 +6,6 @@ from sslrun.data.base import Data
 
 
 def build_data(config: DatasetConfig) -> Data:
-    """Read (or reopen) the dataset; DataError where it cannot be read as asked."""
+    """Read the dataset; DataError if it cannot be read as configured."""
     data: Data = target_of("dataset", config)(config)
     return data

@@ -1,4 +1,4 @@
-"""What files hold, as a digest: copies have the same one, wherever they lie."""
+"""A digest of the content of files; copies have the same one, wherever they are."""
 
 import contextlib
 import hashlib
@@ -9,14 +9,14 @@ from sslrun.core.atomic import write_text
 from sslrun.data.labels import digest
 
 LARGE_BYTES = 4 * 2**30
-"""Sets above this are not read through before they are used; their paths, sizes and times stand for what they hold."""
+"""Above this size files are not hashed; their paths, sizes and modification times identify the content."""
 
 
 def content_digest(root: Path, files: Sequence[str], *, folder: Path) -> str:
-    """Hex digest of names below `root` and of bytes; of a large set, of its place, sizes and times.
+    """Hex digest of relative names and bytes; above LARGE_BYTES, of path, sizes and modification times.
 
-    Files are read once: what was found is kept in `folder` under their place, sizes and times. A file that cannot be
-    opened counts as empty; reading it as data tells its name.
+    Files are hashed once: the digest is cached in `folder`, keyed by path, sizes and times. A file that cannot be
+    opened counts as empty; the error comes when it is read as data.
     """
     status = [_status(root / file) for file in files]
     seen = digest(str(root.resolve()), *zip(files, status, strict=True))
@@ -27,14 +27,14 @@ def content_digest(root: Path, files: Sequence[str], *, folder: Path) -> str:
         return known.read_text(encoding="utf-8")
     except OSError:
         found = digest(*((file, _hash(root / file)) for file in files))
-    with contextlib.suppress(OSError):  # then it is found again the next time, which costs time alone
+    with contextlib.suppress(OSError):  # not cached, so hashed again next time
         folder.mkdir(parents=True, exist_ok=True)
         write_text(known, found)
     return found
 
 
 def _status(path: Path) -> tuple[int, int]:
-    """Bytes and time of change in ns; a link to nowhere has neither."""
+    """Size in bytes and modification time in ns; zeros for a broken link."""
     try:
         status = path.stat()
     except OSError:

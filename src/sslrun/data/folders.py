@@ -1,4 +1,4 @@
-"""The cache folder, and walks through folders of data."""
+"""The cache folder, and directory walks that report errors."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def cache_folder(configured: str | None) -> Path:
 
 
 def walk(root: Path, *, followlinks: bool = False) -> Iterator[tuple[str, list[str], list[str]]]:
-    """`os.walk`, which would silently omit folders that it may not read.
+    """`os.walk`, but unreadable folders are an error instead of being skipped.
 
     Raises:
         DataError: a folder cannot be read.

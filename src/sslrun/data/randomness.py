@@ -1,4 +1,4 @@
-"""Random numbers that are a function of where an item stands, whatever process draws them."""
+"""Random numbers that are a function of (seed, epoch, position, view), in any process."""
 
 import random
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Randomness:
-    """One numpy and one Python generator for all transforms, set anew before each view.
+    """One NumPy and one Python generator for all transforms, reseeded before each view.
 
     Setting a Philox counter takes 1 us; Albumentations' own `set_random_seed` makes two generators per transform.
     """
@@ -20,14 +20,14 @@ class Randomness:
             "bit_generator": "Philox",
             "state": {"counter": self._counter, "key": self._key},
             "buffer": np.zeros(4, np.uint64),
-            "buffer_pos": 4,  # nothing drawn yet: left-overs of the last view must not reach this one
+            "buffer_pos": 4,  # empty buffer: no values left over from the last view
             "has_uint32": 0,
             "uinteger": 0,
         }
 
     def set(self, *, seed: int, epoch: int, index: int, view: int) -> None:
-        """Make what follows a function of these four alone."""
+        """Reseed both generators from these four numbers."""
         self._key[:] = seed, view
-        self._counter[1:3] = index, epoch  # word 0 counts the draws
+        self._counter[1:3] = index, epoch  # word 0 counts draws
         self.numpy.bit_generator.state = self._state
         self.python.seed(seed << 112 | epoch << 80 | index << 16 | view)

@@ -1,4 +1,4 @@
-"""Train, validation and test: what is absent is cut off train, by a seed of its own."""
+"""Train, validation and test splits; missing ones are drawn from train with their own seed."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from sslrun.config.errors import DataError
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the items of a source.
+    """A subset of a source's items.
 
     Attributes:
         source: its name.
@@ -23,7 +23,7 @@ class Part:
         return len(self.positions)
 
     def without(self, positions: list[int]) -> "Part":
-        """The part less some positions of its source."""
+        """The part without some positions of its source."""
         return Part(self.source, self.positions[~np.isin(self.positions, positions)])
 
 
@@ -38,22 +38,22 @@ def split(
 ) -> dict[str, Part]:
     """Assign items to train, validation and test.
 
-    Test is cut first, then validation of what is left, then train is thinned to `limit`; so none of the three moves
-    when `limit` changes. Without labels no test split is cut: there would be nothing to score on it.
+    Test is drawn first, then validation from the rest, then train is reduced to `limit`, so `limit` does not change
+    the other two. Without labels no test split is drawn, since nothing could be scored on it.
 
     Args:
-        sizes: items of each source; `train` is among them, `validation` and `test` where the dataset has them.
+        sizes: items of each source: `train`, and `validation` and `test` if the dataset has them.
         labels: (N,) int64 of each source, or None.
         validation: share of train.
-        test_share: share of all.
-        seed: of the cuts.
-        limit: at most so many training items.
+        test_share: share of all items.
+        seed: of the random draws.
+        limit: maximum number of training items.
 
     Returns:
-        The parts; `test` is empty where it is absent.
+        The parts; `test` may be empty.
 
     Raises:
-        DataError: too few items to cut.
+        DataError: too few items to split.
     """
     parts = {name: Part(name, np.arange(size, dtype=np.int64)) for name, size in sizes.items()}
     known = labels["train"]
@@ -69,7 +69,7 @@ def split(
 
 
 def _cut(part: Part, labels: np.ndarray | None, *, share: float, seed: int) -> tuple[Part, Part]:
-    """The rest and a random `share`, stratified where labelled."""
+    """The rest and a random `share`, stratified by label if there are labels."""
     of_part = None if labels is None else labels[part.positions]
     taken = stratified(len(part), of_part, count=max(1, round(share * len(part))), seed=seed)
     rest = np.setdiff1d(np.arange(len(part)), taken)
@@ -79,7 +79,7 @@ def _cut(part: Part, labels: np.ndarray | None, *, share: float, seed: int) -> t
 
 
 def stratified(n: int, labels: np.ndarray | None, *, count: int, seed: int) -> np.ndarray:
-    """`count` of n positions, drawn at random with each class's share kept to within one.
+    """`count` of n random positions; each class keeps its share to within one item.
 
     Returns:
         (count,) int64, ascending.
@@ -92,7 +92,7 @@ def stratified(n: int, labels: np.ndarray | None, *, count: int, seed: int) -> n
     wanted = sizes * count / n
     quota = np.floor(wanted).astype(np.int64)
     short = count - int(quota.sum())
-    largest = np.lexsort((rng.permutation(len(sizes)), quota - wanted))  # remainders; of equal ones any, not the first
+    largest = np.lexsort((rng.permutation(len(sizes)), quota - wanted))  # by remainder, ties in random order
     quota[largest[:short]] += 1
     shuffled = coded[order]
     taken = [order[shuffled == c][: quota[c]] for c in range(len(sizes))]

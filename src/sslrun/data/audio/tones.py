@@ -1,4 +1,4 @@
-"""Synthetic melodies: what tests, demonstrations and first tries run on. No claim about real data rests on them."""
+"""Synthetic melodies for tests, demonstrations and first runs; not a benchmark."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from sslrun.data.audio.clips import Clips, ragged
 from sslrun.data.audio.read import as_int16
 
 MELODIES = {"rising": (0, 4, 7), "falling": (7, 4, 0), "arch": (0, 7, 0), "valley": (7, 0, 7), "level": (4, 4, 4)}
-"""Classes: semitones above the voice's own pitch."""
+"""Classes: semitones above the voice's base pitch."""
 VOICES = {"bass": 110.0, "baritone": 147.0, "tenor": 196.0, "alto": 262.0, "mezzo": 349.0, "soprano": 466.0}
-"""Groups: pitch in Hz. Each has its own share of overtones."""
+"""Groups: base pitch in Hz. Each voice also has its own overtone level."""
 
 
 class Tones(AudioData):
@@ -21,7 +21,7 @@ class Tones(AudioData):
 
 
 def draw(config: TonesConfig) -> Clips:
-    """The same tones wherever they are drawn."""
+    """The tones, from a fixed seed."""
     random = np.random.Generator(np.random.Philox(20262))
     melodies, voices = sorted(MELODIES), sorted(VOICES)
     waves, labels, groups = [], [], []
@@ -42,7 +42,7 @@ def draw(config: TonesConfig) -> Clips:
 
 
 def _tone(hertz: float, samples: int, sample_rate: int, overtones: float) -> np.ndarray:
-    """(samples,) of a tone with four overtones, each `overtones` of the one before, that swells and dies away."""
+    """(samples,) of a tone with four overtones, each `overtones` times the previous one, under a half-sine envelope."""
     time = np.arange(samples) / sample_rate
     parts = [overtones**k * np.sin(2 * np.pi * hertz * (k + 1) * time) for k in range(5)]
     return np.sum(parts, axis=0) * np.sin(np.pi * np.arange(samples) / samples) / (1 + overtones)

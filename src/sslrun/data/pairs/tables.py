@@ -1,4 +1,4 @@
-"""Tables of images and captions: parquet files with the images inside, or .csv, .tsv, .jsonl and .json beside them."""
+"""Tables of images and captions: parquet files that contain the images, or text files that name image files."""
 
 import json
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".json")
 
 @dataclass(frozen=True)
 class Table:
-    """Images with their captions and what else is known of them.
+    """Images with their captions and further columns.
 
     Attributes:
         captions: of each image.
-        columns: cells of each image, by name: what `label`, `together` and `test_column` ask for.
+        columns: one value per image, by name: those that `label`, `together` and `test_column` name.
     """
 
     images: Source
@@ -42,7 +42,7 @@ def read_table(path: Path, config: PairsConfig, decoder: Decoder, *, split: str)
     """One table, or a folder or pattern of parquet files.
 
     Raises:
-        DataError: no such file, no such column, a caption that is no text, an image file that is not there.
+        DataError: a missing file, column or image file, or a caption that is not text.
     """
     needed = [config.caption, *filter(None, (config.label, config.together, config.test_column))]
     if path.suffix.lower() in ENDINGS[1:]:
@@ -63,7 +63,7 @@ def read_table(path: Path, config: PairsConfig, decoder: Decoder, *, split: str)
 
 
 def _of_files(path: Path, config: PairsConfig, decoder: Decoder, needed: Sequence[str]) -> Table:
-    """Rows that name an image file; those of one file are one image with several captions."""
+    """A table whose rows name image files; rows with the same file are captions of one image."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
@@ -89,7 +89,7 @@ def _of_files(path: Path, config: PairsConfig, decoder: Decoder, needed: Sequenc
 
 
 def coco(path: Path, config: PairsConfig) -> dict[str, list[Any]]:
-    """Columns of a .json: a list of objects, or COCO's `images` and `annotations`."""
+    """Columns of a .json file: a list of objects, or COCO's `images` and `annotations`."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, dict):
         files = {image["id"]: image["file_name"] for image in content["images"]}
@@ -111,7 +111,7 @@ def _check(needed: Sequence[str], names: Sequence[str], config: PairsConfig, *, 
 
 
 def _texts(cell: Any, config: PairsConfig, *, where: str) -> tuple[str, ...]:
-    """A cell's captions; none where it is null."""
+    """A cell's captions; empty if it is null."""
     texts = tuple(cell) if isinstance(cell, list | tuple) else () if cell is None else (cell,)
     wrong = next((text for text in texts if not isinstance(text, str)), None)
     if wrong is not None:

@@ -1,1 +1,1 @@
-"""Samples out of tar files (WebDataset), read where they lie."""
+"""Samples from tar files (WebDataset), read in place."""

@@ -1,1 +1,1 @@
-"""Images: folders, tables, libraries' datasets; decoding, the cache, views."""
+"""Images: folders, tables and library datasets; decoding, cache, augmentation."""

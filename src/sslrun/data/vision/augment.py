@@ -1,4 +1,4 @@
-"""Policies of augmentation: the views of an image, each view's randomness fixed by where it stands."""
+"""Augmentation policies for images; randomness is a function of (seed, epoch, position, view)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ from sslrun.data.vision.resize import fit
 from sslrun.data.vision.transforms import Builder, ImageFacts, try_out
 
 PATCH = 4
-"""Shares of a small image's side come to a multiple of it, so that crops are whole patches of a small ViT."""
+"""Relative view sizes of small images are rounded to a multiple of it, so that a small ViT gets whole patches."""
 SMALL = 64
-"""Below this side; of larger images a policy's share is of its own patches (96 = 6 x 16 or 98 = 7 x 14 of 224)."""
+"""Views below this side are small; on larger ones policies choose shares that fit their patches (96 = 6 x 16)."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class View:
     transforms: list[Any]
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Raises whatever a transform raises; `try_out` met it first."""
+        """Raises what the transforms raise; `try_out` has checked them."""
         data = {"image": image}
         for transform in self.transforms:
             data = transform(**data)
@@ -36,15 +36,14 @@ class Policy:
     """All views of an image.
 
     Args:
-        config: the kinds of views.
-        facts: of the dataset; transforms that its images cannot bear are left out.
+        facts: of the dataset; transforms unsuitable for its images are skipped.
 
     Attributes:
-        left_out: what was left out or raised, for the resolved block.
+        left_out: skipped transforms and raised limits, for the resolved block.
 
     Raises:
-        ConfigError: no such transform or argument, a value that the transform refuses, or a transform that fails on
-            images of so many channels; small views before large ones.
+        ConfigError: no such transform or argument, a value that the transform rejects, a transform that fails on this
+            number of channels, or views not ordered from large to small.
     """
 
     def __init__(self, config: AugmentationConfig, facts: ImageFacts) -> None:
@@ -58,7 +57,7 @@ class Policy:
             view = View(side, build.transforms(kind.transforms))
             for transform in view.transforms:
                 transform.set_random_state(self._randomness.numpy, self._randomness.python)
-            view(try_out(view.transforms, side=side, facts=facts))  # each for itself, then in a row
+            view(try_out(view.transforms, side=side, facts=facts))  # each alone, then all in sequence
             self._views += [view] * kind.count
         self.left_out = tuple(dict.fromkeys(left_out))
         if list(self.sides) != sorted(self.sides, reverse=True):
@@ -75,7 +74,7 @@ class Policy:
         return tuple(v.side for v in self._views)
 
     def view(self, image: np.ndarray, view: int, *, seed: int, epoch: int, index: int) -> np.ndarray:
-        """View number `view` of an image (H, W, C): (side, side, C), the same for the same four numbers."""
+        """View number `view` of an image (H, W, C) as (side, side, C); deterministic given the four numbers."""
         self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
         return self._views[view](image)
 

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: 1,797 grey images of 8x8 with values 0 to 16, inside the package."""
+"""scikit-learn's handwritten digits: 1,797 grey images of 8x8 with values 0 to 16, included in the package."""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -14,7 +14,7 @@ TEST_SHARE = 0.3
 
 
 class Digits(ImageData):
-    """30 % test, stratified, by the same call as the baselines that others publish: `random_state=0`."""
+    """30 % test, stratified with `random_state=0`, the split of published baselines."""
 
     def __init__(self, config: DigitsConfig) -> None:
         _, sources = digit_sources(decoder_of(config), name="digits")

@@ -1,4 +1,4 @@
-"""What the library `datasets` loads: a local folder or a name on the hub."""
+"""Images loaded by the library `datasets`, from a local folder or the hub."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sslrun.data.vision.images import ImageData, decoder_of
 
 
 class HuggingFace(ImageData):
-    """Train, and validation and test where the dataset has splits of those names."""
+    """Train, and validation and test if the dataset has splits of those names."""
 
     def __init__(self, config: HuggingFaceConfig) -> None:
         path = str(config.path)
@@ -35,7 +35,7 @@ class HuggingFace(ImageData):
 
 
 class HubSource:
-    """Rows of one split; the library maps its Arrow files, so nothing is held in memory."""
+    """Rows of one split, read from memory-mapped Arrow files."""
 
     embedded = False
 

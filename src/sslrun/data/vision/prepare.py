@@ -1,4 +1,4 @@
-"""From the compact batch that left the workers to what a method or an encoder reads; runs on the device."""
+"""Normalisation of compact batches, on the device."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Normalize(nn.Module):
-    """uint8 `views` or `image` (B, C, H, W) to float32, (x / 255 - mean) / std; other keys pass.
+    """uint8 `views` or `image` (B, C, H, W) to float32, (x / 255 - mean) / std; other keys are kept.
 
     Args:
-        mean, std: per channel, of values in [0, 1].
-        channels_last: memory format of the result; convolutions in bf16 are fastest with it.
+        mean, std: per channel, for values in [0, 1].
+        channels_last: memory format of the result; fastest for convolutions in bf16.
     """
 
     scale: Tensor
@@ -20,13 +20,13 @@ class Normalize(nn.Module):
     def __init__(self, *, mean: list[float], std: list[float], channels_last: bool = True) -> None:
         super().__init__()
         m, s = torch.tensor(mean), torch.tensor(std)
-        # Not in checkpoints: an encoder's config.json tells them.
+        # not in checkpoints: mean and std are in an encoder's config.json
         self.register_buffer("scale", 1 / (255 * s), persistent=False)  # (C,)
         self.register_buffer("shift", -m / s, persistent=False)  # (C,)
         self.channels_last = channels_last
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The batch with normalised images; the batch given stays as it is."""
+        """A new batch with normalised images."""
         out = dict(batch)
         if "views" in batch:
             out["views"] = [self.normalize(v) for v in batch["views"]]

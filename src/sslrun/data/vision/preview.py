@@ -1,4 +1,4 @@
-"""A picture of images beside their views, so that a person can judge a policy."""
+"""A picture of training images next to their views, to inspect an augmentation policy."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sslrun.data.vision.images import ImageData
 from sslrun.data.vision.items import TrainingImages
 
 CELL = 112
-"""Pixels that an image is shown in."""
+"""Side of a displayed image in pixels."""
 GAP = 6
 CAPTION = 16
 
@@ -20,13 +20,13 @@ CAPTION = 16
 def preview(
     data: ImageData, augmentation: AugmentationConfig, *, batch_type: type, seed: int, count: int, path: Path
 ) -> None:
-    """Write a PNG with a row for each of the first `count` training images: the image, then its views of epoch 0.
+    """Write a PNG with one row for each of the first `count` training images: the image, then its views in epoch 0.
 
     Raises:
         ConfigError: the policy cannot be built, as in training.
         DataError: an image cannot be read.
     """
-    kind = ViewsBatch if batch_type is ViewsBatch else ImageBatch  # captions are no picture
+    kind = ViewsBatch if batch_type is ViewsBatch else ImageBatch  # without captions
     items = data.training(augmentation, batch_type=kind, seed=seed)
     assert isinstance(items, TrainingImages)
     rows = []
@@ -53,7 +53,7 @@ def grid(rows: list[list[np.ndarray]], *, captions: list[str]) -> Image.Image:
 
 
 def shown(image: np.ndarray) -> Image.Image:
-    """An image as a person can see it: small ones enlarged pixel by pixel; of other channels than 1 or 3, the first."""
+    """An image for display: small ones enlarged without smoothing; the first of 2 channels, the first 3 of more."""
     channels = image.shape[2]
     visible = image[..., 0] if channels in (1, 2) else np.ascontiguousarray(image[..., :3])
     picture = Image.fromarray(visible).convert("RGB")

@@ -1,4 +1,4 @@
-"""What each kind of dataset supplies: images by position, and labels."""
+"""Sources of images and labels, one per file, folder or table."""
 
 from typing import Protocol
 
@@ -9,12 +9,12 @@ from sslrun.data.vision.decode import Decoder
 
 
 class Source(Protocol):
-    """The images of one file, folder or table; read from several threads at once.
+    """The images of one file, folder or table; must be thread-safe.
 
     Attributes:
-        labels: (N,) int64, or None where there are none.
-        fingerprint: hex digest of the content, cheap to take.
-        embedded: small and in memory already: no cache file is written.
+        labels: (N,) int64, or None.
+        fingerprint: hex digest of the content, cheap to compute.
+        embedded: whether it is small and in memory, so that no cache file is written.
     """
 
     labels: np.ndarray | None
@@ -24,7 +24,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, position: int) -> np.ndarray:
-        """(H, W, C) uint8; DataError where it cannot be read."""
+        """(H, W, C) uint8; DataError if it cannot be read."""
         ...
 
     def name(self, position: int) -> str:
@@ -33,14 +33,14 @@ class Source(Protocol):
 
 
 class ArraySource:
-    """Images that are decoded and in memory already.
+    """Decoded images in memory.
 
     Args:
         images: (N, H, W) or (N, H, W, C).
         labels: (N,) int64, or None.
-        decoder: makes the asked number of channels of them.
-        name: of the whole, for messages.
-        embedded: too small for a cache file to be worth it.
+        decoder: converts types and channels.
+        name: of the source, for messages.
+        embedded: small enough to need no cache file.
     """
 
     def __init__(

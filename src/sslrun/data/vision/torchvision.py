@@ -14,7 +14,7 @@ CLASSES = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100, "stl10": 
 
 
 class Torchvision(ImageData):
-    """Train and test as the dataset's authors split them; validation is cut off train."""
+    """The official train and test splits; validation is drawn from train."""
 
     def __init__(self, config: TorchvisionConfig) -> None:
         decoder = decoder_of(config)
@@ -43,7 +43,7 @@ def _load(config: TorchvisionConfig, *, split: str) -> Any:
 
 
 def _images(data: Any) -> np.ndarray:
-    """(N, H, W, 3) uint8; STL-10 comes as (N, 3, H, W)."""
+    """(N, H, W, 3) uint8; STL-10 is stored as (N, 3, H, W)."""
     images = np.asarray(data.data)
     return images.transpose(0, 2, 3, 1) if images.shape[1] == 3 else images
 
