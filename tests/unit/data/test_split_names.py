@@ -30,24 +30,24 @@ def test_a_test_folder_of_images_without_train_is_refused(tmp_path: Path) -> Non
         (tmp_path / name).mkdir()
         Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / name / "a.png")
     config: Any = compose("pretrain", ["dataset=imagefolder", f"dataset.root={tmp_path}"])
-    with pytest.raises(DataError, match=r"has test, and no train beside: it would be trained on"):
+    with pytest.raises(DataError, match=r"has test but no train, so all of it would be trained on"):
         build_data(config.dataset)
 
 
 def test_shards_of_a_test_without_train_are_refused(tmp_path: Path) -> None:
     for name in ("train-00000-of-00001", "test-00000-of-00001"):
         write_texts(tmp_path / f"{name}.jsonl", count=10)
-    with pytest.raises(DataError, match=r"has test-00000-of-00001, and no train beside"):
+    with pytest.raises(DataError, match=r"has test-00000-of-00001 but no train"):
         build_data(TextConfig(name="made", path=str(tmp_path)))
 
 
 def test_a_test_part_of_sounds_or_series_is_refused(tmp_path: Path) -> None:
     write_recordings(tmp_path / "sounds" / "testing", count=8)
-    with pytest.raises(DataError, match=r"has testing, and no train beside"):
+    with pytest.raises(DataError, match=r"has testing but no train"):
         build_data(AudioConfig(name="made", path=str(tmp_path / "sounds"), cache_dir=str(tmp_path / "cache")))
     (tmp_path / "series").mkdir()
     write_hours(tmp_path / "series" / "test.csv")
-    with pytest.raises(DataError, match=r"has test, and no train beside|has test, test, and no train beside"):
+    with pytest.raises(DataError, match=r"has test but no train|has test, test but no train"):
         build_data(SeriesConfig(name="made", path=str(tmp_path / "series"), window=24))
 
 

@@ -1,4 +1,4 @@
-"""Recordings out of tables: .csv and .parquet with a column for each channel, and arrays in .npy files."""
+"""Recordings from tables (.csv and .parquet, one column per channel) and from arrays (.npy)."""
 
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,29 @@ from sslrun.config.errors import DataError
 from sslrun.data.labels import check_filled
 from sslrun.data.series.source import Recordings
 
-MOST_MISSING = 20
-"""A recording that gaps would make so many times as long is refused."""
+MAX_GROWTH = 20
+"""Limit on how many times longer filling gaps may make a recording."""
 TOLERANCE = 0.25
-"""Of a step; beyond it a row lies between two places of the grid."""
+"""Maximum distance of a row from its grid point, in steps."""
 
 
 def read_table(path: Path, config: SeriesConfig) -> Recordings:
-    """One recording out of a .csv or .parquet file.
+    """One recording from a .csv or .parquet file.
 
     Raises:
-        DataError: a file that cannot be read, a column that is not there or holds no numbers, times that do not rise.
+        DataError: an unreadable file, a missing or non-numeric column, or times that do not increase.
     """
     try:
         table = pa.csv.read_csv(path) if path.suffix.lower() == ".csv" else pa.parquet.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    for key, asked in (
+    for key, names in (
         ("time", [config.time]),
         ("label", [config.label]),
         ("anomaly", [config.anomaly]),
         ("columns", config.columns or []),
     ):
-        for name in asked:
+        for name in names:
             if name is not None and name not in table.column_names:
                 near = did_you_mean(name, table.column_names)
                 raise DataError(
@@ -52,28 +52,28 @@ def read_table(path: Path, config: SeriesConfig) -> Recordings:
     label = None if config.label is None else _labels(table, config.label, where=path.name)
     anomalies = None if config.anomaly is None else _anomalies(table[config.anomaly], path)
     if config.time is not None:
-        places = on_grid(_times(table[config.time], path), step=config.step, where=f"{path.name}, {config.time}")
-        spread = np.full((places[-1] + 1, len(channels)), np.nan, dtype=np.float32)
-        spread[places] = values
-        values = spread
-        if label is not None:  # a missing row has the class of the last one before it
-            label = label[np.searchsorted(places, np.arange(places[-1] + 1), side="right") - 1]
+        grid_rows = on_grid(_times(table[config.time], path), step=config.step, where=f"{path.name}, {config.time}")
+        gridded = np.full((grid_rows[-1] + 1, len(channels)), np.nan, dtype=np.float32)
+        gridded[grid_rows] = values
+        values = gridded
+        if label is not None:  # missing rows take the class of the row before
+            label = label[np.searchsorted(grid_rows, np.arange(grid_rows[-1] + 1), side="right") - 1]
         if anomalies is not None:
-            anomalies = np.isin(np.arange(len(values)), places[anomalies])
+            anomalies = np.isin(np.arange(len(values)), grid_rows[anomalies])
     return Recordings(
         [values], [path.name], None if label is None else [label], None if anomalies is None else [anomalies]
     )
 
 
 def on_grid(times: np.ndarray, *, step: float | None, where: str) -> np.ndarray:
-    """(T,) int64 places of rows on an even grid from 0.
+    """(T,) int64 positions of rows on an even grid that starts at 0.
 
     Args:
         times: (T,) float64.
-        step: between two places; None takes the median difference.
+        step: between grid points; None takes the median difference.
 
     Raises:
-        DataError: times that do not rise, that lie between the places, or so far apart that most would be missing.
+        DataError: times that do not increase, are off the grid, or leave too many gaps.
     """
     if np.isnan(times).any():
         raise DataError(f"{where}: row {int(np.isnan(times).argmax())} has no time")
@@ -82,15 +82,15 @@ def on_grid(times: np.ndarray, *, step: float | None, where: str) -> np.ndarray:
         row = int((gaps <= 0).argmax()) + 1
         raise DataError(f"{where}: row {row} is not later than the one before; sort the file and drop doubles")
     step = step or float(np.median(gaps)) if len(gaps) else 1.0
-    places = (times - times[0]) / step
-    rounded = np.round(places).astype(np.int64)
-    uneven = (np.abs(places - rounded) > TOLERANCE) | np.append(False, np.diff(rounded) == 0)
+    exact = (times - times[0]) / step
+    rounded = np.round(exact).astype(np.int64)
+    uneven = (np.abs(exact - rounded) > TOLERANCE) | np.append(False, np.diff(rounded) == 0)
     if uneven.any():
         raise DataError(
             f"{where}: row {int(uneven.argmax())} lies between the steps of {step:g}; resample the file, or set "
             "dataset.step, or leave dataset.time out"
         )
-    if rounded[-1] + 1 > MOST_MISSING * len(times):
+    if rounded[-1] + 1 > MAX_GROWTH * len(times):
         raise DataError(
             f"{where}: gaps would make {len(times)} rows {rounded[-1] + 1}; cut the file into one for each recording"
         )
@@ -98,29 +98,29 @@ def on_grid(times: np.ndarray, *, step: float | None, where: str) -> np.ndarray:
 
 
 def read_npy(path: Path) -> Recordings:
-    """One recording of a (T,) or (T, C) array, or a series each of an (N, T, C) array.
+    """One recording from a (T,) or (T, C) array, or N series from an (N, T, C) array.
 
-    Classes lie beside it in NAME_labels.npy, (N,) or (T,), where there are any; anomalies in NAME_anomalies.npy, (N, T)
-    or (T,), not 0 where one is.
+    Optional files next to it: NAME_labels.npy with classes, (N,) or (T,), and NAME_anomalies.npy, (N, T) or (T,), with
+    nonzero values at anomalies.
 
     Raises:
-        DataError: an array that is none of these.
+        DataError: arrays of other shapes.
     """
     try:
         array = np.load(path, allow_pickle=False)
-        beside = path.with_name(f"{path.stem}_labels.npy")
-        labels = np.load(beside, allow_pickle=False) if beside.exists() else None
-        of_anomalies = path.with_name(f"{path.stem}_anomalies.npy")
-        anomalies = np.load(of_anomalies, allow_pickle=False).astype(bool) if of_anomalies.exists() else None
+        labels_path = path.with_name(f"{path.stem}_labels.npy")
+        labels = np.load(labels_path, allow_pickle=False) if labels_path.exists() else None
+        anomalies_path = path.with_name(f"{path.stem}_anomalies.npy")
+        anomalies = np.load(anomalies_path, allow_pickle=False).astype(bool) if anomalies_path.exists() else None
         array = array.astype(np.float32)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
     if array.ndim not in (1, 2, 3) or not array.size:
         raise DataError(f"{path}: an array of shape {array.shape}; expected (T, C) of one recording or (N, T, C)")
     if labels is not None and labels.shape != array.shape[:1]:
-        raise DataError(f"{beside}: {labels.shape} labels for an array of {array.shape}")
+        raise DataError(f"{labels_path}: {labels.shape} labels for an array of {array.shape}")
     if anomalies is not None and anomalies.shape != array.shape[: max(1, array.ndim - 1)]:
-        raise DataError(f"{of_anomalies}: shape {anomalies.shape} for an array of {array.shape}")
+        raise DataError(f"{anomalies_path}: shape {anomalies.shape} for an array of {array.shape}")
     if array.ndim == 3:
         names = [f"{path.name}[{i}]" for i in range(len(array))]
         classes = None if labels is None else [str(v) for v in labels]
@@ -147,7 +147,7 @@ def _labels(table: Any, column: str, *, where: str) -> np.ndarray:
 
 
 def _anomalies(column: Any, path: Path) -> np.ndarray:
-    """(T,) bool: not 0 and not empty."""
+    """(T,) bool: True where the cell is neither 0 nor empty."""
     try:
         return np.asarray(np.nan_to_num(_numbers(column)) != 0)
     except (pa.ArrowException, ValueError, TypeError) as error:
@@ -155,7 +155,7 @@ def _anomalies(column: Any, path: Path) -> np.ndarray:
 
 
 def _times(column: Any, path: Path) -> np.ndarray:
-    """(T,) float64, in seconds where they are dates."""
+    """(T,) float64; dates become seconds."""
     kind = column.type
     try:
         if pa.types.is_timestamp(kind) or pa.types.is_date(kind):

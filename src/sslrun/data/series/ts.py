@@ -1,5 +1,5 @@
-"""The .ts format of the UCR and UEA archives (timeseriesclassification.com): one series a line, channels between
-colons, the class at the end."""
+"""The .ts format of the UCR and UEA archives (timeseriesclassification.com): one series per line, channels separated
+by colons, the class last."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ FLAGS = ("timestamps", "classlabel", "targetlabel")
 
 
 def read_ts(path: Path) -> Recordings:
-    """All series of a file; unequal lengths, and NaN behind a channel that is shorter than its series' longest.
+    """All series of a file, which may differ in length; within a series, shorter channels are padded with NaN.
 
     Raises:
-        DataError: timestamps or targets of regression, which are not read; a line that is not as the header says.
+        DataError: timestamps or regression targets, which are unsupported, or a line that contradicts the header.
     """
     flags, lines = _header(path)
     if flags["timestamps"]:
@@ -33,7 +33,7 @@ def read_ts(path: Path) -> Recordings:
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}") from error
         if not channels or (flags["classlabel"] and not labels[-1]):
-            raise DataError(f"{path}, line {number}: no values, or no class behind the last colon")
+            raise DataError(f"{path}, line {number}: no values, or no class after the last colon")
         series = np.full((max(map(len, channels)), len(channels)), np.nan, dtype=np.float32)
         for c, channel in enumerate(channels):
             series[: len(channel), c] = channel
@@ -47,7 +47,7 @@ def read_ts(path: Path) -> Recordings:
 
 
 def _header(path: Path) -> tuple[dict[str, bool], list[tuple[int, str]]]:
-    """What the header says, and the numbered lines of data."""
+    """Flags of the header, and the numbered lines of data."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")  # comments come in any encoding
     except OSError as error:
@@ -68,7 +68,7 @@ def _header(path: Path) -> tuple[dict[str, bool], list[tuple[int, str]]]:
         else:
             raise DataError(f"{path}, line {number}: values before @data; this is no .ts file")
     if not lines:
-        raise DataError(f"{path}: no series behind @data")
+        raise DataError(f"{path}: no series after @data")
     return flags, lines
 
 

@@ -1,4 +1,4 @@
-"""Synthetic waveforms: what tests, demonstrations and first tries run on. No claim about real data rests on them."""
+"""Synthetic waveforms for tests, demonstrations and first runs; not a benchmark."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ SHORTEST, LONGEST = 64, 96
 
 
 class Waves(SeriesData):
-    """Five classes of waveform; each channel has its own phase, all share their frequency."""
+    """Five classes of waveform; channels share their frequency and differ in phase."""
 
     def __init__(self, config: WavesConfig) -> None:
         recordings = draw(config.items, noise=config.noise, missing=config.missing)
@@ -22,14 +22,14 @@ class Waves(SeriesData):
 
 
 def draw(items: int, *, noise: float, missing: float) -> Recordings:
-    """The same waves wherever they are drawn."""
+    """The waves, from a fixed seed."""
     random = np.random.Generator(np.random.Philox(20261))
     values, labels = [], []
     for i in range(items):
         name = sorted(FORMS)[i % len(FORMS)]
         length = int(random.integers(SHORTEST, LONGEST + 1))
-        turns = random.uniform(2.0, 6.0) * np.arange(length)[:, None] / LONGEST + random.random((1, CHANNELS))
-        wave = random.uniform(0.5, 1.5, (1, CHANNELS)) * FORMS[name](turns % 1)  # (T, C)
+        cycles = random.uniform(2.0, 6.0) * np.arange(length)[:, None] / LONGEST + random.random((1, CHANNELS))
+        wave = random.uniform(0.5, 1.5, (1, CHANNELS)) * FORMS[name](cycles % 1)  # (T, C)
         wave = (wave + noise * random.standard_normal(wave.shape)).astype(np.float32)
         wave[random.random(wave.shape) < missing] = np.nan
         values.append(wave)
@@ -44,4 +44,4 @@ FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "triangle": lambda phase: 4 * np.abs(phase - 0.5) - 1,
     "pulse": lambda phase: np.where(phase < 0.15, 1.5, -0.3),
 }
-"""By phase in [0, 1)."""
+"""Functions of the phase in [0, 1)."""

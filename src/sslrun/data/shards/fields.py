@@ -1,20 +1,20 @@
-"""Fields of the JSON objects in tar files, as texts."""
+"""Text fields of JSON objects in tar files."""
 
 import json
 from typing import Any
 
-CALLED = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
-"""What else than text and numbers JSON holds."""
+JSON_KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
+"""JSON values other than text and numbers, by Python type."""
 
 
 def one_text(content: bytes, field: str, *, key: str) -> str:
-    """The text of a field, or its number in digits.
+    """The text of a field, or its number as text.
 
     Args:
-        key: of the configuration, for messages.
+        key: configuration key, for messages.
 
     Raises:
-        ValueError: no object with such a field, or one that holds something else.
+        ValueError: no object with such a field, or a value of another type.
     """
     found = _object(content, field)
     if field not in found:
@@ -23,7 +23,7 @@ def one_text(content: bytes, field: str, *, key: str) -> str:
 
 
 def all_texts(content: bytes, field: str, *, key: str) -> tuple[str, ...]:
-    """Of a list all, else the one; none where the field is absent or null. ValueError as of `one_text`."""
+    """All texts of a list, or a single one; empty if the field is missing or null. ValueError as in `one_text`."""
     value = _object(content, field).get(field)
     values = value if isinstance(value, list) else () if value is None else (value,)
     return tuple(_text(value, key) for value in values)
@@ -40,6 +40,8 @@ def _object(content: bytes, field: str) -> dict[str, Any]:
 
 
 def _text(value: Any, key: str) -> str:
-    if type(value) in CALLED:
-        raise ValueError(f"{key} takes text or a number, not {CALLED[type(value)]}; mend the sample or leave it out")
+    if type(value) in JSON_KINDS:
+        raise ValueError(
+            f"{key} takes text or a number, not {JSON_KINDS[type(value)]}; mend the sample or leave it out"
+        )
     return str(value)

@@ -1,4 +1,4 @@
-"""Names of shards: files, folders, patterns, ranges in braces."""
+"""Names of shards: files, folders, glob patterns, brace ranges."""
 
 import glob
 import re
@@ -12,19 +12,17 @@ REMOTE = re.compile(r"^(pipe:|[a-z][a-z0-9+]*://)")
 
 
 def shard_files(key: str, pattern: str) -> list[Path]:
-    """The tar files that a pattern names, in the order of their names.
+    """The tar files that a pattern matches, sorted by name.
 
     Args:
-        key: of the configuration, for messages.
+        key: configuration key, for messages.
         pattern: a file, a folder of them, `shard-*.tar`, or `shard-{000000..000012}.tar`.
 
     Raises:
-        DataError: none there, one of a range absent, or not on this machine's disks.
+        DataError: no files, one of a range is missing, or a remote address.
     """
     if REMOTE.match(pattern):
-        raise DataError(
-            f"{key}={pattern}: shards are read at any place, so they must lie on a disk; mount or copy them"
-        )
+        raise DataError(f"{key}={pattern}: shards need random access, so they must be local files; mount or copy them")
     files: list[Path] = []
     for name in expand(pattern):
         path = Path(name).expanduser()
@@ -33,7 +31,7 @@ def shard_files(key: str, pattern: str) -> list[Path]:
         elif path.is_file():
             files.append(path)
         else:
-            found = [Path(f) for f in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  absolute ones too
+            found = [Path(f) for f in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  may be absolute
             if not found and name != pattern:
                 raise DataError(f"{key}={pattern}: there is no {path}")
             files += found
@@ -43,7 +41,7 @@ def shard_files(key: str, pattern: str) -> list[Path]:
 
 
 def expand(pattern: str) -> list[str]:
-    """Braces written out as a shell does: `{000..012}` counts, with its zeros, and `{a,b}` lists."""
+    """Brace expansion as in a shell: `{000..012}`, with its leading zeros, and `{a,b}`."""
     match = BRACES.search(pattern)
     if match is None:
         return [pattern]
@@ -58,4 +56,4 @@ def expand(pattern: str) -> list[str]:
         choices = []
     if not choices:
         raise DataError(f"{pattern}: {{{inside}}} is no range; write {{000000..000012}}, the smaller first, or {{a,b}}")
-    return [done for choice in choices for done in expand(pattern[: match.start()] + choice + pattern[match.end() :])]
+    return [name for choice in choices for name in expand(pattern[: match.start()] + choice + pattern[match.end() :])]

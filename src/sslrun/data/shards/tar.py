@@ -1,4 +1,4 @@
-"""What stands in one tar file, and where."""
+"""The members of one tar file and their offsets."""
 
 import re
 import tarfile
@@ -11,20 +11,20 @@ from sslrun.config.errors import DataError
 
 BLOCK = 512
 KEY_AND_EXTENSION = re.compile(r"^((?:.*/)?[^./][^./]*)[.]([^/]+)$")
-"""A sample's key ends at the first dot of the file's name, as in the library webdataset."""
+"""A sample's key ends at the first dot of the file name, as in the library webdataset."""
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Samples of a tar: neighbouring members that share their key.
+    """Samples of a tar file: adjacent members with the same key.
 
     Attributes:
-        keys: (N,) of the samples.
-        extensions: those that occur, lower case.
-        sample: (M,) int64, which sample a member is of.
-        extension: (M,) int64, positions in `extensions`.
-        offset, size: (M,) int64, bytes.
+        keys: one per sample.
+        extensions: distinct ones, lower case.
+        sample: (M,) int64, sample of each member.
+        extension: (M,) int64, indices into `extensions`.
+        offset, size: (M,) int64, in bytes.
     """
 
     keys: list[str]
@@ -36,10 +36,10 @@ class Contents:
 
 
 def read_contents(path: Path) -> Contents:
-    """Read all headers; what stands between them is not read.
+    """Read all headers, but not the files' contents.
 
     Raises:
-        DataError: no plain tar file, one that breaks off, or a sample with the same extension twice.
+        DataError: not an uncompressed tar file, a truncated one, or a sample with the same extension twice.
     """
     keys: list[str] = []
     extensions: dict[str, int] = {}
@@ -70,13 +70,11 @@ def _members(path: Path) -> list[tuple[str, int, int]]:
             start = file.read(6)
             kind = next((k for magic, k in COMPRESSED.items() if start.startswith(magic)), None)
             if kind is not None:
-                raise DataError(
-                    f"{path} is compressed ({kind}), and samples are read at any place of it; decompress it"
-                )
+                raise DataError(f"{path} is compressed ({kind}), and samples need random access; decompress it")
             file.seek(0)
             with tarfile.open(fileobj=file, mode="r:") as tar:
                 while (member := tar.next()) is not None:
-                    tar.members = []  # type: ignore[attr-defined]  # it would keep them all
+                    tar.members = []  # type: ignore[attr-defined]  # else it keeps all members in memory
                     last = f"member {member.name}"
                     if member.isreg():
                         found.append((member.name, member.offset_data, member.size))
@@ -86,6 +84,6 @@ def _members(path: Path) -> list[tuple[str, int, int]]:
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"{path} is broken at or after {last}: {error}") from error
     if block != bytes(BLOCK):
-        what = "it breaks off, without the mark of its end" if len(block) < BLOCK else f"no header at byte {end:,}"
+        what = "it is truncated: its end marker is missing" if len(block) < BLOCK else f"no header at byte {end:,}"
         raise DataError(f"{path} is broken at or after {last}: {what}; write it again or leave it out")
     return found

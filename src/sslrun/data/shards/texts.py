@@ -1,4 +1,4 @@
-"""Short texts of all samples of shards, such as classes and captions: read once, and kept."""
+"""Short texts of all samples in shards, such as classes and captions, read once and cached."""
 
 import json
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from sslrun.data.labels import digest
 from sslrun.data.shards.index import Members
 
 VERSION = 2
-"""Raised when what is kept changes, so that old files are not read again."""
+"""Incremented when the format changes, to invalidate old cache files."""
 
 
 def one_each(members: Members, *, folder: Path) -> list[str]:
-    """The text of each sample, such as its class; `folder` keeps them. DataError where a sample has none."""
-    found: list[str] = _kept(members, "one", lambda i: members.text(i).strip(), folder=folder)
+    """The text of each sample, such as its class, cached in `folder`. DataError if a sample has none."""
+    found: list[str] = _cached(members, "one", lambda i: members.text(i).strip(), folder=folder)
     return found
 
 
 def all_each(members: Members, *, folder: Path) -> list[list[str]]:
-    """All texts of each sample, such as its captions, or none; `folder` keeps them.
+    """All texts of each sample, such as its captions, possibly none, cached in `folder`.
 
     Raises:
-        DataError: no sample has any, or one holds something else.
+        DataError: no sample has any, or a value is not text.
     """
-    found: list[list[str]] = _kept(members, "all", lambda i: [t.strip() for t in members.texts(i)], folder=folder)
+    found: list[list[str]] = _cached(members, "all", lambda i: [t.strip() for t in members.texts(i)], folder=folder)
     if not any(text for texts in found for text in texts):
         raise DataError(
             f"{members.key}={','.join(members.wanted)}: no sample of {members.shards.files[0]} has text there"
@@ -34,7 +34,7 @@ def all_each(members: Members, *, folder: Path) -> list[list[str]]:
     return found
 
 
-def _kept(members: Members, kind: str, read: Callable[[int], Any], *, folder: Path) -> Any:
+def _cached(members: Members, kind: str, read: Callable[[int], Any], *, folder: Path) -> Any:
     path = folder / f"{digest(VERSION, kind, members.shards.fingerprint, members.wanted)}.json"
     made_once(lambda temporary: temporary.write_text(json.dumps([read(i) for i in range(len(members))])), path)
     return json.loads(path.read_text())

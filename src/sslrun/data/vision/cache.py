@@ -1,4 +1,4 @@
-"""Images decoded once into a memory-mapped uint8 array, shared by workers, ranks and runs."""
+"""Images decoded once into a memory-mapped uint8 array that workers, ranks and runs share."""
 
 import json
 import logging
@@ -20,9 +20,9 @@ from sslrun.data.vision.source import Source
 
 log = logging.getLogger(__name__)
 VERSION = 1
-"""Raised when decoding or resizing changes, so that old files are not read again."""
+"""Incremented when decoding or resizing changes, to invalidate old cache files."""
 PEEK = 16
-"""Images that are looked at to learn whether a dataset's images exceed `image_size`."""
+"""Images read to determine whether a dataset's images exceed `image_size`."""
 CHUNK = 256
 """Images decoded between two writes."""
 SLOW = 2.0
@@ -30,30 +30,30 @@ SLOW = 2.0
 
 
 class Store(Protocol):
-    """Where images come from once the dataset is open; `corrupt` maps positions to reasons known beforehand."""
+    """Provides the images of an opened dataset; `corrupt` maps positions known to be unreadable to reasons."""
 
     corrupt: dict[int, str]
 
     def read(self, position: int) -> np.ndarray:
-        """(H, W, C) uint8, the caller's own copy; DataError where it cannot be read."""
+        """(H, W, C) uint8, a copy; DataError if it cannot be read."""
         ...
 
 
 class OnTheFly:
-    """Every image decoded each time, at its full size."""
+    """Decodes images on each access, at full size."""
 
     def __init__(self, source: Source) -> None:
         self.corrupt: dict[int, str] = {}
         self._source = source
-        with suppress(DataError):  # counted when training meets it
-            source.read(0)  # what a source opens lazily is opened before workers fork, and shared
+        with suppress(DataError):  # recorded when training reads it
+            source.read(0)  # opens lazy sources before workers fork, so that they share them
 
     def read(self, position: int) -> np.ndarray:
         return self._source.read(position)
 
 
 class InMemory:
-    """A small array (N, S, S, C) that every process holds."""
+    """A small array (N, S, S, C), held by every process."""
 
     def __init__(self, images: np.ndarray, corrupt: dict[int, str]) -> None:
         self.corrupt = corrupt
@@ -64,7 +64,7 @@ class InMemory:
 
 
 class Mapped:
-    """A memory-mapped array (N, S, S, C); a process that gets it by pickle maps it anew."""
+    """A memory-mapped array (N, S, S, C); mapped again after unpickling."""
 
     def __init__(self, path: Path, corrupt: dict[int, str]) -> None:
         self.corrupt = corrupt
@@ -83,14 +83,14 @@ class Mapped:
 
 
 def _map(path: Path) -> np.ndarray:
-    # np.memmap's own indexing is ten times slower
+    # indexing np.memmap itself is ten times slower
     images: np.ndarray = np.load(path, mmap_mode="r").view(np.ndarray)
     return images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the decoded pixels depend on besides their source."""
+    """What the decoded pixels depend on besides their source; its repr is part of the cache key."""
 
     image_size: int
     channels: int
@@ -105,10 +105,10 @@ def decode_in_memory(source: Source, wanted: Wanted) -> InMemory:
 
 
 def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
-    """Map the decoded images of `source`, decoding them first if no process has yet.
+    """Map the decoded images of `source`, decoding them first unless they are cached.
 
     Raises:
-        DataError: the folder cannot be written.
+        DataError: the folder is not writable.
     """
     key = digest(VERSION, source.fingerprint, len(source), wanted)
     array, notes = folder / f"{key}.npy", folder / f"{key}.json"
@@ -122,12 +122,12 @@ def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
 
 
 def stored_side(source: Source, *, image_size: int) -> int:
-    """`image_size` where the first images are no larger, else with a margin to crop from."""
+    """`image_size` if none of the first images is larger; otherwise with a margin for cropping."""
     for position in range(min(PEEK, len(source))):
         try:
             image = source.read(position)
         except DataError:
-            continue  # counted when all are decoded
+            continue  # recorded when all are decoded
         if min(image.shape[:2]) > image_size:
             return with_margin(image_size)
     return image_size
@@ -144,11 +144,11 @@ def _write(array: Path, notes: Path, source: Source, wanted: Wanted) -> None:
 
 
 def _decode_into(images: np.ndarray, source: Source) -> dict[int, str]:
-    """Fill (N, S, S, C); positions that cannot be read stay black and are returned with the reason."""
+    """Fill (N, S, S, C); unreadable images stay black, and their positions are returned with reasons."""
     corrupt: dict[int, str] = {}
     side = images.shape[1]
 
-    def one(position: int) -> None:
+    def decode(position: int) -> None:
         try:
             images[position] = _square(source.read(position), side=side)
         except DataError as error:
@@ -160,11 +160,11 @@ def _decode_into(images: np.ndarray, source: Source) -> dict[int, str]:
     ):
         for start in range(0, len(source), CHUNK):
             chunk = range(start, min(start + CHUNK, len(source)))
-            list(pool.map(one, chunk))
+            list(pool.map(decode, chunk))
             line.update(len(chunk))
     return dict(sorted(corrupt.items()))
 
 
 def _square(image: np.ndarray, *, side: int) -> np.ndarray:
-    """The middle square of an image as (side, side, C); a margin around the view is cut when it is read."""
+    """The centre square of an image, resized to (side, side, C)."""
     return centre_crop(resize_shorter(image, side=side), side=side)

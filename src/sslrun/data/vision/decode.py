@@ -1,4 +1,4 @@
-"""Encoded images to uint8 arrays of the asked number of channels."""
+"""Decode images to uint8 arrays with a given number of channels."""
 
 import io
 import warnings
@@ -17,13 +17,13 @@ EXTENSIONS = frozenset([
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".tga", ".ppm", ".pgm",
     ".pbm", ".jp2", ".npy",
 ])  # fmt: skip
-"""Lower-case endings of the files that `decode` reads."""
+"""Lower-case suffixes of files that `Decoder` reads."""
 NPY = b"\x93NUMPY"
 PNG = b"\x89PNG"
 TIFF = (b"II*\x00", b"MM\x00*")
 PNG_DEPTH_BYTE = 24
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-"""PIL modes of more than 8 bits."""
+"""PIL modes with more than 8 bits per channel."""
 UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda x: np.rot90(x, 2),
@@ -33,16 +33,16 @@ UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda x: np.rot90(x.swapaxes(0, 1), 2),
     8: np.rot90,
 }
-"""What undoes an EXIF orientation."""
+"""Inverse of each EXIF orientation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoder:
-    """How the images of a dataset are read.
+    """Decodes the images of a dataset.
 
     Attributes:
         channels: of the result.
-        intensity_range: values mapped onto 0 to 255; None takes the full range of the file's integer type.
+        intensity_range: input range mapped to 0 to 255; None uses the full range of the file's integer type.
     """
 
     channels: int
@@ -55,21 +55,21 @@ class Decoder:
             (H, W, channels) uint8.
 
         Raises:
-            DataError: unreadable, truncated, or of a number of channels that does not convert; starts with `name`.
+            DataError: unreadable, truncated, or channels cannot be converted; the message starts with `name`.
         """
         try:
             data = encoded.read_bytes() if isinstance(encoded, Path) else encoded
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # PIL on odd EXIF blocks and palettes; the pixels are what counts
+                warnings.simplefilter("ignore")  # PIL on odd EXIF blocks and palettes: harmless
                 values = _values(data, channels=self.channels)
-        except UnidentifiedImageError as error:  # its own message tells an address in memory
+        except UnidentifiedImageError as error:  # its own message contains a memory address
             raise DataError(f"{name}: no image, or of a format that PIL does not know") from error
         except Exception as error:  # PIL's plugins raise OSError, SyntaxError, ValueError, struct.error and others
             raise DataError(f"{name}: {_first_line(error)}") from error
         return self.from_array(values, name=name)
 
     def from_array(self, values: np.ndarray, *, name: str) -> np.ndarray:
-        """The same from decoded values (H, W) or (H, W, C) of any type."""
+        """The same from decoded values (H, W) or (H, W, C) of any dtype."""
         values = values[..., None] if values.ndim == 2 else values
         if values.ndim != 3 or 0 in values.shape:
             raise DataError(f"{name}: an array of shape {values.shape} is no image; (H, W) or (H, W, C) is")
@@ -82,7 +82,7 @@ class Decoder:
             return values
         if self.intensity_range is not None:
             low, high = self.intensity_range
-        elif np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= 2:  # wider ones are never filled
+        elif np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize <= 2:  # wider types rarely fill it
             low, high = np.iinfo(values.dtype).min, np.iinfo(values.dtype).max
         else:
             raise DataError(f"{name}: {values.dtype} values have no full range; say dataset.intensity_range=[low,high]")
@@ -103,7 +103,7 @@ class Decoder:
 
 
 def _values(data: bytes, *, channels: int) -> np.ndarray:
-    """(H, W) or (H, W, C) in RGB order, in the file's own integer or float type; alpha is dropped unless C is 4."""
+    """(H, W) or (H, W, C) in RGB order and the file's own dtype; alpha is dropped unless `channels` is 4."""
     if data.startswith(NPY):
         return np.load(io.BytesIO(data), allow_pickle=False)
     if data.startswith(TIFF):
@@ -117,12 +117,12 @@ def _values(data: bytes, *, channels: int) -> np.ndarray:
             if deep is not None:
                 return _upright(deep, image)
         values = _with_pil(ImageOps.exif_transpose(image), channels=channels)
-        # PIL widens a PGM's 16 bits to 32
+        # PIL reads 16-bit PGM as 32-bit
         return values.astype(np.uint16) if image.format == "PPM" and values.dtype == np.int32 else values
 
 
 def _upright(values: np.ndarray, image: Image.Image) -> np.ndarray:
-    """(H, W) or (H, W, C) turned as the file says, which OpenCV does not do where it keeps all bits."""
+    """Apply the EXIF orientation to (H, W) or (H, W, C); OpenCV does not with IMREAD_UNCHANGED."""
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     return UPRIGHT[orientation](values) if orientation in UPRIGHT else values
 
@@ -134,7 +134,7 @@ def _with_pil(image: Image.Image, *, channels: int) -> np.ndarray:
 
 
 def _with_opencv(data: bytes, *, channels: int) -> np.ndarray | None:
-    """All bits and channels of a PNG or TIFF, which PIL cuts to 8 bits in colour; None where OpenCV cannot."""
+    """A PNG or TIFF with all bits and channels (PIL reduces colour to 8 bits); None if OpenCV cannot read it."""
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim == 2 or values.shape[2] not in (3, 4):
         return values
@@ -143,5 +143,5 @@ def _with_opencv(data: bytes, *, channels: int) -> np.ndarray | None:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).splitlines()
-    return text[0] if text else type(error).__name__
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Folders of image files, with class folders or without."""
+"""Folders of image files, with or without class folders."""
 
 import os
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
-UNREADABLE = "expected {root}/*.jpg, {root}/<class>/*.jpg or {root}/{{train,val,test}}/…"
+EXPECTED_LAYOUT = "expected {root}/*.jpg, {root}/<class>/*.jpg or {root}/{{train,val,test}}/…"
 
 
 class ImageFolder(ImageData):
-    """Classes are the first-level folders of train, where at least two of them hold images."""
+    """Classes are the first-level folders of train if at least two of them contain images."""
 
     def __init__(self, config: ImageFolderConfig) -> None:
         root = Path(str(config.root)).expanduser()
@@ -29,7 +29,7 @@ class ImageFolder(ImageData):
         files = {name: image_files(folder) for name, folder in folders.items()}
         for name, found in files.items():
             if not found:
-                raise DataError(f"dataset.root: no images under {folders[name]}; {UNREADABLE.format(root=root)}")
+                raise DataError(f"dataset.root: no images under {folders[name]}; {EXPECTED_LAYOUT.format(root=root)}")
         classes = class_names(files["train"], root=folders["train"])
         decoder, scratch = decoder_of(config), cache_folder(config.cache_dir)
         sources = {
@@ -37,19 +37,19 @@ class ImageFolder(ImageData):
             for name, found in files.items()
         }
         super().__init__(config, sources, classes=classes)
-        self.beside = beside_splits(root, list(folders.values()))
+        self.unread = unread_folders(root, list(folders.values()))
 
     def describe(self) -> dict[str, str]:
-        """Also what lies beside the splits' folders and belongs to none of them."""
+        """Also lists image folders that belong to no split."""
         lines = super().describe()
-        if self.beside:
-            more = ", …" if len(self.beside) > 5 else ""
-            lines["not read"] = f"{', '.join(self.beside[:5])}{more}: images beside the folders of the splits"
+        if self.unread:
+            more = ", …" if len(self.unread) > 5 else ""
+            lines["not read"] = f"{', '.join(self.unread[:5])}{more}: images beside the folders of the splits"
         return lines
 
 
 class FolderSource:
-    """Files below a root, by their relative paths in sorted order; `scratch` keeps what is known of them."""
+    """Image files below a root, by sorted relative path; `scratch` caches their content digest."""
 
     embedded = False
 
@@ -74,16 +74,16 @@ class FolderSource:
 
 
 def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
-    """Splits that have a folder of their own; all of `root` is train where there is no root/train.
+    """Splits with their own folders; without root/train, all of `root` is train.
 
     Raises:
-        DataError: two folders of one split, or folders of splits and none of train: these are no classes.
+        DataError: two folders of one split, or folders of splits but none of train, which would become classes.
     """
     below = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
     found = [(split, f) for split, names in NAMES.items() for f in below if f.name.lower() in names]
     splits = [split for split, _ in found]
     if "train" not in splits:
-        # beside others `valid` may be a class
+        # among other folders `valid` may be a class
         refuse_parts(root, (f.name for _, f in found if len(found) == len(below) or f.name.lower() != "valid"))
         return [("train", root)]
     if len(set(splits)) < len(splits):
@@ -93,8 +93,8 @@ def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
     return found
 
 
-def beside_splits(root: Path, folders: list[Path]) -> list[str]:
-    """Folders below a root of splits that are none of theirs and hold images, as class folders would."""
+def unread_folders(root: Path, folders: list[Path]) -> list[str]:
+    """Folders next to those of the splits that contain images."""
     if folders == [root]:
         return []
     below = (f for f in sorted(root.iterdir()) if f.is_dir() and not f.name.startswith(".") and f not in folders)
@@ -102,7 +102,7 @@ def beside_splits(root: Path, folders: list[Path]) -> list[str]:
 
 
 def image_files(root: Path) -> list[str]:
-    """Relative paths with `/`, sorted; links are followed, hidden files and folders and other files are not images."""
+    """Sorted relative POSIX paths; links are followed, hidden files and folders are skipped."""
     return sorted(_images(root))
 
 
@@ -116,7 +116,7 @@ def _images(root: Path) -> Iterator[str]:
 
 
 def _is_new(folder: Path, seen: set[str]) -> bool:
-    """False for a linked folder that has been walked already: links may run in circles."""
+    """False for a linked folder that was visited before: links may form cycles."""
     if not folder.is_symlink():
         return True
     real = os.path.realpath(folder)
@@ -126,15 +126,15 @@ def _is_new(folder: Path, seen: set[str]) -> bool:
 
 
 def class_names(files: list[str], *, root: Path) -> tuple[str, ...] | None:
-    """First-level folders, sorted; None where fewer than two hold images.
+    """First-level folders, sorted; None if fewer than two contain images.
 
     Raises:
-        DataError: images lie beside class folders.
+        DataError: there are images next to the class folders.
     """
     folders = sorted({f.split("/")[0] for f in files if "/" in f})
     if len(folders) < 2:
         return None
-    beside = next((f for f in files if "/" not in f), None)
-    if beside is not None:
-        raise DataError(f"{root / beside} lies beside the class folders {', '.join(folders[:3])}, …; move it into one")
+    stray = next((f for f in files if "/" not in f), None)
+    if stray is not None:
+        raise DataError(f"{root / stray} lies beside the class folders {', '.join(folders[:3])}, …; move it into one")
     return tuple(folders)

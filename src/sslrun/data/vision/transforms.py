@@ -1,6 +1,6 @@
-"""From the YAML of a policy to Albumentations transforms, with errors that name what is wrong.
+"""Albumentations transforms from the YAML of a policy, with precise errors.
 
-The one file that knows Albumentations.
+The only file that depends on Albumentations.
 """
 
 import inspect
@@ -17,26 +17,26 @@ from sslrun.config.errors import ConfigError
 from sslrun.data.policy import name_and_arguments
 from sslrun.data.vision.resize import with_margin
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import asks the package index for a newer release
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else the import queries the package index for updates
 import albumentations as A
 
 KEY = "augmentation.views"
 RGB = 3
 SIZE_ARGUMENTS = ("height", "width", "min_height", "min_width", "max_size")
-"""Arguments, beside `size`, that take the view's side where the policy gives none."""
+"""Arguments, besides `size`, that default to the view's side."""
 BLUR_KERNEL = 0.1
-"""GaussianBlur's kernel relative to the side where the policy gives no `blur_limit`: appendix A of arXiv:2002.05709."""
+"""GaussianBlur's default kernel size relative to the side: appendix A of arXiv:2002.05709."""
 BLUR_ABOVE = 32
-"""No such blur on views of this side or less: the paper's CIFAR-10 policy has none (appendix B.9)."""
+"""No default blur on views of this side or less: the paper's CIFAR-10 policy has none (appendix B.9)."""
 
 
 @dataclass(kw_only=True)
 class ImageFacts:
-    """What a dataset says about its images.
+    """Properties of a dataset's images.
 
     Attributes:
-        unsuitable: transforms that they cannot bear.
-        min_crop_scale: smallest share of the area that a random crop may keep.
+        unsuitable: names of transforms to skip.
+        min_crop_scale: minimum share of the area that a random crop keeps.
     """
 
     image_size: int
@@ -47,10 +47,10 @@ class ImageFacts:
 
 @dataclass
 class Builder:
-    """Builds the transforms of views of one side.
+    """Builds the transforms of views of one size.
 
     Attributes:
-        left_out: what the images cannot bear, and was dropped or raised; colour where there is none, among it.
+        left_out: skipped transforms (unsuitable ones, colour transforms on non-RGB images) and raised limits.
     """
 
     facts: ImageFacts
@@ -58,10 +58,10 @@ class Builder:
     left_out: list[str] = field(default_factory=list)
 
     def transforms(self, entries: Sequence[Any]) -> list[Any]:
-        """Transforms from `Name` or `{Name: {argument: value}}` each.
+        """Build transforms from entries `Name` or `{Name: {argument: value}}`.
 
         Raises:
-            ConfigError: no such transform or argument, or a value that the transform refuses.
+            ConfigError: no such transform or argument, or a value that the transform rejects.
         """
         for name in self.facts.unsuitable:
             _transform_class(name, key="dataset.unsuitable")
@@ -89,15 +89,15 @@ class Builder:
         if name == "RandomResizedCrop":
             self._raise_scale(arguments)
         if "area_for_downscale" in known:
-            arguments.setdefault("area_for_downscale", "image")  # else what shrinks aliases
+            arguments.setdefault("area_for_downscale", "image")  # else downscaling aliases
         transform = _construct(cls, self._sizes(known) | arguments)
-        if self._is_of_colour(transform):
+        if self._needs_rgb(transform):
             self.left_out.append(f"{name} on {self.facts.channels} channel(s)")
             return None
         return transform
 
-    def _is_of_colour(self, transform: Any) -> bool:
-        """Whether it works on RGB, and not on images of so many channels."""
+    def _needs_rgb(self, transform: Any) -> bool:
+        """Whether it works on RGB images, but not on the dataset's number of channels."""
         side, channels = with_margin(max(self.facts.image_size, self.side)), self.facts.channels
         return (
             channels != RGB
@@ -118,13 +118,13 @@ class Builder:
 
 
 def try_out(transforms: Sequence[Any], *, side: int, facts: ImageFacts) -> np.ndarray:
-    """Meet a transform that cannot bear so many channels before any work is done.
+    """Apply each transform once, so that failures show before training.
 
     Returns:
-        The random image (H, W, C) that each was tried on.
+        The random image (H, W, C) that was used.
 
     Raises:
-        ConfigError: a transform that fails on a view of `side` pixels, or makes something else than an image of it.
+        ConfigError: a transform that fails on a view of `side` pixels, or does not return an image.
     """
     image = _noise(with_margin(max(facts.image_size, side)), facts.channels)
     for transform in _leaves(transforms):
@@ -143,7 +143,7 @@ def _noise(side: int, channels: int) -> np.ndarray:
 
 
 def _problem(transform: Any, image: np.ndarray) -> str | None:
-    """Why a transform cannot be applied to an image (H, W, C)."""
+    """Why a transform cannot be applied to an image (H, W, C), or None."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -162,7 +162,7 @@ def _transform_class(name: str, *, key: str) -> Any:
 
 def _construct(cls: Any, arguments: dict[str, Any]) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Albumentations warns and goes on with its defaults
+        warnings.simplefilter("error")  # Albumentations only warns, and falls back to defaults
         try:
             return cls(**arguments)
         except (ValueError, TypeError, AttributeError, Warning) as error:
@@ -170,7 +170,7 @@ def _construct(cls: Any, arguments: dict[str, Any]) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    """One line out of pydantic's many."""
+    """A one-line summary of a pydantic error."""
     details = getattr(error.__cause__, "errors", None)
     if details is None:
         return str(error).splitlines()[0]

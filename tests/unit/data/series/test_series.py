@@ -160,11 +160,11 @@ def test_waves_are_the_same_everywhere_and_have_gaps() -> None:
     ("text", "told"),
     [
         ("1,2:a\n", "values before @data"),
-        (HEADER, "no series behind @data"),
+        (HEADER, "no series after @data"),
         (HEADER.replace("@timeStamps false", "@timeStamps true") + "(0,1):a\n", "timestamps of their own"),
         (HEADER + "1,2:3,4:a\n1,2:b\n", "line 8: 1 channel"),
         (HEADER + "1,x:3,4:a\n", "line 7: could not convert"),
-        (HEADER + "1,2:3,4:\n", "no class behind the last colon"),
+        (HEADER + "1,2:3,4:\n", "no class after the last colon"),
     ],
 )
 def test_wrong_ts_is_one_clear_line(tmp_path: Path, text: str, told: str) -> None:

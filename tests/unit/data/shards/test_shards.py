@@ -39,7 +39,7 @@ def test_files_by_folder_pattern_and_range(tmp_path: Path) -> None:
         shard_files("dataset.train", f"{tmp_path}/made-{{000..003}}.tar")
     with pytest.raises(DataError, match="no tar file there"):
         shard_files("dataset.train", f"{tmp_path}/none-*.tar")
-    with pytest.raises(DataError, match="must lie on a disk; mount or copy them"):
+    with pytest.raises(DataError, match="must be local files; mount or copy them"):
         shard_files("dataset.train", "https://host/shard-{0..3}.tar")
 
 
@@ -131,8 +131,8 @@ def test_a_tar_is_indexed_once_and_anew_when_it_changes(tmp_path: Path, monkeypa
     ("cut", "message"),
     [
         (512 + 10, "is broken at or after member one.jpg: unexpected end of data"),
-        (2 * 512, "is broken at or after member one.jpg: it breaks off, without the mark of its end"),
-        (2 * 512 + 40, "is broken at or after member one.jpg: it breaks off, without the mark of its end"),
+        (2 * 512, "is broken at or after member one.jpg: it is truncated: its end marker is missing"),
+        (2 * 512 + 40, "is broken at or after member one.jpg: it is truncated: its end marker is missing"),
         (3 * 512 + 5, "is broken at or after member two.jpg: unexpected end of data"),
         (100, "is broken at or after its beginning: truncated header"),
     ],

@@ -66,7 +66,7 @@ def test_split_folders_may_be_called_otherwise_and_are_never_classes(dataset, tm
     assert data.classes == ("cat", "dog") and data.size("test") == 8
     for split in ("val", "test"):
         class_folders(tmp_path / "b" / split, per_class=4)
-    with pytest.raises(DataError, match="b has test, val, and no train beside"):
+    with pytest.raises(DataError, match="b has test, val but no train"):
         dataset("imagefolder", root=str(tmp_path / "b"), image_size=8)
     for name in ("valid", "invalid"):
         picture(tmp_path / "c" / name / "0.png")
