@@ -56,7 +56,7 @@ def main() -> None:
         resumed = go_through(data, items, steps=options.steps, workers=0, start=options.steps - 5)
         print(f"the last 5 batches, of a start at step {options.steps - 5}, are the same: {last[-5:] == resumed}")
         if options.whole:
-            items.together = None
+            items.disk_groups = None
             print("mixed over all shards at once:")
             go_through(data, items, steps=options.steps, workers=options.workers)
 
@@ -82,7 +82,7 @@ def write(folder: Path, parquet: str, copies: int) -> None:
 def go_through(data: Data, items: Items, *, steps: int, workers: int, start: int = 0) -> list[list[int]]:
     """Positions of each batch; prints what each quarter cost."""
     sampler = RunSampler(
-        len(items), batch_size=BATCH, total_steps=steps, start=lambda: start, seed=0, together=items.together
+        len(items), batch_size=BATCH, total_steps=steps, start=lambda: start, seed=0, disk_groups=items.disk_groups
     )
     seen: list[list[int]] = []
     clock, read = time.perf_counter(), 0

@@ -117,5 +117,5 @@ def test_a_form_that_the_method_does_not_read_is_refused(tmp_path: Path) -> None
 
 def test_waves_take_no_masks_of_bands(tmp_path: Path) -> None:
     overrides = ["method=cpc", "backbone=cpc_wave", "dataset.form=wave", "augmentation=audio_weak"]
-    with pytest.raises(ConfigError, match="augmentation=audio_weak: FrequencyMask is none of waves"):
+    with pytest.raises(ConfigError, match="augmentation=audio_weak: FrequencyMask does not apply to waveforms"):
         run(pretrain, *overrides, f"run.dir={tmp_path}/run")

@@ -140,7 +140,7 @@ def write_scores(path: Path, scores: Scores, data: SeriesData, split: str) -> No
     names, known = data.recording_names(split), data.anomalies(split)
 
     def rows() -> Iterator[tuple[str | int, ...]]:
-        for i, _, first, last in data.stretches(split):
+        for i, _, first, last in data.segments(split):
             for row in range(first, last):
                 score = float(scores[i][row])
                 shown = "" if math.isnan(score) else f"{score:.6g}"

@@ -23,7 +23,7 @@ def rehearse(config: PretrainConfig) -> type:
     """
     batch_type = check_fit(config.method, config.augmentation, config.dataset)
     dataset: type[Data] = target_of("dataset", config.dataset)
-    inputs = dataset.foreseen_inputs(config.dataset, config.augmentation, batch_type=batch_type)
+    inputs = dataset.expected_inputs(config.dataset, config.augmentation, batch_type=batch_type)
     if isinstance(config.backbone.pretrained, str):
         find_weights(local_path(config.backbone.pretrained, key="backbone.pretrained"))
     if inputs is None or config.backbone.pretrained:

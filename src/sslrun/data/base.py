@@ -1,4 +1,4 @@
-"""What every dataset gives, whatever its modality."""
+"""The interface of every dataset, whatever its modality."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -12,47 +12,47 @@ from torch.utils.data import Dataset
 from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
-from sslrun.data.order import Together
+from sslrun.data.order import DiskGroups
 
 Key = tuple[int, int]
-"""(epoch, position): what the sampler hands to a dataset, so that randomness can follow the epoch in any worker."""
+"""(epoch, position), as the sampler yields it: randomness can then depend on the epoch in any worker."""
 
 
 class Items(Dataset[dict[str, Any]]):
     """Items of one split, read by `Key`.
 
     Attributes:
-        are_of_split: whether item i is that of position i in the split; not so where items are cut out of a stream.
-        characters: of a text whose likelihood the summed losses of all items are; None where they are none.
-        together: which items lie together on disk, so that training reads in few places at a time; None: anywhere.
+        aligned_with_split: whether item i is item i of the split; False for windows and blocks cut out of it.
+        characters: number of characters whose negative log-likelihood the losses sum to; None if they do not.
+        disk_groups: which items are adjacent on disk, so that training reads few files at a time; None: no locality.
     """
 
-    are_of_split: bool = True
+    aligned_with_split: bool = True
     characters: int | None = None
-    together: Together | None = None
+    disk_groups: DiskGroups | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        """One item; `corrupt` lists positions that could not be read, and an item may hold nothing else."""
+        """One item; `corrupt` lists positions that could not be read, and may be its only key."""
 
     def note_corrupt(self, positions: list[int]) -> None:
-        """Called in the main process with what workers could not read; DataError where there are too many."""
+        """Called in the main process with the positions workers could not read; DataError if there are too many."""
 
 
 class Data(ABC):
-    """A dataset with its splits; built once per process, before any training.
+    """A dataset with its splits; built once per process, before training.
 
     Attributes:
-        name: for tables and folders.
-        classes: names of the classes, or None where there are no labels.
+        name: used in tables and folder names.
+        classes: names of the classes, or None without labels.
         fingerprint: hex digest of the content, for run.json.
-        corrupt: names of the unreadable items met so far; they are left out.
-        single: batch type of items as they are, which evaluation and fine-tuning read.
-        raw: the baseline that learns nothing of this modality, a module of sslrun.evaluation.raw.
-        mild: the augmentation that fine-tuning takes where none is named.
+        corrupt: names of the unreadable items found so far; they are skipped.
+        single: batch type of unaugmented items, which evaluation and fine-tuning read.
+        raw: this modality's baseline without learning, a module of sslrun.evaluation.raw.
+        mild: the default augmentation for fine-tuning.
     """
 
     name: str
@@ -65,52 +65,52 @@ class Data(ABC):
 
     @abstractmethod
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
-        """Augmented training items, read by `Key`; randomness is a function of (seed, epoch, position, view) alone."""
+        """Augmented training items; randomness depends on (seed, epoch, position, view) only."""
 
     @abstractmethod
     def evaluation(self, split: str) -> Items:
-        """Items of a split as they are, read by `Key`; the epoch is ignored."""
+        """Unaugmented items of a split; the epoch is ignored."""
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
-        """All of the validation split in the form of training, for the method's own loss; randomness is a function of
-        the position alone. None where such a loss says nothing of an item."""
+        """The whole validation split in the format of training, for the method's own loss; randomness depends on the
+        position only. None if that loss is not defined per item."""
         return None
 
-    def save_inputs(self, folder: Path) -> None:  # noqa: B027 - most need nothing
-        """Write what an encoder's user needs beside its weights to make its inputs, such as a tokenizer."""
+    def save_inputs(self, folder: Path) -> None:  # noqa: B027 - most have nothing to write
+        """Write what is needed besides the weights to prepare an encoder's inputs, such as a tokenizer."""
 
     @abstractmethod
     def labels(self, split: str) -> np.ndarray | None:
-        """(N,) int64 labels of a split in the order of its items; None where there are none."""
+        """(N,) int64 labels of a split in the order of its items, or None."""
 
     def transcripts(self, split: str) -> list[str] | None:
-        """What is said in each item of a split; None where nothing tells it. Then items have `transcript`."""
+        """Transcript of each item of a split, or None; items then also have the key `transcript`."""
         return None
 
     @property
     def alphabet(self) -> tuple[str, ...]:
-        """Characters of all transcripts, in the order of the positions in `transcript`."""
+        """Characters of all transcripts; `transcript` holds indices into them."""
         return ()
 
     def groups(self, split: str) -> np.ndarray | None:
-        """(N,) names of what leave-one-group-out probes hold out, such as speakers; None where nothing tells them."""
+        """(N,) group names for leave-one-group-out probes, such as speakers, or None."""
         return None
 
     @abstractmethod
     def size(self, split: str) -> int:
-        """Items of a split; 0 where it is absent."""
+        """Number of items of a split; 0 if it is absent."""
 
     def cut_digest(self) -> str:
-        """Hex digest of which items each split has; equal for the same content only where its splits are the same."""
+        """Hex digest of which items each split holds; for the same content, equal only if the splits are."""
         return ""
 
     @abstractmethod
     def collate(self, items: list[Any]) -> dict[str, Any]:
-        """A batch of items, still in its compact form (uint8 images)."""
+        """A batch of items, still compact (uint8 images)."""
 
     @abstractmethod
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
-        """A module from compact batch to the batch that a method or an encoder reads; runs on the device.
+        """A module that turns a compact batch into what methods and encoders read; runs on the device.
 
         Args:
             channels_last: memory format of images.
@@ -118,38 +118,39 @@ class Data(ABC):
 
     @abstractmethod
     def encoder_inputs(self) -> dict[str, Any]:
-        """What a backbone must know to be built, an encoder's config.json must tell and a method may ask: `reads`, the
-        key of a batch, `image` where it is absent; `classes`, their number or None; for images `channels`,
-        `image_size`, `mean`, `std`; for text `vocab_size`, `max_length`, `pad`. `image_size` is
-        one number, or height and width."""
+        """What a backbone is built from; also saved in an encoder's config.json and available to methods.
+
+        `reads` is the batch key of the input (default `image`), `classes` their number or None. Images: `channels`,
+        `image_size` (one number, or height and width), `mean`, `std`. Text: `vocab_size`, `max_length`, `pad`.
+        """
 
     @classmethod
-    def foreseen_inputs(
+    def expected_inputs(
         cls, config: Any, augmentation: AugmentationConfig, *, batch_type: type
     ) -> dict[str, Any] | None:
-        """`encoder_inputs` before anything is read, with stand-ins for what is counted or measured.
+        """`encoder_inputs` from the configuration alone, with placeholders for counted or measured values.
 
         Returns:
-            None where the configuration does not tell an item's shape.
+            None if the configuration does not determine an item's shape.
 
         Raises:
-            ConfigError: the policy does not fit such items.
+            ConfigError: the augmentation cannot be applied to such items.
         """
         return None
 
     def describe(self) -> dict[str, str]:
-        """Lines for the resolved block; a modality adds its own, such as what was left out of the policy."""
+        """Lines for the resolved block; modalities add their own, such as skipped transforms."""
         sizes = ", ".join(f"{self.size(s):,} {s}" for s in SPLITS)
-        return {"dataset": f"{self.name}: {sizes}; {self.known}"}
+        return {"dataset": f"{self.name}: {sizes}; {self.label_summary}"}
 
     @property
-    def known(self) -> str:
-        """What is known of the items, in words."""
+    def label_summary(self) -> str:
+        """What labels the items have, in words."""
         return f"{len(self.classes)} classes" if self.classes else "no labels"
 
 
 def check_labelled(data: Data) -> None:
-    """Raise DataError where a split that has items has no labels, in a dataset whose training items have some."""
+    """Raise DataError if train has labels but another non-empty split has none."""
     bare = next((split for split in SPLITS if data.size(split) and data.labels(split) is None), None)
     if bare is not None:
         raise DataError(
@@ -159,7 +160,7 @@ def check_labelled(data: Data) -> None:
 
 
 def to_device(batch: dict[str, Any], device: torch.device | str) -> dict[str, Any]:
-    """Move every tensor of a batch, also those in lists."""
+    """Move every tensor of a batch, including those in lists."""
 
     def move(value: Any) -> Any:
         if isinstance(value, Tensor):

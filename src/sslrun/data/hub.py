@@ -1,4 +1,4 @@
-"""What the library `datasets` loads, whose Arrow files it maps: rows are read at any place and nothing is held."""
+"""Datasets loaded by the library `datasets`: memory-mapped Arrow files with random access to rows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,17 +9,17 @@ import numpy as np
 from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.errors import ConfigError, DataError
-from sslrun.data.labels import Coded, check_filled, code_labels
+from sslrun.data.labels import ClassesAndLabels, check_filled, code_labels
 
 PRECEDENCE = ("train", "test", "validation")
-"""Splits, the first to choose first."""
+"""Splits in the order in which they claim a name."""
 
 
 def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[str, Any], train: str) -> dict[str, Any]:
-    """The splits of a local folder, also one of `save_to_disk`, or of a hub name; of one table it is `train`.
+    """The splits of a local folder (also from `save_to_disk`) or of a hub name; a single table becomes `train`.
 
     Raises:
-        DataError: the library is absent or cannot load it, or it has no split `train`.
+        DataError: the library is missing or cannot load it, or there is no split `train`.
     """
     try:
         import datasets
@@ -44,10 +44,10 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
 
 
 def split_names(config: Any, tables: Mapping[str, Any]) -> dict[str, str | None]:
-    """The dataset's own name of train, validation and test, as `distinct` leaves them.
+    """The dataset's own names of train, validation and test, made distinct.
 
     Raises:
-        ConfigError: one that the user named is none of `tables`, or the name of two.
+        ConfigError: a name that the user set is not in `tables`, or is used twice.
     """
     names = config.named_splits
     chosen = [split for split in PRECEDENCE if names[split] != getattr(type(config), SPLIT_KEYS[split])]
@@ -61,13 +61,13 @@ def split_names(config: Any, tables: Mapping[str, Any]) -> dict[str, str | None]
 
 
 def distinct(names: Mapping[str, str | None], *, named: Sequence[str]) -> dict[str, str | None]:
-    """The dataset's own name of each split; None for one that the user did not name and whose name an earlier one has.
+    """The dataset's own name of each split; None for a default name that an earlier split already uses.
 
     Args:
-        named: splits that the user named.
+        named: splits whose names the user set.
 
     Raises:
-        ConfigError: one that the user named has the name of an earlier one.
+        ConfigError: a name that the user set is already used by an earlier split.
     """
     chosen: dict[str, str | None] = {}
     for split in PRECEDENCE:
@@ -84,7 +84,7 @@ def distinct(names: Mapping[str, str | None], *, named: Sequence[str]) -> dict[s
 
 
 def check_columns(table: Any, wanted: Mapping[str, str | None], *, path: str) -> None:
-    """DataError where a column is absent; `wanted` are columns by their key in the configuration, None for none."""
+    """DataError if a column is missing; `wanted` maps configuration keys to column names, or to None."""
     for key, column in wanted.items():
         if column is not None and column not in table.column_names:
             unlabelled = "; dataset.label=null for none" if key == "label" else ""
@@ -94,8 +94,8 @@ def check_columns(table: Any, wanted: Mapping[str, str | None], *, path: str) ->
             )
 
 
-def table_labels(tables: Mapping[str, Any], column: str | None) -> Coded:
-    """Classes, and labels of each split.
+def table_labels(tables: Mapping[str, Any], column: str | None) -> ClassesAndLabels:
+    """Classes and the labels of each split.
 
     Raises:
         DataError: a row without a label.

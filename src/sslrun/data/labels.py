@@ -1,4 +1,4 @@
-"""Labels as positions among the classes, and digests of content: what datasets of every modality need."""
+"""Labels as class indices, and digests of content, for datasets of every modality."""
 
 import hashlib
 import math
@@ -23,20 +23,20 @@ def digest(*parts: object) -> str:
     return content.hexdigest()
 
 
-Coded = tuple[tuple[str, ...] | None, dict[str, np.ndarray | None]]
-"""Names of the classes, and (N,) int64 labels of each split; None where there are none."""
+ClassesAndLabels = tuple[tuple[str, ...] | None, dict[str, np.ndarray | None]]
+"""Names of the classes and (N,) int64 labels of each split; each None if there are none."""
 
 
-def code_labels(values: Mapping[str, np.ndarray | None], *, names: tuple[str, ...] | None = None) -> Coded:
-    """Labels as positions among the classes; none at all where train has none.
+def code_labels(values: Mapping[str, np.ndarray | None], *, names: tuple[str, ...] | None = None) -> ClassesAndLabels:
+    """Labels as class indices; None for all splits if train has no labels.
 
     Args:
         values: (N,) numbers or strings of each split, or None.
-        names: of the classes where the file tells them; the values are positions then, and a split of nothing but -1
-            has no labels, as hidden test labels are written. Else the classes are train's values, sorted.
+        names: of the classes, if the file lists them; values are then indices, and a split with only -1 counts as
+            unlabelled (the convention for hidden test labels). Otherwise the classes are train's values, sorted.
 
     Raises:
-        DataError: a value that is no class.
+        DataError: a value that is not a class.
     """
     labels: dict[str, np.ndarray | None] = dict.fromkeys(values)
     known = {split: v for split, v in values.items() if v is not None}
@@ -54,14 +54,14 @@ def code_labels(values: Mapping[str, np.ndarray | None], *, names: tuple[str, ..
 
 
 def is_hidden(values: np.ndarray) -> bool:
-    """Whether (N,) positions among classes are nothing but -1, as hidden test labels are written."""
+    """Whether all (N,) class indices are -1, the convention for hidden test labels."""
     return len(values) > 0 and bool((values == -1).all())
 
 
 def check_filled(
     cells: Sequence[Any], *, column: str, where: str, key: str = "label", rows: Iterable[int] | None = None
 ) -> None:
-    """DataError naming the first of `rows` (None: of all) whose cell is empty, which would else pass for a class."""
+    """DataError naming the first of `rows` (None: all) with an empty cell, which would otherwise become a class."""
     row = next((i for i in (range(len(cells)) if rows is None else rows) if is_empty(cells[i])), None)
     if row is not None:
         raise DataError(
@@ -70,12 +70,12 @@ def check_filled(
 
 
 def is_empty(cell: Any) -> bool:
-    """Whether a cell of a table holds nothing: null, no text, or not a number."""
+    """Whether a table cell is null, an empty string or NaN."""
     return cell is None or (isinstance(cell, str) and not cell) or (isinstance(cell, float) and math.isnan(cell))
 
 
 def encode_labels(values: np.ndarray, *, classes: tuple[str, ...], where: str) -> np.ndarray:
-    """Labels as positions in `classes`.
+    """Labels as indices into `classes`.
 
     Returns:
         (N,) int64.

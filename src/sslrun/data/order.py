@@ -1,4 +1,4 @@
-"""The order in which an epoch takes its items: a function of (seed, epoch) alone."""
+"""Shuffled order of an epoch that keeps reads local: a function of the seed alone."""
 
 from dataclasses import dataclass
 
@@ -8,46 +8,46 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Together:
-    """Items that lie together on disk, such as those of one shard.
+class DiskGroups:
+    """Groups of items that are stored together, such as those of one shard.
 
     Attributes:
-        ends: (S,) int64; group s is the items from ends[s - 1] to ends[s].
-        window: groups that are mixed at a time.
+        ends: (S,) int64; group s holds items ends[s - 1] to ends[s], exclusive.
+        window: number of groups shuffled together.
     """
 
     ends: np.ndarray
     window: int
 
-    def of(self, positions: np.ndarray) -> "Together":
-        """The same for some of the items, `positions` ascending."""
-        return Together(np.searchsorted(positions, self.ends).astype(np.int64), self.window)
+    def select(self, positions: np.ndarray) -> "DiskGroups":
+        """The groups of a subset of the items, `positions` ascending."""
+        return DiskGroups(np.searchsorted(positions, self.ends).astype(np.int64), self.window)
 
 
 class WindowedOrder:
-    """A pass that takes groups in random order and mixes the items of `window` groups at a time.
+    """An epoch that visits groups in random order and shuffles the items of `window` groups at a time.
 
-    What is read at a time lies in so many groups. Slices are made when they are asked for: a pass is never in memory
-    as a whole, and a start in its middle costs no more than one at its beginning.
+    At most `window` groups are read at a time. Slices are computed on demand: the whole order is never in memory, and
+    starting in the middle costs no more than at the beginning.
     """
 
-    def __init__(self, together: Together, *, seed: int) -> None:
+    def __init__(self, disk_groups: DiskGroups, *, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        ends = torch.from_numpy(np.asarray(together.ends, dtype=np.int64))
+        ends = torch.from_numpy(np.asarray(disk_groups.ends, dtype=np.int64))
         starts = torch.cat([ends.new_zeros(1), ends[:-1]])
         groups = torch.randperm(len(ends), generator=generator)  # (S,)
-        self._starts, self._ends, self._window, self._seed = starts[groups], ends[groups], together.window, seed
-        sizes = np.add.reduceat((self._ends - self._starts).numpy(), np.arange(0, len(ends), together.window))
+        self._starts, self._ends, self._window, self._seed = starts[groups], ends[groups], disk_groups.window, seed
+        sizes = np.add.reduceat((self._ends - self._starts).numpy(), np.arange(0, len(ends), disk_groups.window))
         self._bounds = np.concatenate([[0], np.cumsum(sizes)])  # (W + 1,)
         self._known: tuple[int, Tensor] | None = None
 
     def __len__(self) -> int:
         return int(self._bounds[-1])
 
-    def __getitem__(self, asked: slice) -> Tensor:
-        """(n,) positions of a slice with start and stop."""
-        parts, at = [], int(asked.start)
-        stop = min(int(asked.stop), len(self))
+    def __getitem__(self, span: slice) -> Tensor:
+        """(n,) positions of a slice that has start and stop."""
+        parts, at = [], int(span.start)
+        stop = min(int(span.stop), len(self))
         while at < stop:
             window = int(np.searchsorted(self._bounds, at, side="right")) - 1
             first, end = int(self._bounds[window]), int(self._bounds[window + 1])
@@ -56,7 +56,7 @@ class WindowedOrder:
         return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
     def _positions(self, window: int) -> Tensor:
-        """(n,) of one window, mixed."""
+        """(n,) positions of one window, shuffled."""
         if self._known is None or self._known[0] != window:
             inside = slice(window * self._window, (window + 1) * self._window)
             bounds = zip(self._starts[inside].tolist(), self._ends[inside].tolist(), strict=True)

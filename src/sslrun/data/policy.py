@@ -1,4 +1,4 @@
-"""From a policy's YAML to transforms, whatever they transform."""
+"""Transforms from the YAML of an augmentation policy, for any modality."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ class Views:
     """All views of a policy for arrays.
 
     Args:
-        build: makes the transform of an entry; it is called with the array and a generator.
+        build: makes the transform of a YAML entry; transforms are called with the array and a generator.
     """
 
     def __init__(self, config: AugmentationConfig, build: Callable[[Any], Callable[..., np.ndarray]]) -> None:
@@ -28,23 +28,23 @@ class Views:
     def __len__(self) -> int:
         return len(self._views)
 
-    def view(self, x: np.ndarray, view: int, *, seed: int, epoch: int, index: int, **given: Any) -> np.ndarray:
-        """One view of an array; what is drawn is a function of seed, epoch, index and view alone.
+    def view(self, x: np.ndarray, view: int, *, seed: int, epoch: int, index: int, **options: Any) -> np.ndarray:
+        """One view of an array; randomness depends on seed, epoch, index and view only.
 
         Args:
-            given: to every transform.
+            options: passed to every transform.
         """
         self._randomness.set(seed=seed, epoch=epoch, index=index, view=view)
         for transform in self._views[view]:
-            x = transform(x, self._randomness.numpy, **given)
+            x = transform(x, self._randomness.numpy, **options)
         return x
 
 
 def name_and_arguments(entry: Any, *, key: str) -> tuple[str, dict[str, Any]]:
-    """Of `Name` or `{Name: {argument: value}}`.
+    """Parse `Name` or `{Name: {argument: value}}`.
 
     Raises:
-        ConfigError: it is neither; `key` says where it stands.
+        ConfigError: it is neither; the message starts with `key`.
     """
     if isinstance(entry, str):
         return entry, {}
@@ -56,25 +56,25 @@ def name_and_arguments(entry: Any, *, key: str) -> tuple[str, dict[str, Any]]:
 
 
 def build_transform(
-    entry: Any, transforms: Mapping[str, type], *given: Any, policy: str, of: str, remedy: str = ""
+    entry: Any, transforms: Mapping[str, type], *given: Any, policy: str, modality: str, remedy: str = ""
 ) -> Any:
-    """The transform that an entry asks for.
+    """Build the transform of a YAML entry.
 
     Args:
-        transforms: those that there are, by name.
-        given: what each is built with before the arguments of the entry.
-        policy: name of the augmentation.
-        of: what they transform, for messages.
-        remedy: what to choose instead, for a name that is none.
+        transforms: classes by name.
+        given: positional arguments that precede those of the entry.
+        policy: name of the augmentation, for messages.
+        modality: for messages.
+        remedy: ending of the message for an unknown name.
 
     Raises:
-        ConfigError: no such transform or argument, or no entry.
+        ConfigError: no such transform or argument, or a malformed entry.
     """
     key = f"augmentation={policy}"
     name, arguments = name_and_arguments(entry, key=key)
     if name not in transforms:
         raise ConfigError(
-            f"{key}: {name} is no transform of {of}{did_you_mean(name, transforms)}; there are "
+            f"{key}: {name} is no transform of {modality}{did_you_mean(name, transforms)}; there are "
             f"{', '.join(transforms)}{remedy}"
         )
     known = list(inspect.signature(transforms[name]).parameters)[len(given) :]

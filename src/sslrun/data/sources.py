@@ -1,4 +1,4 @@
-"""Datasets that read sources, of which train, validation and test are parts."""
+"""Datasets whose train, validation and test splits are parts of sources."""
 
 from collections.abc import Mapping
 
@@ -7,26 +7,26 @@ import numpy as np
 from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.schema import DatasetConfig
 from sslrun.data.base import Data
-from sslrun.data.labels import Coded, digest
+from sslrun.data.labels import ClassesAndLabels, digest
 from sslrun.data.splits import Part, split
 
 
 class SourcesData(Data):
-    """A dataset whose items are told by their position in a source; `cut` makes the splits."""
+    """A dataset whose items are addressed by position in a source; `cut` makes the splits."""
 
     config: DatasetConfig
     _parts: dict[str, Part]
     _labels: dict[str, np.ndarray | None]
 
-    def cut(self, sizes: Mapping[str, int], coded: Coded) -> None:
-        """Take the classes and labels, and assign the items of all sources to splits.
+    def cut(self, sizes: Mapping[str, int], coded: ClassesAndLabels) -> None:
+        """Set classes and labels, and assign the items of all sources to splits.
 
         Args:
-            sizes: items of `train`, and of `validation` and `test` where the dataset has them.
-            coded: classes, and labels of each source.
+            sizes: items of `train`, and of `validation` and `test` if the dataset has them.
+            coded: classes and the labels of each source.
 
         Raises:
-            DataError: too few to cut.
+            DataError: too few items to split.
         """
         self.classes, self._labels = coded
         self._parts = split(
@@ -48,4 +48,4 @@ class SourcesData(Data):
 
     def cut_digest(self) -> str:
         parts = [self._parts[name] for name in SPLITS]
-        return digest(*(told for part in parts for told in (part.source, part.positions)))
+        return digest(*(value for part in parts for value in (part.source, part.positions)))

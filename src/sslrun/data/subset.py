@@ -1,4 +1,4 @@
-"""Some items of a dataset."""
+"""A subset of a dataset's items."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,29 +10,29 @@ from sslrun.data.base import Items, Key
 
 
 class Subset(Items):
-    """The items at `positions`, read by `Key` like the whole.
+    """The items at `positions`.
 
-    Where the whole lets another item stand in for one that cannot be read, the next of `positions` does here: another
-    might be held out, or bring a label from outside the budget.
+    If the dataset substitutes another item for an unreadable one, the next of `positions` is used instead: any other
+    might be held out, or add a label beyond the budget.
     """
 
     def __init__(self, dataset: Items, positions: Sequence[int]) -> None:
         self.dataset, self.positions = dataset, [int(p) for p in positions]
-        if dataset.together is not None and sorted(self.positions) == self.positions:
-            self.together = dataset.together.of(np.array(self.positions, dtype=np.int64))
+        if dataset.disk_groups is not None and sorted(self.positions) == self.positions:
+            self.disk_groups = dataset.disk_groups.select(np.array(self.positions, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        epoch, asked = key
+        epoch, requested = key
         corrupt: list[int] = []
-        for further in range(len(self)):
-            position = self.positions[(asked + further) % len(self)]
+        for offset in range(len(self)):
+            position = self.positions[(requested + offset) % len(self)]
             item = self.dataset[epoch, position]
             if position not in item.get("corrupt", ()):
                 return item | {"corrupt": corrupt} if corrupt else item
-            if item.keys() == {"corrupt"}:  # nothing stands in
+            if item.keys() == {"corrupt"}:  # no substitute
                 return item
             corrupt.append(position)
         raise DataError(
@@ -41,5 +41,5 @@ class Subset(Items):
         )
 
     def note_corrupt(self, positions: list[int]) -> None:
-        """Items tell their positions in the whole."""
+        """`positions` are those in the whole dataset."""
         self.dataset.note_corrupt(positions)

@@ -1,4 +1,4 @@
-"""Items that cannot be read: counted, named, and left out of their batches."""
+"""Unreadable items: counted, reported, and left out of their batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -10,16 +10,16 @@ T = TypeVar("T")
 
 
 def check_corrupt(count: int, total: int, *, what: str, first: str, max_share: float) -> None:
-    """Refuse a dataset of which too much is left out.
+    """Reject a dataset with too many bad items.
 
     Args:
-        count: items that are left out.
+        count: bad items.
         total: items of all splits.
-        what: the items and what is wrong with them, such as `images cannot be read`.
-        first: name of the first, or the reason.
+        what: noun and problem, such as `images cannot be read`.
+        first: name of the first bad item, or the reason.
 
     Raises:
-        DataError: they are more than `max_share` of all.
+        DataError: `count` exceeds `max_share` of `total`.
     """
     if count > max_share * total:
         raise DataError(
@@ -29,19 +29,19 @@ def check_corrupt(count: int, total: int, *, what: str, first: str, max_share: f
 
 
 class Unreadable:
-    """What could not be read so far.
+    """Record of the unreadable samples found so far.
 
     Args:
-        reasons: one line each, the sample's name first; added to.
+        reasons: one line per sample, its name first; appended to.
         total: samples of all splits.
-        max_share: of them that may be unreadable.
+        max_share: share of them that may be unreadable.
     """
 
     def __init__(self, reasons: list[str], *, total: int, max_share: float) -> None:
         self.reasons, self.total, self.max_share = reasons, total, max_share
 
     def add(self, reason: str) -> None:
-        """Count a sample; DataError if there are too many."""
+        """Record a sample; DataError if there are too many."""
         if reason in self.reasons:
             return
         self.reasons.append(reason)
@@ -49,37 +49,38 @@ class Unreadable:
         check_corrupt(count, self.total, what=what, first=self.reasons[0], max_share=self.max_share)
 
     def readable(self, read: Callable[[int], T], positions: Iterable[int]) -> Iterator[tuple[int, T]]:
-        """The place of each position and what `read` gives for it; positions where it raises DataError are counted."""
-        for place, position in enumerate(positions):
+        """Each index into `positions` with what `read` returns; where it raises DataError, the sample is recorded."""
+        for i, position in enumerate(positions):
             try:
                 found = read(int(position))
             except DataError as error:
                 self.add(str(error))
             else:
-                yield place, found
+                yield i, found
 
 
 class ReadableItems(Items):
-    """Items of which some cannot be read; `corrupt` lists those.
+    """Items that may be unreadable; `corrupt` lists the positions of those that were.
 
     Args:
-        items: raise DataError when one of them cannot be read.
-        stand_in: whether the next readable item takes its place, so that batches keep their size; else none does.
+        items: reading one may raise DataError.
+        stand_in: use the next readable item instead, so that batches keep their size; otherwise the item is dropped.
     """
 
     def __init__(self, items: Items, unreadable: Unreadable, *, stand_in: bool) -> None:
         self.items, self.stand_in = items, stand_in
-        self.are_of_split, self.characters, self.together = items.are_of_split, items.characters, items.together
+        self.aligned_with_split, self.characters = items.aligned_with_split, items.characters
+        self.disk_groups = items.disk_groups
         self._unreadable: Unreadable | None = unreadable
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        epoch, asked = key
+        epoch, requested = key
         corrupt: list[int] = []
         while True:
-            position = (asked + len(corrupt)) % len(self)
+            position = (requested + len(corrupt)) % len(self)
             try:
                 item = self.items[epoch, position]
                 return item | {"corrupt": corrupt} if corrupt else item
@@ -91,7 +92,7 @@ class ReadableItems(Items):
                     raise
 
     def note_corrupt(self, positions: list[int]) -> None:
-        """Count them, with the reasons that a second attempt gives."""
+        """Record them, with the reasons from a second attempt."""
         assert self._unreadable is not None, "workers report through their batches"
         for position in positions:
             try:
@@ -106,7 +107,7 @@ class ReadableItems(Items):
 def collate_readable(
     items: list[dict[str, Any]], collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """A batch of the items that could be read, and `corrupt` if others could not."""
+    """A batch of the readable items, with `corrupt` if there were others."""
     corrupt = [position for item in items for position in item.get("corrupt", ())]
     readable = [item for item in items if item.keys() - {"corrupt"}]
     batch = collate(readable) if readable else {}

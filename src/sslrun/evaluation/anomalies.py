@@ -32,11 +32,11 @@ def score_split(data: SeriesData, split: str, score: Score, *, batch_size: int) 
     Windows have the encoder's length and overlap by half; the last one ends with the stretch. A window may reach back
     into the split before.
     """
-    totals = {i: np.zeros(len(values)) for i, values, _, _ in data.stretches(split)}
-    counts = {i: np.zeros(len(values)) for i, values, _, _ in data.stretches(split)}
+    totals = {i: np.zeros(len(values)) for i, values, _, _ in data.segments(split)}
+    counts = {i: np.zeros(len(values)) for i, values, _, _ in data.segments(split)}
     places = [
         (i, values, place, first)
-        for i, values, first, last in data.stretches(split)
+        for i, values, first, last in data.segments(split)
         for place in window_places(first, last, length=data.max_length)
     ]
     for start in range(0, len(places), batch_size):
@@ -111,7 +111,7 @@ def highest_windows(scores: Scores, data: SeriesData, split: str, *, count: int)
 
 def _timestamps(scores: Scores, known: list[np.ndarray] | None, data: SeriesData, split: str) -> Scored:
     values, is_anomaly, blocks, begun = [], [], [], 0
-    for i, _, first, last in data.stretches(split):
+    for i, _, first, last in data.segments(split):
         has_score = ~np.isnan(scores[i][first:last])
         values.append(scores[i][first:last][has_score])
         blocks.append(begun + np.arange(last - first)[has_score] // data.max_length)

@@ -107,7 +107,7 @@ class Measurements:
 
     def _view(self, method: Method, positions: list[int]) -> Tensor | None:
         """Features of the first augmented view of the same items, the same view at every check."""
-        if not self.dataset.are_of_split:
+        if not self.dataset.aligned_with_split:
             return None
         features = self._extract(method, self.dataset, positions)
         return features.features if len(features.features) == len(positions) else None

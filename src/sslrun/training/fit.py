@@ -86,7 +86,7 @@ def fit(
         rank=trainer.global_rank,
         world=plan.world,
         accumulate=plan.accumulate,
-        together=dataset.together,
+        disk_groups=dataset.disk_groups,
     )
     loader = ItemLoader(data, dataset, sampler, workers=plan.workers)
     channels_last = trainer_config.channels_last and trainer_config.strategy != "fsdp"  # which cuts contiguous weights

@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from sslrun.data.loader import RunSampler
-from sslrun.data.order import Together, WindowedOrder
+from sslrun.data.order import DiskGroups, WindowedOrder
 
 ENDS = np.array([5, 5, 12, 20, 26])
 
 
 def whole(seed: int, window: int = 2) -> torch.Tensor:
-    return WindowedOrder(Together(ENDS, window), seed=seed)[0:26]
+    return WindowedOrder(DiskGroups(ENDS, window), seed=seed)[0:26]
 
 
 def test_each_item_comes_once_and_few_groups_at_a_time() -> None:
@@ -29,11 +29,11 @@ def test_each_item_comes_once_and_few_groups_at_a_time() -> None:
 def test_slices_are_those_of_the_whole() -> None:
     order = whole(3)
     for start, stop in ((0, 7), (6, 19), (18, 26), (25, 40), (13, 13)):
-        assert torch.equal(WindowedOrder(Together(ENDS, 2), seed=3)[start:stop], order[start:stop])
+        assert torch.equal(WindowedOrder(DiskGroups(ENDS, 2), seed=3)[start:stop], order[start:stop])
 
 
 def test_some_items_keep_their_groups() -> None:
-    some = Together(ENDS, 2).of(np.array([0, 4, 5, 11, 25]))
+    some = DiskGroups(ENDS, 2).select(np.array([0, 4, 5, 11, 25]))
     assert some.ends.tolist() == [2, 2, 4, 4, 5]
 
 
@@ -41,7 +41,7 @@ def batches(*, start: int = 0, rank: int = 0, world: int = 1) -> list[list[tuple
     return list(
         RunSampler(
             26, batch_size=8, total_steps=8, start=lambda: start, seed=1, rank=rank, world=world,
-            together=Together(ENDS, 2),
+            disk_groups=DiskGroups(ENDS, 2),
         )
     )  # fmt: skip
 

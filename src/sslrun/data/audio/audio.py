@@ -1,4 +1,4 @@
-"""What all datasets of sound share: splits, log-mel, normalisation, items."""
+"""The base of all audio datasets: splits, log-mel, normalisation, items."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,8 +13,8 @@ from sslrun.core.batch import ViewsBatch
 from sslrun.data.audio.augment import Facts, Policy
 from sslrun.data.audio.clips import Clips, Ragged, Rows
 from sslrun.data.audio.forms import FORMS, Form, form_for
-from sslrun.data.audio.items import AnyClip, Layout, LogMelItems, WaveItems, collate
-from sslrun.data.audio.join import strings
+from sslrun.data.audio.items import Layout, LogMelItems, RandomClip, WaveItems, collate
+from sslrun.data.audio.join import joined_sources
 from sslrun.data.audio.logmel import FLOOR, logmel_of
 from sslrun.data.base import Items
 from sslrun.data.labels import code_labels, digest
@@ -25,12 +25,12 @@ class AudioData(SourcesData):
     """A dataset of clips.
 
     Args:
-        config: of any kind of dataset of sound.
-        sources: `train`, and `validation` and `test` where the dataset has them.
-        corrupt: names of files that were left out.
+        config: of any kind of audio dataset.
+        sources: `train`, and `validation` and `test` if the dataset has them.
+        corrupt: names of unreadable files.
 
     Raises:
-        DataError: too few to cut, a label that train does not have.
+        DataError: too few clips to split, or a label that train does not have.
     """
 
     config: AudioDatasetConfig
@@ -44,7 +44,9 @@ class AudioData(SourcesData):
         self.cut({name: len(source) for name, source in sources.items()}, coded)
         self._alphabet: tuple[str, ...] = ()
         if config.join is not None:
-            self._sources, self._parts, self._alphabet = strings(self._sources, self._parts, self.classes, config)
+            self._sources, self._parts, self._alphabet = joined_sources(
+                self._sources, self._parts, self.classes, config
+            )
             self._labels, self.classes = dict.fromkeys(self._sources), None
         content = ((n, s.fingerprint, s.names, self._labels[n]) for n, s in self._sources.items())
         self.fingerprint = digest(*(digest(*parts) for parts in content))
@@ -52,7 +54,7 @@ class AudioData(SourcesData):
         self._measured: dict[bool, tuple[float, float]] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
-        """All views of the policy for `ViewsBatch`, its first view alone for the others."""
+        """All views of the policy for `ViewsBatch`, only the first for other batch types."""
         self.form = form_for(batch_type, self.config)
         policy = Policy(augmentation, self._facts())
         if self.config.join is not None and not policy.keeps_all:
@@ -65,29 +67,29 @@ class AudioData(SourcesData):
         return self._logmel_items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
-        """Validation as it is; what is hidden in it is drawn by the method, by position."""
+        """Unaugmented validation items; the method draws any mask by position."""
         return None if batch_type is ViewsBatch else self.evaluation("validation")
 
     def evaluation(self, split: str) -> Items:
-        """Each clip's beginning, as long as the encoder sees."""
+        """Each clip, truncated to what the encoder reads."""
         return self._wave_items(split) if self.form.of_waves else self._logmel_items(split)
 
     def transcripts(self, split: str) -> list[str] | None:
-        """Of joined clips."""
+        """Transcripts of joined clips, or None."""
         part = self._parts[split]
-        known = self._sources[part.source].transcripts
-        return None if known is None else [known[i] for i in part.positions]
+        transcripts = self._sources[part.source].transcripts
+        return None if transcripts is None else [transcripts[i] for i in part.positions]
 
     @property
     def alphabet(self) -> tuple[str, ...]:
-        """Characters of all words, and the space between them."""
+        """Characters of all words, and the space."""
         return self._alphabet
 
     def groups(self, split: str) -> np.ndarray | None:
         """(N,) strings, such as the speaker of each clip."""
         part = self._parts[split]
-        known = self._sources[part.source].groups
-        return None if known is None else known[part.positions]
+        groups = self._sources[part.source].groups
+        return None if groups is None else groups[part.positions]
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items)
@@ -97,21 +99,21 @@ class AudioData(SourcesData):
 
     @property
     def single(self) -> type:  # type: ignore[override]
-        """Batch type of clips as they are, which follows the form."""
+        """Batch type of unaugmented clips; depends on the form."""
         return self.form.single
 
     @property
     def mild(self) -> str:  # type: ignore[override]
-        """Of the form."""
+        """Default augmentation for fine-tuning; depends on the form."""
         return self.form.mild
 
     @classmethod
-    def foreseen_inputs(
+    def expected_inputs(
         cls, config: AudioDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
     ) -> dict[str, Any] | None:
         form = form_for(batch_type, config)
-        room, waves = form.room(config), form.of_waves
-        Policy(augmentation, Facts(std=1.0, room=room, silence=0.0, fixed=form.fixed, of_waves=waves))
+        max_length, waves = form.max_length(config), form.of_waves
+        Policy(augmentation, Facts(std=1.0, max_length=max_length, silence=0.0, fixed=form.fixed, of_waves=waves))
         return {"reads": form.reads, "classes": 2, **form.shape(config)}
 
     def encoder_inputs(self) -> dict[str, Any]:
@@ -141,28 +143,28 @@ class AudioData(SourcesData):
             seconds = waves.lengths[part.positions] / config.sample_rate
             lines["sound"] = (
                 f"{seconds.sum() / 60:.1f} minutes in train at {config.sample_rate:,} Hz, {seconds.mean():.2g} s "
-                f"a clip; {self.form.told(config)}"
+                f"a clip; {self.form.describe(config)}"
             )
             if (longer := float((seconds > config.samples / config.sample_rate).mean())) > 0:
                 lines["cut"] = f"{longer:.0%} of train to dataset.seconds={config.seconds:g}"
         else:
-            lines["sound"] = f"at {config.sample_rate:,} Hz, {self.form.told(config)}, made when they are asked for"
+            lines["sound"] = f"at {config.sample_rate:,} Hz, {self.form.describe(config)}, read on the fly"
         if self.corrupt:
             lines["unreadable"] = f"{len(self.corrupt)} recordings left out, first: {self.corrupt[0]}"
         return lines
 
     @property
-    def known(self) -> str:
-        known = super().known
-        if (said := self.transcripts("train")) is not None:
-            known = f"transcripts of {np.mean([len(text) for text in said]):.0f} characters"
+    def label_summary(self) -> str:
+        summary = super().label_summary
+        if (transcripts := self.transcripts("train")) is not None:
+            summary = f"transcripts of {np.mean([len(text) for text in transcripts]):.0f} characters"
         if (groups := self.groups("train")) is not None:
-            known += f", {len(np.unique(groups))} groups"
-        return known
+            summary += f", {len(np.unique(groups))} groups"
+        return summary
 
     @property
     def mean_std(self) -> tuple[float, float]:
-        """Mean and std of what the form gives, over train, as configured or measured."""
+        """Mean and std of the form's values over train, as configured or measured."""
         config = self.config
         if config.mean and config.std:
             return config.mean[0], config.std[0]
@@ -170,7 +172,7 @@ class AudioData(SourcesData):
         if of_waves not in self._measured:
             part = self._parts["train"]
             rows = self._sources[part.source].waves if of_waves else self.logmel(part.source)
-            self._measured[of_waves] = self.form.measured(rows, part.positions, config)
+            self._measured[of_waves] = self.form.mean_std(rows, part.positions, config)
         mean, std = self._measured[of_waves]
         return config.mean[0] if config.mean else mean, config.std[0] if config.std else std
 
@@ -181,23 +183,23 @@ class AudioData(SourcesData):
         return self._logmel[source]
 
     def readable(self, split: str) -> Iterator[tuple[int, np.ndarray]]:
-        """Positions and (frames, mels) of the clips of a split, unnormalised and whole; what cannot be read is left out
-        and counted."""
+        """Positions and full, unnormalised log-mel (frames, mels) of the clips of a split; unreadable ones are skipped
+        and recorded."""
         part = self._parts[split]
         logmel = self.logmel(part.source)
         return ((i, logmel[int(position)]) for i, position in enumerate(part.positions))
 
     def _facts(self) -> Facts:
-        room = self.form.room(self.config)
+        max_length = self.form.max_length(self.config)
         if self.form.of_waves:
-            return Facts(std=self.mean_std[1], room=room, silence=0.0, fixed=False, of_waves=True)
+            return Facts(std=self.mean_std[1], max_length=max_length, silence=0.0, fixed=False, of_waves=True)
         part = self._parts["train"]
         return Facts(
             std=self.mean_std[1],
-            room=room,
+            max_length=max_length,
             silence=self._silence,
             fixed=self.form.fixed,
-            other=AnyClip(self.logmel(part.source), part.positions, self.mean_std),
+            random_clip=RandomClip(self.logmel(part.source), part.positions, self.mean_std),
         )
 
     @property
@@ -211,9 +213,9 @@ class AudioData(SourcesData):
             self.logmel(part.source),
             part.positions,
             self.labels(split),
-            transcripts=self._coded(split),
+            transcripts=self._encoded_transcripts(split),
             mean_std=self.mean_std,
-            room=self.form.room(self.config),
+            max_length=self.form.max_length(self.config),
             silence=self._silence,
             as_series=not self.form.fixed,
             **options,
@@ -225,15 +227,15 @@ class AudioData(SourcesData):
             self._sources[part.source].waves,
             part.positions,
             self.labels(split),
-            transcripts=self._coded(split),
+            transcripts=self._encoded_transcripts(split),
             mean_std=self.mean_std,
-            room=self.form.room(self.config),
+            max_length=self.form.max_length(self.config),
             **options,
         )
 
-    def _coded(self, split: str) -> list[np.ndarray] | None:
-        said = self.transcripts(split)
-        if said is None:
+    def _encoded_transcripts(self, split: str) -> list[np.ndarray] | None:
+        transcripts = self.transcripts(split)
+        if transcripts is None:
             return None
-        place = {character: i for i, character in enumerate(self._alphabet)}
-        return [np.array([place[c] for c in text], dtype=np.int64) for text in said]
+        index = {character: i for i, character in enumerate(self._alphabet)}
+        return [np.array([index[c] for c in text], dtype=np.int64) for text in transcripts]

@@ -1,7 +1,7 @@
-"""Policies of augmentation for log-mel and samples, normalised; randomness is fixed by where an item stands.
+"""Augmentation policies for normalised log-mel and waveforms.
 
-Masks are those of SpecAugment (Park et al. 2019, arXiv:1904.08779, section 2); Mixup and ResizedCrop those of BYOL-A
-(Niizumi et al. 2021, arXiv:2103.06695, section 3.2).
+Masks are from SpecAugment (Park et al. 2019, arXiv:1904.08779, section 2), Mixup and ResizedCrop from BYOL-A (Niizumi
+et al. 2021, arXiv:2103.06695, section 3.2).
 """
 
 import functools
@@ -21,22 +21,22 @@ from sslrun.data.policy import Views, build_transform, name_and_arguments
 
 @dataclass(frozen=True)
 class Facts:
-    """What a policy must know of the dataset.
+    """Properties of the dataset that transforms depend on.
 
     Attributes:
-        std: of log energy over train, by which it was normalised.
-        room: frames that the encoder sees.
-        silence: value of no energy, normalised.
-        fixed: whether every item comes to `room` frames.
-        other: draws a training clip, (mels, frames) normalised; None of waves.
-        of_waves: whether items are samples, (1, T), which take Crop, Place, TimeMask, Noise and Gain.
+        std: of log energy over train, before normalisation.
+        max_length: frames or samples that the encoder reads.
+        silence: normalised value of silence.
+        fixed: whether every item has `max_length` frames.
+        random_clip: draws a training clip, (mels, frames) normalised; None for waveforms.
+        of_waves: whether items are waveforms, (1, T), to which only the transforms in OF_WAVES apply.
     """
 
     std: float
-    room: int
+    max_length: int
     silence: float
     fixed: bool
-    other: Callable[[np.random.Generator], np.ndarray] | None = None
+    random_clip: Callable[[np.random.Generator], np.ndarray] | None = None
     of_waves: bool = False
 
 
@@ -49,14 +49,14 @@ class Transform(Protocol):
 
 
 class Crop:
-    """A stretch anywhere in the clip; share: of it, at least. Never longer than the encoder sees."""
+    """A random contiguous crop; share: minimum length, as a share of min(length, max_length)."""
 
     def __init__(self, facts: Facts, *, share: float = 1.0) -> None:
         check_range("Crop.share", share, above=0, at_most=1)
-        self.room, self.share = facts.room, share
+        self.max_length, self.share = facts.max_length, share
 
     def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        longest = min(self.room, x.shape[1])
+        longest = min(self.max_length, x.shape[1])
         shortest = min(longest, max(1, round(self.share * longest)))
         size = int(random.integers(shortest, longest + 1))
         start = int(random.integers(x.shape[1] - size + 1))
@@ -64,13 +64,13 @@ class Crop:
 
 
 class Place:
-    """A clip that is shorter than the encoder sees, anywhere in silence; else it stands at the beginning."""
+    """Pad a short clip with silence on both sides at random; without it, padding is at the end."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
     def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        space = self.facts.room - x.shape[1]
+        space = self.facts.max_length - x.shape[1]
         if space <= 0 or not self.facts.fixed:
             return x
         before = int(random.integers(space + 1))
@@ -78,7 +78,7 @@ class Place:
 
 
 class TimeStretch:
-    """Faster or slower at the same pitch; factor: smallest and largest, drawn evenly on a scale of logarithms."""
+    """Change of duration at constant pitch; factor: range of the log-uniform length factor."""
 
     def __init__(self, facts: Facts, *, factor: tuple[float, float] = (0.8, 1.25)) -> None:
         check_interval("TimeStretch.factor", factor, above=0)
@@ -90,7 +90,7 @@ class TimeStretch:
 
 
 class _Mask:
-    """Stripes at the mean; width: the widest, as a share of the side; count: of them."""
+    """Set stripes to the mean; width: maximum, as a share of the axis; count: number of stripes."""
 
     axis: int
 
@@ -111,19 +111,19 @@ class _Mask:
 
 
 class FrequencyMask(_Mask):
-    """Bands in a row at the mean; width: the most of them, as a share; count: of stripes."""
+    """Set consecutive bands to the mean; width: maximum share of bands; count: number of stripes."""
 
     axis = 0
 
 
 class TimeMask(_Mask):
-    """Frames in a row at the mean; width: the most of them, as a share; count: of stripes."""
+    """Set consecutive frames to the mean; width: maximum share of frames; count: number of stripes."""
 
     axis = 1
 
 
 class Noise:
-    """On every value; std: in units of the deviation over train."""
+    """Gaussian noise; std: in units of the standard deviation over train."""
 
     def __init__(self, facts: Facts, *, std: float = 0.1) -> None:
         check_range("Noise.std", std, at_least=0)
@@ -134,7 +134,7 @@ class Noise:
 
 
 class Gain:
-    """Louder or softer; decibel: at most."""
+    """Random change of volume; decibel: maximum, in either direction."""
 
     def __init__(self, facts: Facts, *, decibel: float = 6.0) -> None:
         check_range("Gain.decibel", decibel, at_least=0)
@@ -148,7 +148,7 @@ class Gain:
 
 
 class Mixup:
-    """Another clip in the background, energies added; share: of it, at most. BYOL-A, eq. 2."""
+    """Mix in the energy of another clip; share: its maximum share. BYOL-A, eq. 2."""
 
     def __init__(self, facts: Facts, *, share: float = 0.4) -> None:
         check_range("Mixup.share", share, at_least=0, below=1)
@@ -156,10 +156,10 @@ class Mixup:
 
     def __call__(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         share, frames = random.uniform(0, self.share), x.shape[1]
-        assert self.facts.other is not None
-        other = self.facts.other(random)
+        assert self.facts.random_clip is not None
+        other = self.facts.random_clip(random)
         start = int(random.integers(max(1, other.shape[1] - frames + 1)))
-        other = filled(other[:, start : start + frames], frames, self.facts.silence)
+        other = pad_or_crop(other[:, start : start + frames], frames, self.facts.silence)
         std = self.facts.std
         with np.errstate(divide="ignore"):
             mixed = np.logaddexp(std * x + np.log1p(-share), std * other + np.log(share)) / std
@@ -167,10 +167,10 @@ class Mixup:
 
 
 class ResizedCrop:
-    """A random part of the plane, some of it beyond the clip's ends, at its size: pitch and tempo move.
+    """Crop a random rectangle, possibly beyond the clip's ends, and resize it back: shifts pitch and tempo.
 
     Args:
-        frequency, time: smallest and largest side of the part, as shares of the spectrogram's.
+        frequency, time: range of the crop's sides, relative to the spectrogram's.
     """
 
     def __init__(
@@ -185,8 +185,8 @@ class ResizedCrop:
         high = max(1, min(bands, round(bands * random.uniform(*self.frequency))))  # as in the authors' code
         wide = max(1, round(frames * random.uniform(*self.time)))
         bottom = int(random.integers(bands - high + 1))
-        around = max(0, wide - frames)
-        x = np.pad(x, ((0, 0), (around, around)), constant_values=self.silence) if around else x
+        margin = max(0, wide - frames)
+        x = np.pad(x, ((0, 0), (margin, margin)), constant_values=self.silence) if margin else x
         start = int(random.integers(x.shape[1] - wide + 1))
         return resized(x[bottom : bottom + high, start : start + wide], bands, frames)
 
@@ -209,13 +209,13 @@ class Policy(Views):
 
     @property
     def keeps_all(self) -> bool:
-        """Whether all of a clip that the encoder has room for stays, and nothing of another is added."""
+        """Whether no view crops what the encoder would read of a clip, or mixes in another clip."""
         steps = [step for view in self._views for step in view]
         return not any(isinstance(s, ResizedCrop | Mixup) or (isinstance(s, Crop) and s.share < 1) for s in steps)
 
 
-def filled(x: np.ndarray, frames: int, silence: float) -> np.ndarray:
-    """(F, T) -> (F, frames): its beginning, or itself and silence."""
+def pad_or_crop(x: np.ndarray, frames: int, silence: float) -> np.ndarray:
+    """(F, T) -> (F, frames): truncated, or padded with silence at the end."""
     short = max(0, frames - x.shape[1])
     return np.pad(x, ((0, 0), (0, short)), constant_values=silence) if short else x[:, :frames]
 
@@ -229,9 +229,9 @@ def _build(entry: Any, facts: Facts, *, policy: str) -> Transform:
     name, _ = name_and_arguments(entry, key=f"augmentation={policy}")
     if facts.of_waves and name in TRANSFORMS and name not in OF_WAVES:
         raise ConfigError(
-            f"augmentation={policy}: {name} is none of waves, which take {', '.join(OF_WAVES)}; choose e.g. "
+            f"augmentation={policy}: {name} does not apply to waveforms; these take {', '.join(OF_WAVES)}; choose e.g. "
             "augmentation=audio_crop, audio_wave, or none"
         )
     remedy = "; choose e.g. augmentation=audio_views, audio_crop, or none"
-    built: Transform = build_transform(entry, TRANSFORMS, facts, policy=policy, of="sound", remedy=remedy)
+    built: Transform = build_transform(entry, TRANSFORMS, facts, policy=policy, modality="sound", remedy=remedy)
     return built

@@ -1,4 +1,4 @@
-"""Clips: samples of all of them in one array, or read when they are asked for."""
+"""Clips: samples in one array, or read on the fly."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sslrun.data.labels import digest
 
 @dataclass(frozen=True)
 class Ragged:
-    """Rows of unequal lengths in one array, which may be memory-mapped.
+    """Rows of unequal length in one array, which may be memory-mapped.
 
     Attributes:
         flat: (total, …).
@@ -38,12 +38,12 @@ class Ragged:
 
 
 def ragged(rows: list[np.ndarray]) -> Ragged:
-    """Rows put behind each other."""
+    """Rows concatenated into one array."""
     return Ragged(np.concatenate(rows), np.cumsum([len(row) for row in rows]).astype(np.int64))
 
 
 class Rows(Protocol):
-    """Rows of unequal lengths, in memory (`Ragged`) or made when they are asked for."""
+    """Rows of unequal length, stored (`Ragged`) or computed on access."""
 
     def __len__(self) -> int: ...
 
@@ -51,17 +51,17 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
-class Made:
-    """Rows that are made of others each time, such as log-mel of samples."""
+class Computed:
+    """Rows computed from others on each access, such as log-mel from samples."""
 
-    of: Rows
+    inputs: Rows
     make: Callable[[np.ndarray], np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.of)
+        return len(self.inputs)
 
     def __getitem__(self, i: int) -> np.ndarray:
-        return self.make(self.of[i])
+        return self.make(self.inputs[i])
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,12 @@ class Clips:
     """Recordings of one split.
 
     Attributes:
-        waves: mono samples in int16, at the dataset's sample rate.
-        names: of each, for messages; none where they are streamed.
-        labels: (N,) classes as they were told, strings; None where there are none.
-        groups: (N,) strings likewise, such as speakers.
-        transcripts: of each, what is said.
-        key: hex digest of the files and the sample rate, under which what is made of them lies; None where nothing is
-            to be kept.
+        waves: mono int16 samples at the dataset's sample rate.
+        names: one per clip, for messages; empty if streamed.
+        labels: (N,) class values, or None.
+        groups: (N,) strings, such as speakers, or None.
+        transcripts: one per clip, or None.
+        key: hex digest of the files and the sample rate, used as cache key; None disables caching.
     """
 
     waves: Rows

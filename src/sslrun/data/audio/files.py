@@ -1,4 +1,4 @@
-"""Recordings in folders, with labels from class folders, a table or the names of files."""
+"""Recordings in folders, with labels from class folders, a table or file names."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from sslrun.config.errors import DataError
 from sslrun.data.audio.audio import AudioData
 from sslrun.data.audio.clips import Clips
 from sslrun.data.audio.read import ENDINGS, read_wave
-from sslrun.data.audio.store import keep
+from sslrun.data.audio.store import cached_rows
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import check_filled, digest
@@ -44,7 +44,7 @@ class AudioFiles(AudioData):
 
 
 def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
-    """Each split with its folder and its files below."""
+    """Each split with its folder and the relative paths of its files."""
     if config.path is None:
         folders = {split: Path(p).expanduser() for split, p in config.named_splits.items() if p}
     else:
@@ -69,7 +69,7 @@ def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
 
 
 def sound_files(root: Path) -> list[str]:
-    """Relative paths of recordings with `/`, sorted; hidden files and folders are skipped."""
+    """Sorted relative POSIX paths of recordings; hidden files and folders are skipped."""
     found: list[str] = []
     for folder, below, names in walk(root):
         below[:] = [b for b in below if not b.startswith(".")]
@@ -80,7 +80,7 @@ def sound_files(root: Path) -> list[str]:
 
 
 def read_clips(root: Path, files: list[str], config: AudioConfig, corrupt: list[str]) -> Clips:
-    """The readable files of a split; names of the others are added to `corrupt`."""
+    """The readable files of a split; the others' names are added to `corrupt`."""
     annotations = annotations_of(root, files, config)
     key = digest(str(config.sample_rate), content_digest(root, files, folder=cache_folder(config.cache_dir)))
 
@@ -91,7 +91,7 @@ def read_clips(root: Path, files: list[str], config: AudioConfig, corrupt: list[
             except DataError:
                 yield np.zeros(0, dtype=np.int16)
 
-    waves = keep(cache_folder(config.cache_dir) / "audio", key, rows)
+    waves = cached_rows(cache_folder(config.cache_dir) / "audio", key, rows)
     readable = np.flatnonzero(waves.lengths)
     corrupt += [f"{root.name}/{files[i]}" for i in np.flatnonzero(waves.lengths == 0)]
     columns = zip(*annotations, strict=True)
@@ -115,8 +115,8 @@ def annotations_of(root: Path, files: list[str], config: AudioConfig) -> list[An
     folders = {f.split("/")[0] for f in files if "/" in f}
     if config.label is None or len(folders) < 2:
         return [(None, None)] * len(files)
-    if beside := next((f for f in files if "/" not in f), None):
-        raise DataError(f"{root / beside} lies beside the class folders {', '.join(sorted(folders)[:3])}; move it")
+    if stray := next((f for f in files if "/" not in f), None):
+        raise DataError(f"{root / stray} lies beside the class folders {', '.join(sorted(folders)[:3])}; move it")
     return [(f.split("/")[0], None) for f in files]
 
 

@@ -1,4 +1,4 @@
-"""Items of datasets of sound by their keys, and batches of them."""
+"""Items and batches of audio datasets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,26 +8,26 @@ import torch
 from torch import Tensor, nn
 
 from sslrun.core.batch import NO_TARGET
-from sslrun.data.audio.augment import Policy, filled
+from sslrun.data.audio.augment import Policy, pad_or_crop
 from sslrun.data.audio.clips import Rows
 from sslrun.data.base import Items, Key
-from sslrun.data.batches import numbers, padded
+from sslrun.data.batches import index_and_label, padded
 
 
 class LogMelItems(Items):
-    """Log-mel of the clips of one split: `image` or `views` of one size, or `series` of their own lengths.
+    """Log-mel of the clips of one split: `image` or `views` of fixed size, or `series` of variable length.
 
     Args:
         logmel: of the source, (frames, mels) each, unnormalised.
-        positions: (N,) of the split in the source.
+        positions: (N,) positions of the split in the source.
         labels: (N,) int64, or None.
-        transcripts: characters of each, (L,) int64, or None.
-        mean_std: mean and std by which values are normalised.
-        room: frames that the encoder sees.
-        silence: normalised; what images are filled with.
-        as_series: give `series` (T, F) instead of images (1, F, T).
-        policy: None gives each clip's beginning as it is.
-        views: whether all views of the policy are asked for, or the first alone.
+        transcripts: (L,) int64 character indices each, or None.
+        mean_std: for normalisation.
+        max_length: frames that the encoder reads.
+        silence: normalised value, with which images are padded.
+        as_series: return `series` (T, F) instead of images (1, F, T).
+        policy: None applies no augmentation.
+        views: whether to return all views of the policy or only the first.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class LogMelItems(Items):
         *,
         transcripts: list[np.ndarray] | None = None,
         mean_std: tuple[float, float],
-        room: int,
+        max_length: int,
         silence: float,
         as_series: bool,
         policy: Policy | None = None,
@@ -46,7 +46,7 @@ class LogMelItems(Items):
         seed: int = 0,
     ) -> None:
         self.logmel, self.positions, self.labels, self.transcripts = logmel, positions, labels, transcripts
-        self.mean_std, self.room, self.silence, self.as_series = mean_std, room, silence, as_series
+        self.mean_std, self.max_length, self.silence, self.as_series = mean_std, max_length, silence, as_series
         self.policy, self.views, self.seed = policy, views, seed
 
     def __len__(self) -> int:
@@ -74,18 +74,18 @@ class LogMelItems(Items):
 
     def _finish(self, x: np.ndarray) -> np.ndarray:
         if self.as_series:
-            return x[:, : self.room].T  # (T, F)
-        return filled(x, self.room, self.silence)[None]  # (1, F, T)
+            return x[:, : self.max_length].T  # (T, F)
+        return pad_or_crop(x, self.max_length, self.silence)[None]  # (1, F, T)
 
 
 class WaveItems(Items):
-    """Samples of the clips of one split: `wave`.
+    """Waveforms of the clips of one split: `wave`.
 
     Args:
         waves: of the source, int16.
-        mean_std: mean and std by which samples in [-1, 1] are normalised.
-        room: samples that the encoder sees.
-        policy: None gives each clip's beginning as it is.
+        mean_std: for normalisation of samples in [-1, 1].
+        max_length: samples that the encoder reads.
+        policy: None applies no augmentation.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class WaveItems(Items):
         *,
         transcripts: list[np.ndarray] | None = None,
         mean_std: tuple[float, float],
-        room: int,
+        max_length: int,
         policy: Policy | None = None,
         seed: int = 0,
     ) -> None:
         self.waves, self.positions, self.labels, self.transcripts = waves, positions, labels, transcripts
-        self.mean_std, self.room, self.policy, self.seed = mean_std, room, policy, seed
+        self.mean_std, self.max_length, self.policy, self.seed = mean_std, max_length, policy, seed
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -110,12 +110,12 @@ class WaveItems(Items):
         epoch, index = key
         wave = self.waves[int(self.positions[index])]
         if self.policy is None:
-            wave = wave[: self.room]
+            wave = wave[: self.max_length]
         mean, std = self.mean_std
         x = ((wave[None].astype(np.float32) / 32767 - mean) / std).astype(np.float32)  # (1, T)
         if self.policy is not None:
             x = self.policy.view(x, 0, seed=self.seed, epoch=epoch, index=index)
-        item: dict[str, Any] = {"index": index, "wave": x[0, : self.room]}
+        item: dict[str, Any] = {"index": index, "wave": x[0, : self.max_length]}
         if self.labels is not None:
             item["label"] = int(self.labels[index])
         if self.transcripts is not None:
@@ -124,8 +124,8 @@ class WaveItems(Items):
 
 
 @dataclass(frozen=True)
-class AnyClip:
-    """Draws one of some clips, (F, T) normalised; workers take it along."""
+class RandomClip:
+    """Draws a random clip, (F, T) normalised; a class so that workers can pickle it."""
 
     logmel: Rows
     positions: np.ndarray
@@ -142,8 +142,8 @@ def normalised(logmel: np.ndarray, mean_std: tuple[float, float]) -> np.ndarray:
 
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """`image` (B, 1, F, T), `series` (B, T, F) with NaN behind shorter ones, `views` of either, or `wave` (B, T) with
-    `lengths` (B,); `index` and `label` (B,); `transcript` (B, L) with NO_TARGET behind shorter ones."""
+    """`image` (B, 1, F, T), `series` (B, T, F) padded with NaN, `views` of either, or zero-padded `wave` (B, T) with
+    `lengths` (B,); `index` and `label` (B,); `transcript` (B, L) padded with NO_TARGET."""
     batch: dict[str, Any] = {}
     if "views" in items[0]:
         batch["views"] = [_stack(list(views)) for views in zip(*(item["views"] for item in items), strict=True)]
@@ -157,7 +157,7 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
     if "transcript" in items[0]:
         texts = [torch.from_numpy(item["transcript"]) for item in items]
         batch["transcript"] = nn.utils.rnn.pad_sequence(texts, batch_first=True, padding_value=NO_TARGET)
-    return batch | numbers(items)
+    return batch | index_and_label(items)
 
 
 def _stack(rows: list[np.ndarray]) -> Tensor:
@@ -167,14 +167,14 @@ def _stack(rows: list[np.ndarray]) -> Tensor:
 
 
 class Layout(nn.Module):
-    """Lays images out in memory as asked; values were normalised when they were read."""
+    """Sets the memory format of images; values are already normalised."""
 
     def __init__(self, *, channels_last: bool) -> None:
         super().__init__()
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The batch with its images in that layout."""
+        """The batch with its images in that memory format."""
         out = dict(batch)
         if "image" in batch:
             out["image"] = batch["image"].contiguous(memory_format=self.layout)

@@ -1,4 +1,4 @@
-"""Log-mel: the logarithm of the energy in bands of frequency, frame by frame."""
+"""Log-mel spectrograms."""
 
 import warnings
 from collections.abc import Iterator
@@ -8,24 +8,24 @@ import torch
 from transformers.audio_utils import mel_filter_bank
 
 from sslrun.config.dataset.audio import AudioDatasetConfig
-from sslrun.data.audio.clips import Clips, Made, Ragged, Rows, ragged
-from sslrun.data.audio.store import keep
+from sslrun.data.audio.clips import Clips, Computed, Ragged, Rows, ragged
+from sslrun.data.audio.store import cached_rows
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
 
 FLOOR = 1e-6
-"""Added to the energy of a band, of samples in [-1, 1]: silence has none."""
+"""Added to band energies (of samples in [-1, 1]) before the logarithm."""
 
 
 class LogMel:
-    """From samples to frames; a frame stands at each `hop`, centred, the ends mirrored."""
+    """Samples to log-mel frames: one centred frame per `hop`, with reflection padding at the ends."""
 
     def __init__(self, config: AudioDatasetConfig) -> None:
         self.hop, self.window_size = config.hop, config.window
         self.fft = 1 << (config.window - 1).bit_length()
         self.window = torch.hann_window(config.window)
         bank = _bank(config, self.fft)
-        while (bank.max(axis=0) == 0).any():  # a narrow band lies between two bins of the transform
+        while (bank.max(axis=0) == 0).any():  # a narrow band falls between two FFT bins
             self.fft *= 2
             bank = _bank(config, self.fft)
         self.bank = torch.from_numpy(bank).float()  # (bins, mels)
@@ -33,7 +33,7 @@ class LogMel:
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """(n,) int16 -> (frames, mels) float32, unnormalised."""
         samples = torch.from_numpy(wave.astype(np.float32) / 32767)
-        if len(samples) <= self.fft // 2:  # too short to be mirrored
+        if len(samples) <= self.fft // 2:  # too short for reflection padding
             samples = torch.nn.functional.pad(samples, (0, self.fft // 2 + 1 - len(samples)))
         spectrum = torch.stft(
             samples, self.fft, self.hop, self.window_size, self.window, center=True, return_complex=True
@@ -43,10 +43,10 @@ class LogMel:
 
 
 def logmel_of(clips: Clips, config: AudioDatasetConfig) -> Rows:
-    """(frames, mels) float32 of each clip; kept in files if the clips are."""
+    """(frames, mels) float32 of each clip; cached in files if the clips are, computed on access if streamed."""
     make = LogMel(config)
     if not isinstance(clips.waves, Ragged):
-        return Made(clips.waves, make)
+        return Computed(clips.waves, make)
 
     def rows() -> Iterator[np.ndarray]:
         return (make(clips.waves[i]) for i in range(len(clips)))
@@ -54,13 +54,13 @@ def logmel_of(clips: Clips, config: AudioDatasetConfig) -> Rows:
     if clips.key is None:
         return ragged(list(rows()))
     key = digest(clips.key, config.mels, config.window, config.hop, config.low_hz, config.high_hz)
-    return keep(cache_folder(config.cache_dir) / "audio", key, rows)
+    return cached_rows(cache_folder(config.cache_dir) / "audio", key, rows)
 
 
 def _bank(config: AudioDatasetConfig, fft: int) -> np.ndarray:
-    """(bins, mels) weights of triangular bands."""
+    """(bins, mels) weights of triangular filters."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of empty bands, which the caller looks for
+        warnings.simplefilter("ignore", UserWarning)  # about empty bands, which the caller checks
         bank: np.ndarray = mel_filter_bank(
             num_frequency_bins=fft // 2 + 1,
             num_mel_filters=config.mels,

@@ -1,4 +1,4 @@
-"""Arrays that are made once, kept in files under a key of what they are made of, and memory-mapped."""
+"""Arrays computed once, cached in files by a digest of their inputs, and memory-mapped."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,14 +9,14 @@ from sslrun.core.atomic import made_once
 from sslrun.data.audio.clips import Ragged
 
 VERSION = 1
-"""Raised when reading, resampling or log-mel changes, so that old files are not read again."""
+"""Incremented when reading, resampling or log-mel changes, to invalidate old cache files."""
 
 
-def keep(folder: Path, key: str, make: Callable[[], Iterator[np.ndarray]]) -> Ragged:
-    """The rows that `make` yields, from the files of `key` if they exist."""
+def cached_rows(folder: Path, key: str, make: Callable[[], Iterator[np.ndarray]]) -> Ragged:
+    """The rows that `make` yields, from the cache files of `key` if they exist."""
     flat, ends = folder / f"{key}-v{VERSION}.bin", folder / f"{key}-v{VERSION}.npy"
     made_once(lambda f, e: _write(f, e, make()), flat, ends)
-    shape = np.load(ends, allow_pickle=False)  # (N + 1,): columns, or 0 of plain rows, and the ends
+    shape = np.load(ends, allow_pickle=False)  # (N + 1,): number of columns (0 for 1-D rows), then the ends
     columns, bounds = int(shape[0]), shape[1:]
     total = int(bounds[-1])
     dtype = np.float32 if columns else np.int16
@@ -25,7 +25,7 @@ def keep(folder: Path, key: str, make: Callable[[], Iterator[np.ndarray]]) -> Ra
 
 
 def _write(flat: Path, ends: Path, rows: Iterator[np.ndarray]) -> None:
-    """Rows of int16 (n,) or float32 (n, columns)."""
+    """Write int16 (n,) or float32 (n, columns) rows."""
     lengths, columns = [], 0
     with flat.open("wb") as file:
         for row in rows:

@@ -1,4 +1,4 @@
-"""Recordings out of tar files (WebDataset), read and made into log-mel when they are asked for."""
+"""Recordings from tar files (WebDataset), read and converted to log-mel on the fly."""
 
 import io
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from sslrun.data.unreadable import ReadableItems, Unreadable, collate_readable
 
 
 class AudioWebDataset(AudioData):
-    """Train, and validation and test where their shards are named."""
+    """Train, and validation and test if their shards are named."""
 
     def __init__(self, config: AudioWebDatasetConfig) -> None:
         self._shards = open_shards(config, cache_dir=config.cache_dir)
@@ -43,7 +43,7 @@ class AudioWebDataset(AudioData):
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         items = super().training(augmentation, batch_type=batch_type, seed=seed)
         part = self._parts["train"]
-        items.together = self._shards[part.source].together(part.positions, window=self._window)
+        items.disk_groups = self._shards[part.source].disk_groups(part.positions, window=self._window)
         return ReadableItems(items, self._unreadable, stand_in=True)
 
     def evaluation(self, split: str) -> Items:
@@ -61,7 +61,7 @@ class AudioWebDataset(AudioData):
 
 
 class StreamedWaves:
-    """(n,) int16 of each recording, decoded each time."""
+    """(n,) int16 of each recording, decoded on each access."""
 
     def __init__(self, members: Members, *, sample_rate: int) -> None:
         self._members, self._sample_rate = members, sample_rate
@@ -73,7 +73,7 @@ class StreamedWaves:
         data = self._members.read(i)
         try:
             return read_wave(io.BytesIO(data), sample_rate=self._sample_rate)
-        except DataError:  # what it is called costs a look into the index
+        except DataError:  # the name needs a lookup in the index, so only for errors
             return read_wave(io.BytesIO(data), sample_rate=self._sample_rate, name=self._members.name(i))
 
 

@@ -1,10 +1,10 @@
-"""scikit-learn's handwritten digits with made sentences about what is written, how bold and where it leans."""
+"""scikit-learn's handwritten digits with generated captions: the digit, its stroke width and its position."""
 
 import numpy as np
 
 from sslrun.config.dataset.pairs import DigitSentencesConfig
 from sslrun.data.pairs.pairs import PairData
-from sslrun.data.pairs.source import Captioned
+from sslrun.data.pairs.source import CaptionedImages
 from sslrun.data.vision.digits import digit_sources
 from sslrun.data.vision.images import decoder_of
 
@@ -21,7 +21,7 @@ PLACES = ("to the left", "in the middle", "to the right")
 
 
 class DigitSentences(PairData):
-    """The digits' own split; five sentences a picture, of which pictures alike in all three share theirs."""
+    """The split of `digits`; five captions per image, shared by images with the same three attributes."""
 
     def __init__(self, config: DigitSentencesConfig) -> None:
         images, sources = digit_sources(decoder_of(config), name=config.name)
@@ -33,16 +33,16 @@ class DigitSentences(PairData):
             assert source.labels is not None
             facts = zip(source.labels, np.digitize(ink[name], strokes), np.digitize(centre[name], places), strict=True)
             captions = [sentences(WORDS[d], STROKES[s], PLACES[p]) for d, s, p in facts]
-            captioned[name] = Captioned(source, captions, source.labels)
+            captioned[name] = CaptionedImages(source, captions, source.labels)
         super().__init__(config, captioned, classes=WORDS)
 
 
 def sentences(digit: str, stroke: str, place: str) -> tuple[str, ...]:
-    """All that is said of one picture."""
+    """The captions of one image."""
     return tuple(text.format(digit=digit, stroke=stroke, place=place) for text in SENTENCES)
 
 
 def _centre(images: np.ndarray) -> np.ndarray:
-    """(N, H, W) -> (N,) mean column of the ink."""
+    """(N, H, W) -> (N,) mean column, weighted by intensity."""
     columns = images.sum(axis=1, dtype=np.float64)  # (N, W)
     return columns @ np.arange(columns.shape[1]) / columns.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Images out of any source of images, with their captions."""
+"""Images of any source, with their captions."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,13 @@ from sslrun.data.labels import digest
 from sslrun.data.vision.source import Source
 
 
-class Captioned:
-    """Some images of a source, each with one caption or more; an image without any cannot be read.
+class CaptionedImages:
+    """Images of a source, each with at least one caption; an image without captions counts as unreadable.
 
     Args:
-        images: the source.
-        captions: of each of its images; blank ones are left out.
-        labels: (N,) int64 of each of its images, or None.
-        positions: (n,) of the images that are taken; None takes all.
+        captions: of all images of the source; blank ones are dropped.
+        labels: (N,) int64 of all images of the source, or None.
+        positions: (n,) of the images to use; None takes all.
     """
 
     def __init__(
@@ -32,8 +31,8 @@ class Captioned:
         self.captions = [tuple(text for text in captions[int(i)] if text.strip()) for i in self._positions]
         self.labels = None if labels is None else labels[self._positions]
         self.embedded = images.embedded
-        bare = [i for i, texts in enumerate(self.captions) if not texts]
-        self.fingerprint = digest(images.fingerprint, self._positions, bare)
+        without_caption = [i for i, texts in enumerate(self.captions) if not texts]
+        self.fingerprint = digest(images.fingerprint, self._positions, without_caption)
 
     def __len__(self) -> int:
         return len(self._positions)

@@ -1,4 +1,4 @@
-"""Policies of augmentation for series: what is done to normalised values, randomness fixed by where the series stands.
+"""Augmentation policies for series, applied to normalised values.
 
 Jitter, Scaling and Permutation are those of Um et al. 2017, arXiv:1706.00527, section 3.2.
 """
@@ -16,42 +16,42 @@ from sslrun.data.policy import Views, build_transform
 class Transform(Protocol):
     """One step of a policy."""
 
-    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
-        """(T, C) -> (T', C); `room` is the number of timestamps that the encoder sees."""
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, max_length: int) -> np.ndarray:
+        """(T, C) -> (T', C); the encoder reads at most `max_length` timestamps."""
         ...
 
 
 class Jitter:
-    """Noise on every value; std: in units of a channel's standard deviation over train."""
+    """Gaussian noise; std: in units of a channel's standard deviation over train."""
 
     def __init__(self, *, std: float = 0.1) -> None:
         check_range("Jitter.std", std, at_least=0)
         self.std = std
 
-    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, max_length: int) -> np.ndarray:
         return series + self.std * random.standard_normal(series.shape, dtype=np.float32)
 
 
 class Scaling:
-    """A factor for each channel, normal around 1; std: of the factors."""
+    """A random factor per channel, normal around 1; std: of the factors."""
 
     def __init__(self, *, std: float = 0.2) -> None:
         check_range("Scaling.std", std, at_least=0)
         self.std = std
 
-    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, max_length: int) -> np.ndarray:
         factors = 1 + self.std * random.standard_normal((1, series.shape[1]), dtype=np.float32)
         return series * factors
 
 
 class Permutation:
-    """Cut into pieces at random places, which are put in random order; segments: at most so many pieces."""
+    """Split at random positions and shuffle the pieces; segments: maximum number of pieces."""
 
     def __init__(self, *, segments: int = 4) -> None:
         check_range("Permutation.segments", segments, at_least=2)
         self.segments = segments
 
-    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, max_length: int) -> np.ndarray:
         count = int(random.integers(1, self.segments + 1))
         if count == 1 or len(series) <= count:
             return series
@@ -61,14 +61,14 @@ class Permutation:
 
 
 class Crop:
-    """A stretch anywhere in the series; share: of its length, at least. Never longer than the encoder sees."""
+    """A random contiguous crop; share: minimum length, as a share of min(length, max_length)."""
 
     def __init__(self, *, share: float = 1.0) -> None:
         check_range("Crop.share", share, above=0, at_most=1)
         self.share = share
 
-    def __call__(self, series: np.ndarray, random: np.random.Generator, *, room: int) -> np.ndarray:
-        longest = min(room, len(series))
+    def __call__(self, series: np.ndarray, random: np.random.Generator, *, max_length: int) -> np.ndarray:
+        longest = min(max_length, len(series))
         shortest = min(longest, max(1, round(self.share * longest)))
         size = int(random.integers(shortest, longest + 1))
         start = int(random.integers(len(series) - size + 1))
@@ -91,5 +91,5 @@ class Policy(Views):
 
 def _build(entry: Any, *, policy: str) -> Transform:
     remedy = "; choose e.g. augmentation=series_views, or none"
-    built: Transform = build_transform(entry, TRANSFORMS, policy=policy, of="series", remedy=remedy)
+    built: Transform = build_transform(entry, TRANSFORMS, policy=policy, modality="series", remedy=remedy)
     return built

@@ -1,4 +1,4 @@
-"""Series out of files and folders."""
+"""Series from files and folders."""
 
 from pathlib import Path
 
@@ -7,18 +7,18 @@ import numpy as np
 from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
 from sslrun.data.series.series import SeriesData
-from sslrun.data.series.source import Recordings, Source, cut_in_time, items_of, together, whole
+from sslrun.data.series.source import Recordings, Source, concatenate, cut_in_time, items_of, whole
 from sslrun.data.series.tables import read_npy, read_table
 from sslrun.data.series.ts import read_ts
 from sslrun.data.split_names import NAMES, refuse_parts
 
 ENDINGS = (".ts", ".csv", ".parquet", ".npy")
-BESIDE = ("_labels", "_anomalies")
-"""Ends of the names of files that tell of the array beside them."""
+SIDECAR_ENDINGS = ("_labels", "_anomalies")
+"""Suffixes of files that annotate the array next to them."""
 
 
 class SeriesFiles(SeriesData):
-    """Splits as the files have them; of long recordings, which windows are cut out of, by time."""
+    """Splits as the files define them; recordings that are cut into windows are also split by time."""
 
     def __init__(self, config: SeriesConfig) -> None:
         super().__init__(config, read_sources(config))
@@ -29,7 +29,7 @@ def read_sources(config: SeriesConfig) -> dict[str, Source]:
     """Items of each split.
 
     Raises:
-        DataError: nothing there, or not as asked.
+        DataError: no data found, or not as configured.
     """
     if config.path is not None:
         paths = split_paths(Path(config.path).expanduser())
@@ -54,12 +54,12 @@ def read_sources(config: SeriesConfig) -> dict[str, Source]:
 
 
 def _absent_in_time(read: dict[str, Recordings], config: SeriesConfig) -> dict[str, np.ndarray]:
-    """Spans of train, and of the splits that are cut off the end of each of its recordings.
+    """Spans of train, and of missing splits, which are cut off the end of each of its recordings.
 
-    Beside a validation of its own a test is cut for labels alone: there is else nothing to score on it.
+    If validation has its own file, test is cut only if train has labels: otherwise nothing is scored on it.
 
     Raises:
-        DataError: forecasts are asked for and nothing is test.
+        DataError: dataset.horizons is set, but there is no test split.
     """
     is_cut = {"validation": "validation" not in read, "test": "test" not in read}
     if is_cut["test"] and not is_cut["validation"]:
@@ -79,10 +79,10 @@ def _absent_in_time(read: dict[str, Recordings], config: SeriesConfig) -> dict[s
 
 
 def split_paths(path: Path) -> dict[str, Path]:
-    """Splits below `path`; all of it is train where it has no train.
+    """Splits below `path`; without a train among them, `path` itself is train.
 
     Raises:
-        DataError: no such file or folder, or several that could be a split.
+        DataError: no such file or folder, or several candidates for a split.
     """
     if not path.exists():
         raise DataError(f"dataset.path={path}: no such file or folder")
@@ -90,11 +90,13 @@ def split_paths(path: Path) -> dict[str, Path]:
         return {"train": path}
     found = {}
     for split, names in NAMES.items():
-        fitting = [p for p in sorted(path.iterdir()) if _is_named(p, names)]
-        if len(fitting) > 1:
-            raise DataError(f"{path}: both {fitting[0].name} and {fitting[1].name} could be {split}; say dataset.train")
-        if fitting:
-            found[split] = fitting[0]
+        candidates = [p for p in sorted(path.iterdir()) if _is_named(p, names)]
+        if len(candidates) > 1:
+            raise DataError(
+                f"{path}: both {candidates[0].name} and {candidates[1].name} could be {split}; say dataset.train"
+            )
+        if candidates:
+            found[split] = candidates[0]
     if "train" not in found:
         refuse_parts(path, (name for split in found.values() for name in (split.stem, split.stem.rpartition("_")[2])))
         return {"train": path}
@@ -105,13 +107,15 @@ def read_recordings(path: Path, config: SeriesConfig) -> Recordings:
     """A file, or all files below a folder.
 
     Raises:
-        DataError: nothing there to read, a file that cannot be read.
+        DataError: nothing to read, or an unreadable file.
     """
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.stem.endswith(BESIDE))
+        files = sorted(
+            p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.stem.endswith(SIDECAR_ENDINGS)
+        )
         if not files:
             raise DataError(f"no series under {path}; expected files of {', '.join(ENDINGS)}")
-        return together([_read_file(p, config) for p in files], where=str(path))
+        return concatenate([_read_file(p, config) for p in files], where=str(path))
     if not path.is_file():
         raise DataError(f"{path}: no such file or folder")
     return _read_file(path, config)
@@ -128,9 +132,9 @@ def _read_file(path: Path, config: SeriesConfig) -> Recordings:
 
 
 def _is_named(path: Path, names: tuple[str, ...]) -> bool:
-    stem = path.stem.lower()  # of .ts files also behind `NAME_`
+    stem = path.stem.lower()  # .ts files may also be called NAME_TRAIN
     if path.is_dir():
         return path.name.lower() in names
-    if path.suffix.lower() not in ENDINGS or stem.endswith(BESIDE):
+    if path.suffix.lower() not in ENDINGS or stem.endswith(SIDECAR_ENDINGS):
         return False
     return stem in names or (path.suffix.lower() == ".ts" and stem.rpartition("_")[2] in names)

@@ -1,24 +1,24 @@
-"""Items of datasets of series by their keys, and batches of them."""
+"""Items and batches of series datasets."""
 
 from typing import Any
 
 import numpy as np
 
 from sslrun.data.base import Items, Key
-from sslrun.data.batches import numbers, padded
+from sslrun.data.batches import index_and_label, padded
 from sslrun.data.series.augment import Policy
 
 
 class SeriesItems(Items):
-    """Series of one split: `series`, or `views` where the policy makes several.
+    """Series of one split: `series`, or `views` if all views of the policy are requested.
 
     Args:
-        values: of each recording (T, C) float32, normalised.
-        windows: (N, 3) of the split.
+        values: (T, C) float32 per recording, normalised.
+        windows: (N, 3) int64: recording, first row, end row.
         labels: (N,) int64, or None.
-        max_length: timestamps that an item keeps.
-        policy: None gives each series as it is.
-        views: whether all views of the policy are asked for, or the first alone.
+        max_length: timestamps after which an item is truncated.
+        policy: None applies no augmentation.
+        views: whether to return all views of the policy or only the first.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class SeriesItems(Items):
             item["label"] = int(self.labels[index])
         if self.policy is None:
             return item | {"series": series[: self.max_length]}
-        count, room = len(self.policy) if self.views else 1, self.max_length
+        count, max_length = len(self.policy) if self.views else 1, self.max_length
         made = [
-            self.policy.view(series, view, seed=self.seed, epoch=epoch, index=index, room=room)[:room]
+            self.policy.view(series, view, seed=self.seed, epoch=epoch, index=index, max_length=max_length)[:max_length]
             for view in range(count)
         ]
         return item | ({"views": made} if self.views else {"series": made[0]})
 
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """`series` (B, T, C), or `views`, V of them, with NaN behind shorter ones; `index` and `label` (B,)."""
+    """`series` (B, T, C), or V such `views`, padded with NaN at the end; `index` and `label` (B,)."""
     batch: dict[str, Any] = {}
     if "views" in items[0]:
         longest = max(len(view) for item in items for view in item["views"])
@@ -65,4 +65,4 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
         batch["views"] = [padded(rows, value=np.nan, dtype=np.float32, length=longest) for rows in views]
     else:
         batch["series"] = padded([item["series"] for item in items], value=np.nan, dtype=np.float32)
-    return batch | numbers(items)
+    return batch | index_and_label(items)

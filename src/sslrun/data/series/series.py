@@ -1,4 +1,4 @@
-"""What all datasets of series share: splits, normalisation, items."""
+"""The base of all series datasets: splits, normalisation, items."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,17 +19,17 @@ from sslrun.data.sources import SourcesData
 
 
 class SeriesData(SourcesData):
-    """A dataset of series in memory, normalised by the mean and standard deviation of train's values, by channel.
+    """A dataset of series in memory, normalised per channel by mean and standard deviation over train.
 
     Args:
-        config: of any kind of dataset of series.
-        sources: `train`, and `validation` and `test` where the dataset has them.
+        config: of any kind of series dataset.
+        sources: `train`, and `validation` and `test` if the dataset has them.
 
     Raises:
-        DataError: too few to cut, a label that train does not have, channels that do not fit.
+        DataError: too few items to split, a label that train does not have, or unequal numbers of channels.
 
     Attributes:
-        horizons: rows ahead that a probe forecasts.
+        horizons: forecast horizons of the forecasting probe, in rows.
     """
 
     config: SeriesDatasetConfig
@@ -51,23 +51,23 @@ class SeriesData(SourcesData):
         self.max_length = config.max_length or longest
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> SeriesItems:
-        """All views of the policy for `ViewsBatch`, its first view alone for `SeriesBatch`."""
+        """All views of the policy for `ViewsBatch`, only the first for `SeriesBatch`."""
         policy = Policy(augmentation)
         return self._items("train", policy=policy, seed=seed, views=batch_type is ViewsBatch)
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
-        """Validation as it is; what is hidden in it is drawn by the method, by position."""
+        """Unaugmented validation items; the method draws any mask by position."""
         return self._items("validation") if batch_type is SeriesBatch else None
 
     def evaluation(self, split: str) -> SeriesItems:
-        """Each series' beginning, as long as the encoder sees."""
+        """Each series, truncated to `max_length`."""
         return self._items(split)
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items)
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
-        return nn.Identity()  # values were normalised when they were read
+        return nn.Identity()  # values are already normalised
 
     def encoder_inputs(self) -> dict[str, Any]:
         return {
@@ -88,31 +88,29 @@ class SeriesData(SourcesData):
             lines["cut"] = f"{(lengths > self.max_length).mean():.0%} of train to dataset.max_length={self.max_length}"
         return lines
 
-    def stretches(self, split: str) -> list[tuple[int, np.ndarray, int, int]]:
-        """All rows of a split, once: each recording's number, its (T, C) normalised values, first row, behind the last.
-
-        Of a split that the files have, its spans; of one that was cut off at random, its items.
-        """
+    def segments(self, split: str) -> list[tuple[int, np.ndarray, int, int]]:
+        """Segments that cover each row of a split once: (recording number, its normalised values (T, C), first row,
+        end row). They are the spans of a split, or the items of one that was drawn at random."""
         part = self._parts[split]
         source = self._sources[part.source]
         rows = source.spans if len(part) == len(source) else source.windows[part.positions]
         return [(i, self._values[part.source][i], a, b) for i, a, b in rows.tolist()]
 
     def windows(self, split: str) -> np.ndarray:
-        """(N, 3) int64 items of a split: recording, first row, row behind the last."""
+        """(N, 3) int64 items of a split: recording, first row, end row (exclusive)."""
         part = self._parts[split]
         return self._sources[part.source].windows[part.positions]
 
     def anomalies(self, split: str) -> list[np.ndarray] | None:
-        """(T,) bool of each recording that `stretches` numbers; None where nothing tells them."""
+        """(T,) bool for each recording number in `segments`, or None."""
         return self._sources[self._parts[split].source].recordings.anomalies
 
     def recording_names(self, split: str) -> list[str]:
-        """Of each recording that `stretches` numbers."""
+        """Names by recording number, as in `segments`."""
         return self._sources[self._parts[split].source].recordings.names
 
     def spans(self, split: str) -> list[tuple[np.ndarray, int, int]]:
-        """The split's own rows of long recordings: each (T, C) normalised recording, its first row, behind its last."""
+        """The split's spans of long recordings: (normalised (T, C) recording, first row, end row)."""
         return [(self._values[split][i], a, b) for i, a, b in self._sources[split].spans.tolist()]
 
     def _items(self, split: str, **options: Any) -> SeriesItems:
@@ -140,7 +138,7 @@ class SeriesData(SourcesData):
         return list(config.mean or mean.tolist()), list(config.std or std.tolist())
 
     def _train_rows(self) -> np.ndarray:
-        """(R, C) float64: every row of train's items once, however its windows overlap."""
+        """(R, C) float64: the rows of train's items, each once even if windows overlap."""
         values = self._sources[self._parts["train"].source].recordings.values
         taken: dict[int, np.ndarray] = {}
         for recording, first, last in self.windows("train").tolist():

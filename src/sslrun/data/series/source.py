@@ -1,4 +1,4 @@
-"""Recordings as they were read, and the items that are cut out of them."""
+"""Recordings as read from files, and the items cut out of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ class Recordings:
     """Series in memory.
 
     Attributes:
-        values: of each (T, C) float32, NaN where a value is missing.
-        names: of each, for messages.
-        labels: of each its class, or (T,) classes of its rows; None where there are none.
-        anomalies: of each (T,) bool; None where nothing tells them.
+        values: (T, C) float32 each, NaN where a value is missing.
+        names: one each, for messages.
+        labels: a class each, or (T,) classes of the rows; None without labels.
+        anomalies: (T,) bool each, or None.
     """
 
     values: list[np.ndarray]
@@ -33,10 +33,10 @@ class Source:
     """Items of one split.
 
     Attributes:
-        recordings: they may be those of another split too, of which this one has other rows.
-        spans: (K, 3) int64: recording, first row, row behind the last; the split's own rows.
-        windows: (N, 3) int64 likewise: the items.
-        values: (N,) classes as they stand in the file; None where there are none.
+        recordings: may be shared with another split that uses other rows.
+        spans: (K, 3) int64, the split's rows: recording, first row, end row (exclusive).
+        windows: (N, 3) int64, the items, in the same format.
+        values: (N,) class values from the file, or None.
     """
 
     recordings: Recordings
@@ -48,11 +48,11 @@ class Source:
         return len(self.windows)
 
 
-def together(parts: list[Recordings], *, where: str) -> Recordings:
-    """Several files as one.
+def concatenate(parts: list[Recordings], *, where: str) -> Recordings:
+    """Join several files.
 
     Raises:
-        DataError: other channels in one than in another, or only some with classes.
+        DataError: unequal numbers of channels, or only some files with labels.
     """
     channels = {v.shape[1]: n for part in parts for v, n in zip(part.values, part.names, strict=True)}
     if len(channels) > 1:
@@ -71,19 +71,19 @@ def together(parts: list[Recordings], *, where: str) -> Recordings:
 
 
 def whole(recordings: Recordings) -> np.ndarray:
-    """(K, 3) spans that take every recording from end to end."""
+    """(K, 3) spans that cover every recording."""
     return np.array([(i, 0, len(v)) for i, v in enumerate(recordings.values)], dtype=np.int64)
 
 
 def cut_in_time(
     recordings: Recordings, *, borders: list[int] | None, validation: float, test_share: float
 ) -> dict[str, np.ndarray]:
-    """Spans of train, validation and test, one after the other in each recording."""
+    """Consecutive spans of train, validation and test in each recording."""
     spans: dict[str, list[tuple[int, int, int]]] = {"train": [], "validation": [], "test": []}
     for i, values in enumerate(recordings.values):
         rows = len(values)
-        behind = round(rows * (1 - test_share))
-        ends = borders or [round(behind * (1 - validation)), behind, rows]
+        test_start = round(rows * (1 - test_share))
+        ends = borders or [round(test_start * (1 - validation)), test_start, rows]
         if ends[2] > rows:
             raise DataError(f"dataset.borders={list(ends)}: {recordings.names[i]} has {rows} rows")
         for name, first, last in zip(spans, (0, *ends[:2]), ends, strict=True):
@@ -94,12 +94,12 @@ def cut_in_time(
 def items_of(
     recordings: Recordings, spans: np.ndarray, *, window: int | None, stride: int | None, where: str
 ) -> Source:
-    """Items of some spans: each as it is, or windows of it; a span shorter than a window is one item.
+    """Items of some spans: whole spans, or windows of them; a span shorter than a window is one item.
 
-    Windows without any value are left out.
+    Windows without any value are dropped.
 
     Raises:
-        DataError: none is left.
+        DataError: no items remain.
     """
     found = []
     for recording, first, last in spans.tolist():

@@ -1,4 +1,4 @@
-"""Where each sample of many shards lies: made once for each tar file, and kept."""
+"""The index of samples in shards, built once per tar file and cached."""
 
 import json
 import os
@@ -14,32 +14,32 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import made_once
 from sslrun.data.labels import digest
-from sslrun.data.order import Together
+from sslrun.data.order import DiskGroups
 from sslrun.data.shards.fields import all_texts, one_text
 from sslrun.data.shards.tar import Contents, read_contents
 
 VERSION = 1
-"""Raised when what is kept changes, so that old files are not read again."""
+"""Incremented when the format changes, to invalidate old cache files."""
 SLOW = 2.0
 """Seconds after which a progress line appears."""
 OPEN_FILES = 64
-"""Shards that a process keeps open."""
-FIELD = ":"
-"""Between an extension and a field of its JSON: `json:caption`."""
+"""Maximum number of shards a process keeps open."""
+FIELD_SEPARATOR = ":"
+"""Separates an extension from a JSON field: `json:caption`."""
 
 
 class Shards:
     """Samples of several tar files as one sequence, in the order of files and members.
 
-    Nothing is copied, and of the samples themselves nothing is read before one is asked for.
+    Samples are not copied, and only read on access.
 
     Attributes:
-        ends: (S,) int64, where each file's samples end.
-        fingerprint: of the files' names, sizes and times.
+        ends: (S,) int64, position after each file's last sample.
+        fingerprint: digest of the files' names, sizes and modification times.
     """
 
     def __init__(self, files: list[Path], *, folder: Path) -> None:
-        """Index what is not indexed yet; `folder` keeps it. DataError where a tar is broken."""
+        """Index the files, with `folder` as cache. DataError if a tar is broken."""
         self.files, self._folder = files, folder
         folder.mkdir(parents=True, exist_ok=True)
         self._digests = [digest(VERSION, f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
@@ -55,37 +55,37 @@ class Shards:
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def together(self, positions: np.ndarray, *, window: int) -> Together:
-        """Which of some samples, `positions` ascending, lie in one file."""
-        return Together(self.ends, window).of(positions)
+    def disk_groups(self, positions: np.ndarray, *, window: int) -> DiskGroups:
+        """Samples grouped by file; `positions` ascending."""
+        return DiskGroups(self.ends, window).select(positions)
 
-    def of_shard(self, position: int) -> tuple[int, int]:
-        """The file of a sample, and its position there."""
+    def locate(self, position: int) -> tuple[int, int]:
+        """(file number, position in the file) of a sample."""
         shard = int(np.searchsorted(self.ends, position, side="right"))
         return shard, position - (int(self.ends[shard - 1]) if shard else 0)
 
     def contents(self, shard: int) -> Contents:
-        """What stands in one file."""
+        """The contents of one file."""
         with np.load(self._path(shard), allow_pickle=False) as kept:
             keys, extensions = (json.loads(bytes(kept[name]).decode()) for name in ("keys", "extensions"))
             return Contents(keys, extensions, *kept["members"])
 
     def name(self, position: int) -> str:
         """`shard.tar:key`, for messages."""
-        shard, inside = self.of_shard(position)
+        shard, inside = self.locate(position)
         return f"{self.files[shard].name}:{self.contents(shard).keys[inside]}"
 
     def describe(self, *, window: int) -> str:
         """For the resolved block."""
         size = sum(f.stat().st_size for f in self.files) / 1e9
         mixed = f"{min(window, len(self.files))} mixed at a time" if len(self.files) > 1 else "mixed as a whole"
-        return f"{len(self.files):,} of {size:.3g} GB, read where they lie, {mixed}"
+        return f"{len(self.files):,} of {size:.3g} GB, read in place, {mixed}"
 
     def _path(self, shard: int) -> Path:
         return self._folder / f"{self._digests[shard]}.npz"
 
     def _index(self, shard: int) -> int:
-        """Number of samples."""
+        """Index one file; returns its number of samples."""
         path = self._path(shard)
         made_once(lambda temporary: self._write(temporary, read_contents(self.files[shard])), path)
         with np.load(path, allow_pickle=False) as kept:
@@ -99,11 +99,11 @@ class Shards:
 
 
 class Members:
-    """One file of each sample: the first that it has of some extensions.
+    """One member file per sample: that of the first extension in `wanted` that it has.
 
     Args:
-        wanted: extensions, the first the best; one may name a field of a JSON object: `json:caption`.
-        key: of the configuration, for messages.
+        wanted: extensions in order of preference; may name a field of a JSON object: `json:caption`.
+        key: configuration key, for messages.
 
     Raises:
         DataError: no sample has any of them.
@@ -114,12 +114,12 @@ class Members:
         self._offsets = np.zeros(len(shards), dtype=np.int64)
         self._sizes = np.full(len(shards), -1, dtype=np.int64)
         self._choice = np.zeros(len(shards), dtype=np.int16)
-        there: set[str] = set()
+        present: set[str] = set()
         for shard in range(len(shards.files)):
-            there |= set(self._locate(shard))
+            present |= set(self._locate(shard))
         if not (self._sizes >= 0).any():
-            names = sorted(there)
-            near = did_you_mean(wanted[0].split(FIELD)[0], names)
+            names = sorted(present)
+            near = did_you_mean(wanted[0].split(FIELD_SEPARATOR)[0], names)
             remedy = f"; {key}=null for none" if key == "dataset.label" else ""
             raise DataError(
                 f"{key}={','.join(wanted)}: no sample of {shards.files[0]} has such a file{near}; "
@@ -135,8 +135,8 @@ class Members:
         """The file's bytes, or the field's in UTF-8.
 
         Raises:
-            DataError: the sample has no such file or field, the field holds neither text nor a number, or its shard
-                ends before it.
+            DataError: the sample has no such file or field, the field holds neither text nor a number, or the shard
+                has been truncated.
         """
         data, field = self._file(position), self._field(position)
         try:
@@ -145,17 +145,17 @@ class Members:
             raise DataError(f"{self.name(position)}: {error}") from error
 
     def text(self, position: int) -> str:
-        """The same as text; DataError where it is no UTF-8."""
+        """The same as text; DataError if it is not UTF-8."""
         try:
             return self.read(position).decode("utf-8")
         except UnicodeDecodeError as error:
             raise DataError(f"{self.name(position)} is no UTF-8: {error}") from error
 
     def texts(self, position: int) -> tuple[str, ...]:
-        """All of a list in JSON; none where the sample has no such file or field, or null there.
+        """All texts of a sample: one, or those of a JSON list; empty if the file or field is missing or null.
 
         Raises:
-            DataError: anything else that is no text and no number, or as of `text`.
+            DataError: a value that is neither text nor a number, or as in `text`.
         """
         if self._sizes[position] < 0:
             return ()
@@ -168,7 +168,7 @@ class Members:
             raise DataError(f"{self.name(position)}: {error}") from error
 
     def name(self, position: int) -> str:
-        """`shard.tar:key.extension`, for messages; without extension where the sample has none of those wanted."""
+        """`shard.tar:key.extension`, for messages; without extension if the sample has none of those wanted."""
         sample = self.shards.name(position)
         return f"{sample}.{self.wanted[self._choice[position]]}" if self._sizes[position] >= 0 else sample
 
@@ -179,11 +179,11 @@ class Members:
         self.__dict__.update(state | {"_lock": threading.Lock()})
 
     def _locate(self, shard: int) -> list[str]:
-        """Fill in one file's samples; returns the extensions that it has."""
+        """Locate the members of one file's samples; returns its extensions."""
         found = self.shards.contents(shard)
         start = int(self.shards.ends[shard - 1]) if shard else 0
-        for choice in reversed(range(len(self.wanted))):  # the best last, over the others
-            extension = self.wanted[choice].split(FIELD)[0].lower()
+        for choice in reversed(range(len(self.wanted))):  # the most preferred last, to overwrite the others
+            extension = self.wanted[choice].split(FIELD_SEPARATOR)[0].lower()
             if extension in found.extensions:
                 rows = found.extension == found.extensions.index(extension)
                 at = start + found.sample[rows]
@@ -194,16 +194,16 @@ class Members:
         size = int(self._sizes[position])
         if size < 0:
             raise DataError(f"{self.shards.name(position)} has no .{' or .'.join(self.wanted)}")
-        shard, _ = self.shards.of_shard(position)
-        with self._lock:  # threads share what is open
+        shard, _ = self.shards.locate(position)
+        with self._lock:  # threads share the open files
             data = os.pread(self._descriptor(shard), size, int(self._offsets[position]))
         if len(data) < size:
             raise DataError(f"{self.name(position)}: {self.shards.files[shard]} has changed while it was read")
         return data
 
     def _field(self, position: int) -> str:
-        """Empty where the file itself is wanted."""
-        return self.wanted[self._choice[position]].partition(FIELD)[2]
+        """The JSON field, or empty for the whole file."""
+        return self.wanted[self._choice[position]].partition(FIELD_SEPARATOR)[2]
 
     def _descriptor(self, shard: int) -> int:
         if shard in self._open:

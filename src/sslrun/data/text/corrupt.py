@@ -1,4 +1,4 @@
-"""Policies of augmentation for text: what is done to its tokens, with randomness fixed by where the text stands."""
+"""Augmentation policies for text, applied to tokens; randomness is a function of (seed, epoch, position)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from sslrun.data.randomness import Randomness
 from sslrun.data.text.tokenizer import Tokenizer
 
 LONGEST_SPAN = 10
-"""Words: SpanBERT, section 3.1."""
+"""In words: SpanBERT, section 3.1."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """A text.
+    """The tokens of one text.
 
     Attributes:
         ids: (n,) int64.
         starts_word: (n,) bool.
-        targets: (n,) int64 with NO_TARGET where nothing is to be predicted; None where nothing was hidden.
+        targets: (n,) int64, NO_TARGET where nothing is predicted; None if no tokens were masked.
     """
 
     ids: np.ndarray
@@ -34,39 +34,39 @@ class Tokens:
     targets: np.ndarray | None = None
 
     def take(self, at: np.ndarray | slice) -> "Tokens":
-        """The tokens at some places, in their order."""
+        """The tokens at some positions, in that order."""
         return Tokens(self.ids[at], self.starts_word[at], None if self.targets is None else self.targets[at])
 
 
 class Transform(Protocol):
     """One step of a policy."""
 
-    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
-        """The text after it; `room` is the number of tokens that the encoder has for it."""
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, max_tokens: int) -> Tokens:
+        """The transformed text; the encoder reads at most `max_tokens` of it."""
         ...
 
 
 class Crop:
-    """A stretch of as many tokens as there is room for, anywhere in the text; without it a text loses its end."""
+    """A random contiguous crop of `max_tokens` tokens; without it a long text is truncated at the end."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         pass
 
-    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
-        start = int(random.integers(max(1, len(tokens.ids) - room + 1)))
-        return tokens.take(slice(start, start + room))
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, max_tokens: int) -> Tokens:
+        start = int(random.integers(max(1, len(tokens.ids) - max_tokens + 1)))
+        return tokens.take(slice(start, start + max_tokens))
 
 
 class PermuteSentences:
     """Sentences in random order: section 2.2 of arXiv:1910.13461 (BART).
 
-    Sentence ends are recognised from the tokens themselves.
+    Sentence ends are detected from the tokens.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.ends_sentence = tokenizer.ends_sentence
 
-    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, max_tokens: int) -> Tokens:
         ends = np.flatnonzero(self.ends_sentence[tokens.ids]) + 1
         sentences = [s for s in np.split(np.arange(len(tokens.ids)), ends) if len(s)]
         order = random.permutation(len(sentences))
@@ -74,15 +74,15 @@ class PermuteSentences:
 
 
 class Mask:
-    """Hide a share of the tokens and ask for them: section 3.1 of arXiv:1810.04805 (BERT).
+    """Mask a share of the tokens as prediction targets: section 3.1 of arXiv:1810.04805 (BERT).
 
     Args:
-        share: of the text's tokens, rounded, at least one.
-        unit: `token`; `word`, all tokens of a word together (BERT's later code); `span`, words in a row, their number
-            geometric with mean 3.8 (SpanBERT, section 3.1 of arXiv:1907.10529; there a span shares its replacement, and
-            the authors' code cuts the last word). A word that would exceed the share is left out, and with it the rest
-            of its span; where all are too long, one is hidden nevertheless.
-        mask, random: shares of the chosen that become the mask token, and any token; the rest stays as it is.
+        share: of the text's tokens, rounded, at least one token.
+        unit: `token`; `word`, whole words (BERT's later code); `span`, consecutive words, their number geometric with
+            mean 3.8 (SpanBERT, section 3.1 of arXiv:1907.10529; there a span shares its replacement, and the authors'
+            code truncates the last word). A word that would exceed the share is skipped, and with it the rest of its
+            span; if every word is too long, one is masked anyway.
+        mask, random: shares of the chosen tokens replaced by the mask token and by a random token; the rest is kept.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class Mask:
         self.share, self.unit, self.mask, self.random = share, unit, mask, random
         self.mask_id, self.ordinary = tokenizer.mask, tokenizer.ordinary
 
-    def __call__(self, tokens: Tokens, random: np.random.Generator, *, room: int) -> Tokens:
-        tokens = tokens.take(slice(room))
+    def __call__(self, tokens: Tokens, random: np.random.Generator, *, max_tokens: int) -> Tokens:
+        tokens = tokens.take(slice(max_tokens))
         count = max(1, round(self.share * len(tokens.ids)))
         chosen = self._choose(tokens, count, random)
         targets = np.full(len(tokens.ids), NO_TARGET, dtype=np.int64)
@@ -110,11 +110,11 @@ class Mask:
         return dataclasses.replace(tokens, ids=ids, targets=targets)
 
     def _choose(self, tokens: Tokens, count: int, random: np.random.Generator) -> np.ndarray:
-        """Places, ascending: `count` tokens, or words that have at most so many together, one word at least."""
+        """Ascending positions: `count` tokens, or whole words of at most `count` tokens in total, at least one word."""
         if self.unit == "token":
             return np.sort(random.permutation(len(tokens.ids))[:count])
         is_start = tokens.starts_word.copy()
-        is_start[0] = True  # what a crop or a window left of a word
+        is_start[0] = True  # may be the rest of a word cut by a crop or window
         lengths = np.diff(np.flatnonzero(is_start), append=len(tokens.ids))  # (W,)
         order, left = random.permutation(len(lengths)), count
         is_chosen = np.zeros(len(lengths), dtype=bool)
@@ -137,7 +137,7 @@ TRANSFORMS: dict[str, type] = {cls.__name__: cls for cls in (Crop, PermuteSenten
 
 
 class Corruption:
-    """A policy for text.
+    """An augmentation policy for text.
 
     Raises:
         ConfigError: no such transform or argument, or more than one view.
@@ -148,21 +148,22 @@ class Corruption:
             raise ConfigError(f"augmentation={config.name}: text takes one view; this policy has more")
         self.name = config.name
         self.transforms: list[Transform] = [
-            build_transform(t, TRANSFORMS, tokenizer, policy=config.name, of="text") for t in config.views[0].transforms
+            build_transform(t, TRANSFORMS, tokenizer, policy=config.name, modality="text")
+            for t in config.views[0].transforms
         ]
         self.tokenizer = tokenizer
         self._randomness = Randomness()
 
-    def __call__(self, tokens: Tokens, *, room: int, seed: int, epoch: int, index: int) -> Tokens:
-        """At most `room` tokens; what is drawn is a function of seed, epoch and index alone."""
+    def __call__(self, tokens: Tokens, *, max_tokens: int, seed: int, epoch: int, index: int) -> Tokens:
+        """At most `max_tokens` tokens; randomness depends on seed, epoch and index only."""
         self._randomness.set(seed=seed, epoch=epoch, index=index, view=0)
         for transform in self.transforms:
-            tokens = transform(tokens, self._randomness.numpy, room=room)
-        return tokens.take(slice(room))
+            tokens = transform(tokens, self._randomness.numpy, max_tokens=max_tokens)
+        return tokens.take(slice(max_tokens))
 
 
-def with_marks(tokens: Tokens, *, before: Sequence[int], after: Sequence[int]) -> Tokens:
-    """The text between its marks, which are no targets."""
+def with_special_tokens(tokens: Tokens, *, before: Sequence[int], after: Sequence[int]) -> Tokens:
+    """The text with special tokens around it, which are not targets."""
     around = (len(before), len(after))
     targets = None if tokens.targets is None else np.pad(tokens.targets, around, constant_values=NO_TARGET)
     ids = np.concatenate([before, tokens.ids, after]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The texts of one split as they were read."""
+"""The texts of one split, in memory."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,8 @@ class Documents:
     """Texts in memory.
 
     Attributes:
-        texts: one each.
-        names: of each, for messages.
-        values: (N,) classes as they stand in the file, strings or numbers; None where there are none.
+        names: one per text, for messages.
+        values: (N,) class values from the file, strings or numbers, or None.
     """
 
     texts: list[str]
@@ -26,7 +25,7 @@ class Documents:
         return len(self.texts)
 
     def at(self, positions: np.ndarray) -> "Documents":
-        """Some of them."""
+        """The documents at some positions."""
         return Documents(
             [self.texts[i] for i in positions],
             [self.names[i] for i in positions],
@@ -34,8 +33,8 @@ class Documents:
         )
 
 
-def together(parts: list[Documents], *, where: str) -> Documents:
-    """Several files as one.
+def concatenate(parts: list[Documents], *, where: str) -> Documents:
+    """Join several files.
 
     Raises:
         DataError: only some of them have classes.
@@ -54,10 +53,10 @@ def together(parts: list[Documents], *, where: str) -> Documents:
 def without_empty(
     sources: dict[str, Documents], *, dataset: str, max_share: float
 ) -> tuple[dict[str, Documents], list[str]]:
-    """The sources without their empty texts, and the names of those.
+    """The sources without empty texts, and the names of the empty ones.
 
     Raises:
-        DataError: no texts at all, or more empty ones than `max_share` of all.
+        DataError: a source without any text, or a share of empty texts above `max_share`.
     """
     kept, empty = {}, []
     for split, documents in sources.items():

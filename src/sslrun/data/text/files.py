@@ -1,4 +1,4 @@
-"""Texts out of files, folders, or what the library `datasets` loads."""
+"""Texts from files, folders, or the library `datasets`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from sslrun.data.labels import is_hidden
 from sslrun.data.split_names import NAMES, refuse_parts
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
-from sslrun.data.text.texts import HeldTexts
+from sslrun.data.text.texts import InMemoryTexts
 
 
-class Texts(HeldTexts):
-    """Train, and validation and test where they are named or found."""
+class Texts(InMemoryTexts):
+    """Train, and validation and test if they are named or found."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__(config, read_sources(config))
@@ -29,7 +29,7 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
     """Documents of each split that the dataset has.
 
     Raises:
-        DataError: nothing there, or not as asked.
+        DataError: no data found, or not as configured.
     """
     named = config.named_splits
     if config.path is None:
@@ -43,7 +43,7 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
 
 
 def split_paths(path: Path) -> dict[str, Path]:
-    """Splits below `path`; all of it is train where it has no train."""
+    """Splits below `path`; without a train among them, `path` itself is train."""
     found = {}
     for split, names in NAMES.items():
         below = [path / f"{name}{ending}" for name in names for ending in ("", *ENDINGS)]
@@ -92,7 +92,7 @@ def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | Non
 
 
 def _documents(table: Any, config: TextConfig, *, where: str) -> Documents:
-    """Columns as lists, classes by their names."""
+    """The documents of a table, with class indices replaced by class names."""
     columns = {name: list(table[name]) for name in table.column_names}
     for name, cells in columns.items():
         classes = getattr(table.features[name], "names", None)

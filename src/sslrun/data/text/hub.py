@@ -1,4 +1,4 @@
-"""Texts out of what the library `datasets` loads: its mapped Arrow files, nothing held in memory."""
+"""Texts loaded by the library `datasets`, read from memory-mapped Arrow files."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from sslrun.config.dataset.text import HuggingFaceTextConfig
 from sslrun.config.errors import DataError
 from sslrun.data.hub import check_columns, load_tables, split_names, table_labels
 from sslrun.data.labels import digest
-from sslrun.data.text.outside import Column, StreamedTexts
+from sslrun.data.text.streamed_texts import LazyTexts, StreamedTexts
 
 
 class HubTexts(StreamedTexts):
-    """Train, and validation and test where the dataset has splits of those names."""
+    """Train, and validation and test if the dataset has splits of those names."""
 
     def __init__(self, config: HuggingFaceTextConfig) -> None:
         path = str(config.path)
@@ -27,7 +27,7 @@ class HubTexts(StreamedTexts):
         super().__init__(config, texts, table_labels(tables, config.label), keys)
 
 
-class TableTexts(Column):
+class TableTexts(LazyTexts):
     """One column of a table."""
 
     def __init__(self, rows: Any, name: str) -> None:

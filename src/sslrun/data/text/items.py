@@ -1,4 +1,4 @@
-"""Items of text datasets by their keys, and batches of them."""
+"""Items and batches of text datasets."""
 
 from typing import Any
 
@@ -6,30 +6,30 @@ import numpy as np
 
 from sslrun.core.batch import NO_TARGET
 from sslrun.data.base import Items, Key
-from sslrun.data.batches import numbers, padded
+from sslrun.data.batches import index_and_label, padded
 from sslrun.data.randomness import Randomness
-from sslrun.data.text.corrupt import Corruption, Tokens, with_marks
+from sslrun.data.text.corrupt import Corruption, Tokens, with_special_tokens
 from sslrun.data.text.streamed import Stream
-from sslrun.data.text.tokenizer import Encoded, Tokenizer, TokensOf
+from sslrun.data.text.tokenizer import Encoded, EncodedTexts, Tokenizer
 
 MULTIPLE = 8
-"""Batches are padded to a multiple of so many tokens."""
+"""Batches are padded to a multiple of this many tokens."""
 
 
 class TextItems(Items):
-    """Texts of one split: `input_ids`, and `targets` where the policy hides tokens.
+    """Texts of one split: `input_ids`, and `targets` if the policy masks tokens.
 
     Args:
         encoded: tokens of the source.
-        positions: (N,) of the split in the source.
+        positions: (N,) positions of the split in the source.
         labels: (N,) int64, or None.
-        policy: None gives each text's beginning as it is.
-        windows: cut long texts into pieces that cover them, one item each, instead of one item a text.
+        policy: None truncates each text and changes nothing else.
+        windows: split long texts into consecutive windows, one item each, instead of one item per text.
     """
 
     def __init__(
         self,
-        encoded: TokensOf,
+        encoded: EncodedTexts,
         positions: np.ndarray,
         labels: np.ndarray | None,
         *,
@@ -41,8 +41,8 @@ class TextItems(Items):
     ) -> None:
         self.encoded, self.positions, self.labels = encoded, positions, labels
         self.tokenizer, self.policy, self.seed = tokenizer, policy, seed
-        self.room = max(1, max_length - len(tokenizer.before) - len(tokenizer.after))
-        self.are_of_split = not windows
+        self.max_tokens = max(1, max_length - len(tokenizer.before) - len(tokenizer.after))
+        self.aligned_with_split = not windows
         self.windows = self._cut() if windows else None
 
     def __len__(self) -> int:
@@ -51,13 +51,15 @@ class TextItems(Items):
     def __getitem__(self, key: Key) -> dict[str, Any]:
         epoch, index = key
         at, start = (index, 0) if self.windows is None else self.windows[index]
-        ids, starts_word = self.encoded.of(int(self.positions[at]))
+        ids, starts_word = self.encoded.tokens(int(self.positions[at]))
         tokens = Tokens(ids.astype(np.int64), starts_word)
         if self.windows is not None:
-            tokens = tokens.take(slice(start, start + self.room))
+            tokens = tokens.take(slice(start, start + self.max_tokens))
         if self.policy is not None and len(tokens.ids):
-            tokens = self.policy(tokens, room=self.room, seed=self.seed, epoch=epoch, index=index)
-        tokens = with_marks(tokens.take(slice(self.room)), before=self.tokenizer.before, after=self.tokenizer.after)
+            tokens = self.policy(tokens, max_tokens=self.max_tokens, seed=self.seed, epoch=epoch, index=index)
+        tokens = with_special_tokens(
+            tokens.take(slice(self.max_tokens)), before=self.tokenizer.before, after=self.tokenizer.after
+        )
         item: dict[str, Any] = {"input_ids": tokens.ids, "index": index}
         if tokens.targets is not None:
             item["targets"] = tokens.targets
@@ -67,21 +69,22 @@ class TextItems(Items):
 
     def _cut(self) -> list[tuple[int, int]]:
         lengths = self.encoded.lengths(self.positions).tolist()
-        return [(i, start) for i, length in enumerate(lengths) for start in range(0, length, self.room)]
+        return [(i, start) for i, length in enumerate(lengths) for start in range(0, length, self.max_tokens)]
 
 
 class Blocks(Items):
-    """Blocks of a stream of documents, each token asked for but the first: `input_ids` and `targets`, the next tokens.
+    """Blocks of a stream of documents for next-token prediction: `input_ids`, and `targets` shifted by one.
 
-    Training blocks begin elsewhere in each epoch and are whole; held-out ones cover the stream, the last one padded.
+    Training blocks have equal length and a random offset in each epoch; held-out blocks cover the stream, and the last
+    one may be shorter.
 
     Args:
-        stream: (T,) ids, or what gives slices of them.
+        stream: (T,) ids, or an object that yields slices of them.
         seed: None for held-out blocks.
-        characters: of the stream's texts, where it is held out.
+        characters: of a held-out stream's texts.
     """
 
-    are_of_split = False
+    aligned_with_split = False
 
     def __init__(
         self, stream: np.ndarray | Stream, *, length: int, seed: int | None, characters: int | None = None
@@ -108,13 +111,13 @@ class Blocks(Items):
 
 
 def stream_of(encoded: Encoded, positions: np.ndarray, *, end: int) -> np.ndarray:
-    """(T,) int32: documents in order, each followed by the end mark."""
-    pieces = [piece for p in positions for piece in (encoded.of(int(p))[0], [end])]
+    """(T,) int32: documents in order, each followed by the end token."""
+    pieces = [piece for p in positions for piece in (encoded.tokens(int(p))[0], [end])]
     return np.concatenate(pieces).astype(np.int32)
 
 
 def collate(items: list[dict[str, Any]], *, pad: int) -> dict[str, Any]:
-    """`input_ids`, `attention_mask` and, where they are, `targets`, (B, L) each, with `index` and `label` (B,)."""
+    """`input_ids`, `attention_mask` and, if present, `targets`, (B, L) each, with `index` and `label` (B,)."""
     longest = max(len(item["input_ids"]) for item in items)
     length = -(-longest // MULTIPLE) * MULTIPLE
     ids = [item["input_ids"] for item in items]
@@ -123,7 +126,7 @@ def collate(items: list[dict[str, Any]], *, pad: int) -> dict[str, Any]:
         "attention_mask": padded([np.ones(len(row)) for row in ids], value=0, dtype=np.int64, length=length),
     }
     if any("targets" in item for item in items):
-        empty = np.empty(0, np.int64)  # of a text without tokens
+        empty = np.empty(0, np.int64)  # for a text without tokens
         targets = [item.get("targets", empty) for item in items]
         batch["targets"] = padded(targets, value=NO_TARGET, dtype=np.int64, length=length)
-    return batch | numbers(items)
+    return batch | index_and_label(items)

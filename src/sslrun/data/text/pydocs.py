@@ -1,4 +1,4 @@
-"""Docstrings of Python's standard library: real English that is always there, other for each version of Python."""
+"""Docstrings of Python's standard library: English text that needs no download but varies with Python's version."""
 
 import ast
 import inspect
@@ -15,12 +15,12 @@ from sslrun.config.errors import DataError
 from sslrun.core.atomic import made_once, write_json
 from sslrun.data.folders import cache_folder
 from sslrun.data.text.documents import Documents
-from sslrun.data.text.texts import HeldTexts
+from sslrun.data.text.texts import InMemoryTexts
 
 VERSION = 1
-"""Raised when reading changes, so that old files are not read again."""
+"""Incremented when reading changes, to invalidate old cache files."""
 SHORTEST = 40
-"""Characters below which a docstring says too little."""
+"""Shorter docstrings, in characters, are dropped."""
 FAMILIES = {
     "data": "array bisect calendar collections copy copyreg datetime _pydatetime enum graphlib heapq numbers decimal "
     "_pydecimal fractions random statistics types weakref _weakrefset zoneinfo queue reprlib pprint functools operator",
@@ -38,19 +38,19 @@ FAMILIES = {
     "_py_abc importlib pkgutil modulefinder runpy code codeop dataclasses typing opcode site",
     "interfaces": "tkinter turtle turtledemo curses idlelib colorsys wave sunau aifc chunk sndhdr imghdr ctypes",
 }
-"""Family: its modules at the top level; those that are in none are left out."""
+"""Top-level modules of each family; modules in none are skipped."""
 SKIPPED = ("test", "tests", "idle_test", "__pycache__")
 
 
-class PyDocs(HeldTexts):
-    """Docstrings of modules, classes and functions, labelled by family of module, with the topics of pydoc's help."""
+class PyDocs(InMemoryTexts):
+    """Docstrings of modules, classes and functions, labelled by module family, and pydoc's help topics."""
 
     def __init__(self, config: PyDocsConfig) -> None:
         super().__init__(config, {"train": cached(cache_folder(config.cache_dir))})
 
 
 def cached(folder: Path) -> Documents:
-    """The docstrings of this Python, read once."""
+    """The docstrings of the running Python version, read once."""
     path = folder / "pydocs" / f"{VERSION}-{'.'.join(map(str, sys.version_info[:3]))}.json"
     made_once(lambda temporary: write_json(temporary, read(Path(sysconfig.get_paths()["stdlib"]))), path)
     names, families, texts = zip(*json.loads(path.read_text(encoding="utf-8")), strict=True)
@@ -58,29 +58,29 @@ def cached(folder: Path) -> Documents:
 
 
 def read(library: Path) -> list[tuple[str, str, str]]:
-    """(name, family, text) of every docstring once, in order of module; nothing is imported.
+    """(name, family, text) of every distinct docstring, by module; nothing is imported.
 
     Raises:
-        DataError: the library's sources are not there.
+        DataError: the library's sources are missing.
     """
     found: dict[str, tuple[str, str]] = {}
     for family, modules in FAMILIES.items():
         for module in modules.split():
             for file in sorted({library / f"{module}.py", *(library / module).rglob("*.py")}):
                 if file.is_file() and not set(file.relative_to(library).parts[:-1]) & set(SKIPPED):
-                    _take(found, docstrings(file), family=family, where=str(file.relative_to(library)))
+                    _collect(found, docstrings(file), family=family, where=str(file.relative_to(library)))
     topics = library / "pydoc_data" / "topics.py"
     if topics.is_file():
-        _take(found, _topics(topics), family="language", where="pydoc_data/topics.py")
+        _collect(found, _topics(topics), family="language", where="pydoc_data/topics.py")
     if not found:
         raise DataError(f"dataset=pydocs: no sources of Python's library under {library}; choose dataset=text")
     return [(name, family, text) for text, (name, family) in found.items()]
 
 
 def docstrings(file: Path) -> list[str]:
-    """Of a module, its classes and its functions."""
+    """Docstrings of a module, its classes and its functions."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes in strings of the library
+        warnings.simplefilter("ignore")  # about invalid escapes in the library
         tree = ast.parse(file.read_bytes())
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return [text for node in ast.walk(tree) if isinstance(node, kinds) and (text := ast.get_docstring(node))]
@@ -92,7 +92,7 @@ def _topics(file: Path) -> list[str]:
     return [inspect.cleandoc(text) for table in tables for text in ast.literal_eval(table).values()]
 
 
-def _take(found: dict[str, tuple[str, str]], texts: list[str], *, family: str, where: str) -> None:
+def _collect(found: dict[str, tuple[str, str]], texts: list[str], *, family: str, where: str) -> None:
     for i, text in enumerate(texts):
         if len(text) >= SHORTEST:
             found.setdefault(text, (f"{where}[{i}]", family))

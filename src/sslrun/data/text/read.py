@@ -1,4 +1,4 @@
-"""Documents out of files: .txt, .jsonl, .csv, .tsv, .parquet."""
+"""Documents from files: .txt, .jsonl, .csv, .tsv, .parquet."""
 
 import csv
 import json
@@ -12,17 +12,17 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.text import TextConfig, Unit
 from sslrun.config.errors import DataError
 from sslrun.data.labels import check_filled
-from sslrun.data.text.documents import Documents, together
+from sslrun.data.text.documents import Documents, concatenate
 
 Columns = dict[str, list[Any]]
 LONGEST_CELL = 2**31 - 1
 
 
 def read_documents(path: Path, config: TextConfig) -> Documents:
-    """A file, or all files below a folder; class folders of .txt give labels.
+    """A file, or all files below a folder; class folders of .txt files give labels.
 
     Raises:
-        DataError: nothing there to read, a file that cannot be read, a column that is not there.
+        DataError: nothing to read, an unreadable file, or a missing column.
     """
     if path.is_file():
         return _read_file(path, config, label=None)
@@ -33,18 +33,18 @@ def read_documents(path: Path, config: TextConfig) -> Documents:
         raise DataError(f"no texts under {path}; expected files of {', '.join(ENDINGS)}")
     folders = {p.relative_to(path).parts[0] for p in files if len(p.relative_to(path).parts) > 1}
     are_classes = len(folders) > 1 and all(p.suffix.lower() == ".txt" for p in files)
-    if are_classes and (beside := next((p for p in files if p.parent == path), None)):
-        raise DataError(f"{beside} lies beside the class folders {', '.join(sorted(folders)[:3])}; move it into one")
+    if are_classes and (stray := next((p for p in files if p.parent == path), None)):
+        raise DataError(f"{stray} lies beside the class folders {', '.join(sorted(folders)[:3])}; move it into one")
     labels = [p.relative_to(path).parts[0] if are_classes else None for p in files]
     parts = [_read_file(p, config, label=label) for p, label in zip(files, labels, strict=True)]
-    return together(parts, where=str(path))
+    return concatenate(parts, where=str(path))
 
 
 def columns_of(table: Columns, *, config: TextConfig, where: str) -> Documents:
     """The columns `dataset.text` and `dataset.label`.
 
     Raises:
-        DataError: a column that is not there, a cell that is no text, a row without label.
+        DataError: a missing column, a text cell that is not a string, or a row without a label.
     """
     if not table:
         raise DataError(f"{where} holds no rows")
@@ -98,7 +98,7 @@ def _read_jsonl(path: Path, columns: list[str] | None) -> Columns:
 
 def _read_csv(path: Path, columns: list[str] | None) -> Columns:
     csv.field_size_limit(LONGEST_CELL)
-    # fields of tab-separated files have no quotes around them: a quotation mark there is one of the text
+    # tab-separated files do not quote fields: a quotation mark belongs to the text
     tabs: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if path.suffix.lower() == ".tsv" else {}
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.reader(file, **tabs) if row]

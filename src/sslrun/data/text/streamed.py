@@ -9,37 +9,37 @@ import numpy as np
 from sslrun.config.errors import DataError
 from sslrun.core.atomic import made_once
 from sslrun.data.labels import digest
-from sslrun.data.text.tokenizer import Tokenizer, TokensOf
+from sslrun.data.text.tokenizer import EncodedTexts, Tokenizer
 
-AT_A_TIME = 1000
-"""Texts tokenized together when they are counted."""
+CHUNK = 1000
+"""Texts tokenized at a time when counting tokens."""
 
 
 class StreamedTokens:
-    """Tokens of texts that are read and tokenized each time.
+    """Tokens of texts that are read and tokenized on each access.
 
     Args:
         texts: read one at a time, in any order.
-        folder: keeps the numbers of tokens, which are counted once, when they are first asked for.
-        key: of the texts and the tokenizer.
-        note: is told of each text that cannot be read when texts are counted.
+        folder: caches token counts, which are computed on first use.
+        key: digest of the texts and the tokenizer.
+        report: called with the reason for each text that cannot be read while counting.
     """
 
     def __init__(
-        self, texts: Sequence[str], tokenizer: Tokenizer, *, folder: Path, key: str, note: Callable[[str], None]
+        self, texts: Sequence[str], tokenizer: Tokenizer, *, folder: Path, key: str, report: Callable[[str], None]
     ) -> None:
-        self._texts, self._tokenizer, self._folder, self._key, self._note = texts, tokenizer, folder, key, note
+        self._texts, self._tokenizer, self._folder, self._key, self._report = texts, tokenizer, folder, key, report
         self._last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
-    def of(self, position: int) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) int32 ids without marks, and (n,) bool, whether each is the first of its word."""
-        if self._last is None or self._last[0] != position:  # blocks of one long text follow each other
+    def tokens(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int32 ids without special tokens, and (n,) bool, whether each starts a word."""
+        if self._last is None or self._last[0] != position:  # consecutive blocks often share a text
             found = self._tokenizer.encode([self._texts[position]])
             self._last = position, (found.ids, found.starts_word)
         return self._last[1]
 
     def lengths(self, positions: np.ndarray) -> np.ndarray:
-        """(n,) int64 tokens of some texts; these are read for it once, and the numbers are kept."""
+        """(n,) int64 token counts of some texts, which are read once; the counts are cached."""
         path = self._folder / f"{digest(self._key, positions)}.npy"
 
         def make(temporary: Path) -> None:
@@ -57,42 +57,42 @@ class StreamedTokens:
 
     def _count(self, positions: np.ndarray) -> np.ndarray:
         counts = []
-        for start in range(0, len(positions), AT_A_TIME):
-            texts = [self._read(int(i)) for i in positions[start : start + AT_A_TIME]]
+        for start in range(0, len(positions), CHUNK):
+            texts = [self._read(int(i)) for i in positions[start : start + CHUNK]]
             found = self._tokenizer.encode([text or "" for text in texts]).lengths(np.arange(len(texts)))
             counts.append(np.where([text is None for text in texts], -1, found))
         return np.concatenate(counts)
 
     def _read(self, position: int) -> str | None:
-        """None where it cannot be read."""
+        """The text, or None if it cannot be read."""
         try:
             return self._texts[position]
         except DataError as error:
-            self._note(str(error))
+            self._report(str(error))
             return None
 
 
 class Stream:
-    """Documents behind each other, an end mark after each, of which slices are made when they are asked for.
+    """Documents in sequence, each followed by an end token; slices are computed on demand.
 
-    Documents without tokens, such as those that cannot be read, are left out with their end marks.
+    Documents without tokens, such as unreadable ones, are skipped along with their end tokens.
     """
 
-    def __init__(self, encoded: TokensOf, positions: np.ndarray, *, end: int) -> None:
+    def __init__(self, encoded: EncodedTexts, positions: np.ndarray, *, end: int) -> None:
         self._encoded, self._positions, self._end = encoded, positions, end
         lengths = encoded.lengths(positions)
         self.ends = np.cumsum(np.where(lengths > 0, lengths + 1, 0))
-        """(N,) int64, where each document's end mark is behind; the same as before it of one that is left out."""
+        """(N,) int64, position after each document's end token; skipped documents repeat the previous one."""
 
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, asked: slice) -> np.ndarray:
-        """(n,) int32 ids of a slice with start and stop."""
-        start, stop = int(asked.start), min(int(asked.stop), len(self))
+    def __getitem__(self, span: slice) -> np.ndarray:
+        """(n,) int32 ids of a slice that has start and stop."""
+        start, stop = int(span.start), min(int(span.stop), len(self))
         first, last = (int(np.searchsorted(self.ends, at, side="right")) for at in (start, stop - 1))
         origin = int(self.ends[first - 1]) if first else 0
         has_tokens = np.diff(self.ends[first : last + 1], prepend=origin) > 0
-        documents = [self._encoded.of(int(p))[0] for p in self._positions[first : last + 1][has_tokens]]
+        documents = [self._encoded.tokens(int(p))[0] for p in self._positions[first : last + 1][has_tokens]]
         pieces = [piece for ids in documents for piece in (ids, [self._end])]
         return np.concatenate(pieces).astype(np.int32)[start - origin : stop - origin]

@@ -1,4 +1,4 @@
-"""What all text datasets share: splits, the tokenizer, items; and those that are in memory."""
+"""The base of all text datasets (splits, tokenizer, items), and the one for texts in memory."""
 
 import itertools
 from abc import abstractmethod
@@ -14,76 +14,76 @@ from sslrun.config.errors import ConfigError, DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.core.batch import TokensBatch
 from sslrun.data.base import Items
-from sslrun.data.labels import Coded, code_labels, digest
+from sslrun.data.labels import ClassesAndLabels, code_labels, digest
 from sslrun.data.sources import SourcesData
 from sslrun.data.text.corrupt import Corruption
 from sslrun.data.text.documents import Documents, without_empty
 from sslrun.data.text.items import Blocks, TextItems, collate, stream_of
 from sslrun.data.text.streamed import Stream
-from sslrun.data.text.tokenizer import Encoded, Tokenizer, TokensOf, foreseen_tokens, open_tokenizer
+from sslrun.data.text.tokenizer import Encoded, EncodedTexts, Tokenizer, expected_token_inputs, open_tokenizer
 
-LOOKED_AT = 200
-"""Texts of a split that are checked for what tokens lose."""
+CHECKED_TEXTS = 200
+"""Texts of a split checked for whether tokenization is lossless."""
 
 
 class TextData(SourcesData):
-    """A dataset of texts, in memory (`HeldTexts`) or read when they are asked for (`StreamedTexts`).
+    """A dataset of texts, in memory (`InMemoryTexts`) or read on the fly (`StreamedTexts`).
 
     Args:
         config: of any kind of text dataset.
         texts: `train`, and `validation` and `test` if the dataset has them.
-        coded: classes, and labels of each source.
+        coded: classes and the labels of each source.
 
     Raises:
-        DataError: too few to cut.
+        DataError: too few items to split.
     """
 
     config: TextDatasetConfig
     tokenizer: Tokenizer
-    _encoded: dict[str, TokensOf]
+    _encoded: dict[str, EncodedTexts]
     single, raw = TokensBatch, "tfidf"
 
-    def __init__(self, config: TextDatasetConfig, texts: Mapping[str, Sequence[str]], coded: Coded) -> None:
+    def __init__(self, config: TextDatasetConfig, texts: Mapping[str, Sequence[str]], coded: ClassesAndLabels) -> None:
         self.name, self.config = config.name, config
         self._texts = dict(texts)
         self.cut({name: len(of_source) for name, of_source in texts.items()}, coded)
         self._streams: dict[str, np.ndarray | Stream] = {}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
-        """Corrupted texts for `TokensBatch`, blocks of the stream for `BlocksBatch`."""
+        """Augmented texts for `TokensBatch`, blocks of the token stream for `BlocksBatch`."""
         return self._items("train", augmentation, batch_type=batch_type, seed=seed)
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
         return self._items("validation", augmentation, batch_type=batch_type, seed=None)
 
     def evaluation(self, split: str) -> Items:
-        """Each text's beginning between its marks."""
+        """Truncated texts with special tokens."""
         return self._documents(split)
 
     def texts(self, split: str) -> list[str]:
-        """The texts of a split as they were read."""
+        """The original texts of a split."""
         part = self._parts[split]
         return [self._texts[part.source][i] for i in part.positions]
 
     @abstractmethod
     def readable(self, split: str) -> Iterator[tuple[int, str]]:
-        """Positions and texts of a split, as they were read; what cannot be read is left out and counted."""
+        """Positions and original texts of a split; unreadable ones are skipped and recorded."""
 
     def characters(self, split: str) -> int:
-        """Characters of all its texts, by which bits per character are counted."""
+        """Number of characters of a split, the denominator of bits per character."""
         return sum(len(text) for _, text in self.readable(split))
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
         return collate(items, pad=self.tokenizer.pad)
 
     def prepare(self, *, channels_last: bool = True) -> nn.Module:
-        return nn.Identity()  # tokens need nothing more on the device
+        return nn.Identity()  # tokens need no further preparation
 
     @classmethod
-    def foreseen_inputs(
+    def expected_inputs(
         cls, config: TextDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
     ) -> dict[str, Any] | None:
-        return {**foreseen_tokens(max_length=config.max_length), "classes": 2}
+        return {**expected_token_inputs(max_length=config.max_length), "classes": 2}
 
     def encoder_inputs(self) -> dict[str, Any]:
         classes = len(self.classes) if self.classes else None
@@ -108,7 +108,7 @@ class TextData(SourcesData):
         if batch_type is TokensBatch:
             return self._documents(split, policy=policy, seed=seed or 0, windows=seed is None)
         if policy.transforms:
-            raise ConfigError(f"augmentation={policy.name}: blocks of tokens bear no transforms; augmentation=none")
+            raise ConfigError(f"augmentation={policy.name}: blocks of tokens take no transforms; set augmentation=none")
         characters = self.characters(split) if seed is None and self._keeps_texts(split) else None
         blocks = Blocks(self._stream(split), length=self.config.max_length, seed=seed, characters=characters)
         if not len(blocks):
@@ -119,8 +119,8 @@ class TextData(SourcesData):
         return blocks
 
     def _keeps_texts(self, split: str) -> bool:
-        """Whether tokens keep all of a text; if not, their likelihood is not that of its characters."""
-        return self.tokenizer.keeps(text for _, text in itertools.islice(self.readable(split), LOOKED_AT))
+        """Whether tokenization is lossless; if not, the likelihood of tokens is not that of characters."""
+        return self.tokenizer.keeps(text for _, text in itertools.islice(self.readable(split), CHECKED_TEXTS))
 
     def _stream(self, split: str) -> np.ndarray | Stream:
         if split not in self._streams:
@@ -133,7 +133,7 @@ class TextData(SourcesData):
         return self._streams[split]
 
 
-class HeldTexts(TextData):
+class InMemoryTexts(TextData):
     """Texts in memory, tokenized once.
 
     Args:
@@ -141,7 +141,7 @@ class HeldTexts(TextData):
         sources: `train`, and `validation` and `test` if the dataset has them.
 
     Raises:
-        DataError: no text, too few to cut, too many empty ones, a label that train does not have.
+        DataError: no text, too few texts to split, too many empty ones, or a label that train does not have.
     """
 
     def __init__(self, config: TextDatasetConfig, sources: Mapping[str, Documents]) -> None:
@@ -171,7 +171,7 @@ class HeldTexts(TextData):
 
 
 def _cut_one(whole: Documents, *, share: float) -> dict[str, Documents]:
-    """A single text without labels: its end is validation, as language models are measured."""
+    """Split a single unlabelled text: its end is validation, as is usual for language models."""
     text = whole.texts[0]
     at = len(text) - max(1, round(share * len(text)))
     if at < 1:

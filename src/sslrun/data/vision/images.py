@@ -1,4 +1,4 @@
-"""What all image datasets share: where their images come from, splits, statistics, unreadable images."""
+"""The base of all image datasets: stores, splits, statistics, unreadable images."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -26,13 +26,13 @@ from sslrun.data.vision.source import Source
 from sslrun.data.vision.transforms import ImageFacts
 
 MEASURED = 2000
-"""Training images of which mean and std are taken."""
+"""Training images from which mean and std are estimated."""
 MEASURED_ON_THE_FLY = 256
-"""The same where each must be decoded at its full size."""
+"""The same if images are decoded on the fly, at full size."""
 
 
 def decoder_of(config: ImageDatasetConfig) -> Decoder:
-    """How this dataset's images are decoded."""
+    """The decoder that a configuration describes."""
     low_high = config.intensity_range
     return Decoder(channels=config.channels, intensity_range=(low_high[0], low_high[1]) if low_high else None)
 
@@ -42,11 +42,11 @@ class ImageData(SourcesData):
 
     Args:
         config: of any kind of image dataset.
-        sources: `train`, and `validation` and `test` where the dataset has them.
-        classes: names, or None where train has no labels.
+        sources: `train`, and `validation` and `test` if the dataset has them.
+        classes: names, or None if train has no labels.
 
     Raises:
-        DataError: no images, too few to cut, or too many that cannot be read.
+        DataError: no images, too few to split, or too many unreadable ones.
     """
 
     config: ImageDatasetConfig
@@ -69,17 +69,17 @@ class ImageData(SourcesData):
         self._parts = {name: p.without(list(self._stores[p.source].corrupt)) for name, p in self._parts.items()}
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
-        """Items with all views of the policy for `ViewsBatch`, with its first view alone for `ImageBatch`."""
+        """Items with all views of the policy for `ViewsBatch`, with only the first for `ImageBatch`."""
         policy = Policy(augmentation, facts_of(self.config))
         self._left_out = policy.left_out
         return TrainingImages(self._split("train"), policy=policy, seed=seed, first_only=batch_type is ImageBatch)
 
     def held_out(self, augmentation: AugmentationConfig, *, batch_type: type) -> Items | None:
-        """Validation as it is; what is hidden in it is drawn by the method, by position."""
+        """Unaugmented validation items; the method draws any mask by position."""
         return self.evaluation("validation") if batch_type is ImageBatch else None
 
     def evaluation(self, split: str) -> PlainImages:
-        """Centre crops of a split; an image that turns out to be unreadable is left out of its batch."""
+        """Centre crops of a split; unreadable images are dropped from their batch."""
         return PlainImages(self._split(split), side=self.config.image_size)
 
     def collate(self, items: list[Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class ImageData(SourcesData):
         return _inputs(self.config, self.mean_std, classes=len(self.classes) if self.classes else None)
 
     @classmethod
-    def foreseen_inputs(
+    def expected_inputs(
         cls, config: ImageDatasetConfig, augmentation: AugmentationConfig, *, batch_type: type
     ) -> dict[str, Any] | None:
         Policy(augmentation, facts_of(config))
@@ -110,12 +110,12 @@ class ImageData(SourcesData):
         return lines
 
     def _where(self) -> str:
-        fresh = isinstance(self._stores["train"], OnTheFly)
-        return "decoded each time" if fresh else "decoded once"
+        on_the_fly = isinstance(self._stores["train"], OnTheFly)
+        return "decoded each time" if on_the_fly else "decoded once"
 
     @cached_property
     def mean_std(self) -> tuple[list[float], list[float]]:
-        """Per channel, of values in [0, 1]: as configured, else measured on training images."""
+        """Per channel, for values in [0, 1]: as configured, else estimated from training images."""
         config = self.config
         if config.mean is not None and config.std is not None:
             return list(config.mean), list(config.std)
@@ -123,10 +123,10 @@ class ImageData(SourcesData):
         return list(config.mean or mean), list(config.std or std)
 
     def remember_corrupt(self, source: str, reasons: dict[int, str]) -> None:
-        """Name images of a source, by their position in it, that cannot be read.
+        """Record unreadable images of a source; `reasons` are by position in it.
 
         Raises:
-            DataError: there are more than `dataset.max_corrupt` of all.
+            DataError: their share of all images exceeds `dataset.max_corrupt`.
         """
         new = [(p, reason) for p, reason in reasons.items() if self._sources[source].name(p) not in self.corrupt]
         self.corrupt += [self._sources[source].name(p) for p, _ in new]
@@ -146,7 +146,7 @@ class ImageData(SourcesData):
 
 
 def facts_of(config: ImageDatasetConfig) -> ImageFacts:
-    """What a policy must know of a dataset."""
+    """The facts that a policy depends on."""
     return ImageFacts(
         image_size=config.image_size,
         channels=config.channels,
@@ -169,7 +169,7 @@ def _inputs(
 
 
 def _open(config: ImageDatasetConfig, sources: Mapping[str, Source]) -> dict[str, Store]:
-    """Each source's store."""
+    """Open the store of each source."""
     for name, source in sources.items():
         if len(source) == 0:
             raise DataError(f"dataset {config.name}: no images in {name}")
@@ -195,7 +195,7 @@ def _measure(split: Split, *, side: int) -> tuple[list[float], list[float]]:
         try:
             images.append(fit(split.read(position), side=side))
         except DataError:
-            continue  # counted when training meets it
+            continue  # recorded when training reads it
     if not images:
         raise DataError("none of the images that were tried for mean and std can be read")
     pixels = np.stack(images).reshape(-1, images[0].shape[2]).astype(np.float64) / 255  # (pixels, C)

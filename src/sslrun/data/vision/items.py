@@ -1,4 +1,4 @@
-"""Items of image datasets by their keys, and batches of them."""
+"""Items and batches of image datasets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Items, Key
-from sslrun.data.batches import numbers
+from sslrun.data.batches import index_and_label
 from sslrun.data.splits import Part
 from sslrun.data.vision.augment import Policy
 from sslrun.data.vision.cache import Store
@@ -19,11 +19,11 @@ from sslrun.data.vision.resize import fit
 
 @dataclass(kw_only=True)
 class Split:
-    """The images of one split by their position in it.
+    """The images of one split, by position in it.
 
     Attributes:
-        report: takes the source and the reasons by position of what cannot be read; None in workers, which report
-            through their batches.
+        report: called with a source and {position: reason} of its unreadable images; None in workers, which report
+            through batches.
     """
 
     report: Callable[[str, dict[int, str]], None] | None
@@ -35,16 +35,16 @@ class Split:
         return len(self.part)
 
     def read(self, position: int) -> np.ndarray:
-        """(H, W, C) uint8; DataError where it cannot be read."""
+        """(H, W, C) uint8; DataError if it cannot be read."""
         return self.store.read(int(self.part.positions[position]))
 
     def facts(self, position: int) -> dict[str, int]:
-        """The item's `index` and, where known, `label`."""
+        """The item's `index` and, if labelled, `label`."""
         known = {} if self.labels is None else {"label": int(self.labels[position])}
         return {"index": position, **known}
 
     def note_corrupt(self, positions: list[int]) -> None:
-        """Tell the dataset, with the reason that a second attempt gives."""
+        """Report positions to the dataset, with the reasons from a second attempt."""
         assert self.report is not None, "workers report through their batches"
         reasons = {}
         for position in positions:
@@ -61,7 +61,7 @@ class Split:
 class TrainingImages(Items):
     """Augmented items: `views`, V arrays (h, w, C) uint8, or `image`, the first of them.
 
-    A position that cannot be read gives the next one that can, augmented as the first would have been, and `corrupt`.
+    An unreadable image is replaced by the next readable one, with the same augmentation, and reported in `corrupt`.
     """
 
     def __init__(self, split: Split, *, policy: Policy, seed: int, first_only: bool) -> None:
@@ -72,23 +72,23 @@ class TrainingImages(Items):
         return len(self.split)
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        epoch, asked = key
-        position, image, corrupt = self._readable(asked)
-        where = {"seed": self.seed, "epoch": epoch, "index": asked}
+        epoch, requested = key
+        position, image, corrupt = self._readable(requested)
+        randomness = {"seed": self.seed, "epoch": epoch, "index": requested}
         item: dict[str, Any] = self.split.facts(position)
         if self._first_only:
-            item["image"] = self.policy.view(image, 0, **where)
+            item["image"] = self.policy.view(image, 0, **randomness)
         else:
-            item["views"] = self.policy.views(image, **where)
+            item["views"] = self.policy.views(image, **randomness)
         return item | ({"corrupt": corrupt} if corrupt else {})
 
     def note_corrupt(self, positions: list[int]) -> None:
         self.split.note_corrupt(positions)
 
-    def _readable(self, asked: int) -> tuple[int, np.ndarray, list[int]]:
+    def _readable(self, requested: int) -> tuple[int, np.ndarray, list[int]]:
         corrupt: list[int] = []
         while True:
-            position = (asked + len(corrupt)) % len(self)
+            position = (requested + len(corrupt)) % len(self)
             try:
                 return position, self.split.read(position), corrupt
             except DataError:
@@ -98,7 +98,7 @@ class TrainingImages(Items):
 
 
 class PlainImages(Items):
-    """Items as they are: `image`, the centre crop (side, side, C) uint8; only `corrupt` where it cannot be read."""
+    """Unaugmented items: `image`, the centre crop (side, side, C) uint8; if unreadable, only `corrupt`."""
 
     def __init__(self, split: Split, *, side: int) -> None:
         self.split, self._side = split, side
@@ -119,9 +119,9 @@ class PlainImages(Items):
 
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """uint8 `views` or `image` in (B, C, H, W), channels-last in memory, with `index` and, where known, `label`.
+    """uint8 `views` or `image` (B, C, H, W) in channels-last format, with `index` and, if labelled, `label`.
 
-    `corrupt` lists positions that could not be read; with nothing but those in it a batch has no other key.
+    `corrupt` lists unreadable positions; it is the only key if no image of the batch could be read.
     """
     corrupt = [position for item in items for position in item.get("corrupt", ())]
     batch: dict[str, Any] = {"corrupt": corrupt} if corrupt else {}
@@ -132,9 +132,9 @@ def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
         batch["views"] = [_stack(list(views)) for views in zip(*(i["views"] for i in readable), strict=True)]
     else:
         batch["image"] = _stack([i["image"] for i in readable])
-    return batch | numbers(readable)
+    return batch | index_and_label(readable)
 
 
 def _stack(images: list[np.ndarray]) -> Tensor:
-    """B arrays (H, W, C) as one tensor (B, C, H, W) that is channels-last in memory without a copy more."""
+    """B arrays (H, W, C) as one channels-last tensor (B, C, H, W), without a further copy."""
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)

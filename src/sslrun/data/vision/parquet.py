@@ -1,4 +1,4 @@
-"""Parquet files with a column of encoded images, as Hugging Face writes them."""
+"""Parquet files with a column of encoded images, in Hugging Face's format."""
 
 import glob
 import json
@@ -16,16 +16,16 @@ from sslrun.config.errors import DataError
 from sslrun.core.atomic import made_once
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder
-from sslrun.data.labels import Coded, check_filled, code_labels, digest
+from sslrun.data.labels import ClassesAndLabels, check_filled, code_labels, digest
 from sslrun.data.vision.decode import Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
 IN_MEMORY_BYTES = 500_000_000
-"""Encoded images up to this size are held in memory; more are copied once into a mapped Arrow file."""
+"""Files up to this total size are held in memory; larger ones are copied once into a memory-mapped Arrow file."""
 
 
 class Parquet(ImageData):
-    """Train, and validation and test where their files are named."""
+    """Train, and validation and test if their files are named."""
 
     def __init__(self, config: ParquetConfig) -> None:
         files = {split: parquet_files(split, pattern) for split, pattern in config.named_splits.items() if pattern}
@@ -42,7 +42,7 @@ class Parquet(ImageData):
 
 
 class ParquetSource:
-    """Rows of several files as one; nothing of the image column is read before the first image is.
+    """Rows of several files as one source; the image column is read on first access.
 
     Args:
         column: a struct with `bytes`, or binary.
@@ -108,7 +108,7 @@ def _binary_parts(file: Path, column: str) -> "list[pa.Array] | Any":
 
 
 def parquet_files(split: str, pattern: str) -> list[Path]:
-    """A file, all parquet files of a folder, or those of a pattern, sorted.
+    """A file, all parquet files below a folder, or those that match a pattern, sorted.
 
     Raises:
         DataError: there are none.
@@ -119,14 +119,14 @@ def parquet_files(split: str, pattern: str) -> list[Path]:
     elif path.is_file():
         files = [path]
     else:
-        files = [Path(f) for f in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  absolute patterns too
+        files = [Path(f) for f in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  may be absolute
     if not files:
         raise DataError(f"dataset.{SPLIT_KEYS[split]}={pattern}: no parquet file there")
     return files
 
 
 def _check_distinct(files: dict[str, list[Path]]) -> None:
-    """DataError where two splits have a file in common: what is trained on would be tested on."""
+    """DataError if two splits share a file: training data would be tested on."""
     owner: dict[Path, str] = {}
     for split, paths in files.items():
         for path in paths:
@@ -137,10 +137,10 @@ def _check_distinct(files: dict[str, list[Path]]) -> None:
 
 
 def check_image_column(file: Path, column: str) -> list[str]:
-    """Names of the columns of a parquet file, whose image column holds bytes.
+    """Check that a parquet file has an image column of bytes; returns the names of all columns.
 
     Raises:
-        DataError: it is no parquet file, or has no such column of bytes.
+        DataError: it is not a parquet file, or has no such column.
     """
     try:
         schema = pq.read_schema(file)
@@ -166,7 +166,7 @@ def _check_label_column(file: Path, column: str | None, names: list[str]) -> Non
         )
 
 
-def _labels(files: dict[str, list[Path]], column: str | None) -> Coded:
+def _labels(files: dict[str, list[Path]], column: str | None) -> ClassesAndLabels:
     if column is None:
         return None, dict.fromkeys(files)
     values = {split: _label_column(paths, column) for split, paths in files.items()}
@@ -186,7 +186,7 @@ def _label_column(files: list[Path], column: str) -> np.ndarray:
 
 
 def _class_names(file: Path, column: str) -> tuple[str, ...] | None:
-    """Names of a ClassLabel feature in the schema's Hugging Face metadata."""
+    """Names of a ClassLabel feature, from the schema's Hugging Face metadata."""
     metadata = pq.read_schema(file).metadata or {}
     if b"huggingface" not in metadata:
         return None

@@ -1,4 +1,4 @@
-"""Images out of tar files (WebDataset), read where they lie."""
+"""Images from tar files (WebDataset), read in place."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from sslrun.data.vision.source import Source
 
 
 class WebDataset(ImageData):
-    """Train, and validation and test where their shards are named; training mixes some shards at a time."""
+    """Train, and validation and test if their shards are named; training shuffles a few shards at a time."""
 
     def __init__(self, config: WebDatasetConfig) -> None:
         self._shards = open_shards(config, cache_dir=config.cache_dir)
@@ -30,13 +30,13 @@ class WebDataset(ImageData):
         super().__init__(config, self.sources(images, config), classes=classes)
 
     def sources(self, images: "dict[str, ShardImages]", config: Any) -> Mapping[str, Source]:
-        """What the dataset reads of each split."""
+        """The source of each split; subclasses may wrap the images."""
         return images
 
     def training(self, augmentation: AugmentationConfig, *, batch_type: type, seed: int) -> Items:
         items = super().training(augmentation, batch_type=batch_type, seed=seed)
         part = self._parts["train"]
-        items.together = self._shards[part.source].together(part.positions, window=self._window)
+        items.disk_groups = self._shards[part.source].disk_groups(part.positions, window=self._window)
         return items
 
     def describe(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class ShardImages:
         data = self._members.read(position)
         try:
             return self._decoder(data, name="")
-        except DataError:  # what it is called costs a look into the index
+        except DataError:  # the name needs a lookup in the index, so only for errors
             return self._decoder(data, name=self.name(position))
 
     def name(self, position: int) -> str:

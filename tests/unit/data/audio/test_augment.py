@@ -12,15 +12,15 @@ from sslrun.data.audio.augment import TRANSFORMS, Facts, Policy
 BANDS, FRAMES, STD, SILENCE = 6, 20, 2.0, -4.0
 
 
-def facts(*, room: int = FRAMES, fixed: bool = True) -> Facts:
+def facts(*, max_length: int = FRAMES, fixed: bool = True) -> Facts:
     other = np.ones((BANDS, 30), np.float32)
-    return Facts(std=STD, room=room, silence=SILENCE, fixed=fixed, other=lambda random: other)
+    return Facts(std=STD, max_length=max_length, silence=SILENCE, fixed=fixed, random_clip=lambda random: other)
 
 
 def apply(
-    name: str, x: np.ndarray, *, room: int = FRAMES, fixed: bool = True, seed: int = 0, **options: float
+    name: str, x: np.ndarray, *, max_length: int = FRAMES, fixed: bool = True, seed: int = 0, **options: float
 ) -> np.ndarray:
-    transform = TRANSFORMS[name](facts(room=room, fixed=fixed), **options)
+    transform = TRANSFORMS[name](facts(max_length=max_length, fixed=fixed), **options)
     result: np.ndarray = transform(x, np.random.default_rng(seed))
     return result
 
@@ -30,7 +30,7 @@ def ramp() -> np.ndarray:
 
 
 def test_crop_is_a_stretch_no_longer_than_the_room() -> None:
-    cut = apply("Crop", ramp(), room=8)
+    cut = apply("Crop", ramp(), max_length=8)
     assert cut.shape == (BANDS, 8) and (np.diff(cut, axis=1) == 1).all()
 
 
@@ -67,7 +67,9 @@ def test_gain_shifts_all_values_by_decibels_in_units_of_the_deviation() -> None:
 
 
 def test_gain_of_waves_is_a_factor() -> None:
-    transform = TRANSFORMS["Gain"](Facts(std=1.0, room=FRAMES, silence=0.0, fixed=False, of_waves=True), decibel=6)
+    transform = TRANSFORMS["Gain"](
+        Facts(std=1.0, max_length=FRAMES, silence=0.0, fixed=False, of_waves=True), decibel=6
+    )
     wave = np.sin(np.arange(FRAMES, dtype=np.float32))[None]
     factors = [float((transform(wave, np.random.default_rng(seed))[:, 1:] / wave[:, 1:]).std()) for seed in range(20)]
     sizes = [float(transform(wave, np.random.default_rng(seed))[0, 1] / wave[0, 1]) for seed in range(50)]

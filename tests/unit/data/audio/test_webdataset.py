@@ -61,7 +61,7 @@ def test_batches_are_the_same_whatever_the_workers(both: tuple[Any, Any], policy
 
     def batches(workers: int, start: int) -> list[Any]:
         sampler = RunSampler(
-            len(items), batch_size=8, total_steps=5, start=lambda: start, seed=3, together=items.together
+            len(items), batch_size=8, total_steps=5, start=lambda: start, seed=3, disk_groups=items.disk_groups
         )
         return [batch["wave"].tolist() for batch in ItemLoader(data, items, sampler, workers=workers)]
 

@@ -30,12 +30,14 @@ def test_each_image_comes_with_its_caption_from_any_step_on(dataset: Any, policy
         tokenizer="char",
     )  # fmt: skip
     assert [data.size(s) for s in ("train", "validation", "test")] == [29, 3, 8]
-    assert "read where they lie, 2 mixed" in data.describe()["shards"] and "1 an image" in data.describe()["captions"]
+    assert "read in place, 2 mixed" in data.describe()["shards"] and "1 an image" in data.describe()["captions"]
     items = data.training(policy("clip"), batch_type=PairBatch, seed=3)
-    assert items.together.window == 2 and items.together.ends[-1] == 29
+    assert items.disk_groups.window == 2 and items.disk_groups.ends[-1] == 29
 
     def batches(start: int) -> list[dict[str, Any]]:
-        sampler = RunSampler(29, batch_size=8, total_steps=6, start=lambda: start, seed=3, together=items.together)
+        sampler = RunSampler(
+            29, batch_size=8, total_steps=6, start=lambda: start, seed=3, disk_groups=items.disk_groups
+        )
         return list(ItemLoader(data, items, sampler, workers=0))
 
     whole, late = batches(0), batches(4)

@@ -33,7 +33,7 @@ def test_items_and_labels(tmp_path: Path) -> None:
     assert mapped.classes == held.classes and mapped.labels("test").tolist() == held.labels("test").tolist()  # type: ignore[union-attr]
     for kind in (TokensBatch, BlocksBatch):
         items, expected = (data.training(NONE, batch_type=kind, seed=2) for data in (mapped, held))
-        assert len(items) == len(expected) > 3 and items.together is None
+        assert len(items) == len(expected) > 3 and items.disk_groups is None
         for i in range(len(expected)):
             found, wanted = items[0, i], expected[0, i]
             assert found.keys() == wanted.keys() and all(np.array_equal(found[k], wanted[k]) for k in found)

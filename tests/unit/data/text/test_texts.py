@@ -95,7 +95,7 @@ def test_masks_have_the_shares_of_the_paper(path: Path) -> None:
     data = texts(path, vocab_size=120)
     mask = Mask(data.tokenizer, share=0.15)
     ids = np.full(200_000, 60, dtype=np.int64)
-    hidden = mask(Tokens(ids, np.ones(len(ids), bool)), np.random.Generator(np.random.Philox(0)), room=len(ids))
+    hidden = mask(Tokens(ids, np.ones(len(ids), bool)), np.random.Generator(np.random.Philox(0)), max_tokens=len(ids))
     assert hidden.targets is not None
     asked = hidden.targets != NO_TARGET
     assert asked.sum() == 30_000 and (hidden.ids[~asked] == 60).all() and (hidden.targets[asked] == 60).all()
@@ -112,7 +112,7 @@ def hidden_words(data: TextData, lengths: list[int], *, unit: str, share: float,
     mask = Mask(data.tokenizer, share=share, unit=unit, mask=1.0, random=0.0)
     starts = np.concatenate([np.arange(length) == 0 for length in lengths])[cut:]
     tokens = Tokens(np.arange(len(starts)) + 10, starts)
-    hidden = mask(tokens, np.random.Generator(np.random.Philox(seed)), room=len(starts))
+    hidden = mask(tokens, np.random.Generator(np.random.Philox(seed)), max_tokens=len(starts))
     is_hidden = hidden.ids == data.tokenizer.mask
     assert hidden.targets is not None and np.array_equal(hidden.targets != NO_TARGET, is_hidden)
     return np.split(is_hidden, np.cumsum(lengths)[:-1] - cut)
@@ -169,7 +169,7 @@ def test_sentences_are_permuted_whole(path: Path) -> None:
     tokens = Tokens(np.array([7, 8, min(ends), 9, 10, 11, min(ends), 12]), np.ones(8, bool))
     seen = set()
     for seed in range(60):
-        ids = permute(tokens, np.random.Generator(np.random.Philox(seed)), room=8).ids.tolist()
+        ids = permute(tokens, np.random.Generator(np.random.Philox(seed)), max_tokens=8).ids.tolist()
         joined = " ".join(map(str, ids))
         assert f"7 8 {min(ends)}" in joined and f"9 10 11 {min(ends)}" in joined and sorted(ids) == sorted(tokens.ids)
         seen.add(joined)
@@ -218,7 +218,7 @@ def test_held_out_pieces_cover_long_texts(path: Path) -> None:
     data = texts(path, max_length=8)
     whole = texts(path, max_length=500)
     pieces = data.held_out(policy(), batch_type=TokensBatch)
-    assert pieces is not None and not pieces.are_of_split
+    assert pieces is not None and not pieces.aligned_with_split
     joined = np.concatenate([pieces[0, i]["input_ids"][1:-1] for i in range(len(pieces))])
     uncut = [whole.evaluation("validation")[0, i]["input_ids"][1:-1] for i in range(whole.size("validation"))]
     np.testing.assert_array_equal(joined, np.concatenate(uncut))
@@ -256,7 +256,7 @@ def test_characters_are_counted_where_tokens_tell_all_of_them(path: Path, kind: 
 
 
 def test_blocks_bear_no_transforms(path: Path) -> None:
-    with pytest.raises(ConfigError, match="blocks of tokens bear no transforms; augmentation=none"):
+    with pytest.raises(ConfigError, match="blocks of tokens take no transforms; set augmentation=none"):
         texts(path).training(augmentation_named("bert"), batch_type=BlocksBatch, seed=0)
 
 

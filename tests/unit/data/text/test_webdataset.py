@@ -63,11 +63,11 @@ def test_hidden_tokens_and_blocks(both: tuple[Any, Any]) -> None:
 def test_batches_are_the_same_whatever_the_workers(both: tuple[Any, Any], kind: type) -> None:
     data = both[0]
     items = data.training(NONE, batch_type=kind, seed=3)
-    assert items.together.window == 2 and items.together.ends[-1] == len(items)
+    assert items.disk_groups.window == 2 and items.disk_groups.ends[-1] == len(items)
 
     def batches(workers: int, start: int) -> list[list[list[int]]]:
         sampler = RunSampler(
-            len(items), batch_size=8, total_steps=6, start=lambda: start, seed=3, together=items.together
+            len(items), batch_size=8, total_steps=6, start=lambda: start, seed=3, disk_groups=items.disk_groups
         )
         return [batch["input_ids"].tolist() for batch in ItemLoader(data, items, sampler, workers=workers)]
 
@@ -91,7 +91,9 @@ def test_what_is_no_text_is_named_and_left_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a.tar:13.txt is no UTF-8"):
         data.texts("train")
     items = data.training(NONE, batch_type=TokensBatch, seed=0)
-    sampler = RunSampler(len(items), batch_size=5, total_steps=10, start=lambda: 0, seed=0, together=items.together)
+    sampler = RunSampler(
+        len(items), batch_size=5, total_steps=10, start=lambda: 0, seed=0, disk_groups=items.disk_groups
+    )
     assert [len(batch["index"]) for batch in ItemLoader(data, items, sampler, workers=0)] == [5] * 10
     assert len(data.corrupt) == 1 and data.corrupt[0].startswith("a.tar:13.txt is no UTF-8")
     strict = build_data(TextWebDatasetConfig(name="made", **options))

@@ -29,18 +29,18 @@ def test_images_labels_and_splits(dataset: Any, pattern: str, cache_folder: Path
     for image, position in zip(found["image"], data._parts["test"].positions, strict=True):
         top = int(np.asarray(image)[:, 0, 0].max())
         assert top == 40 * (position % 5)
-    assert "9 of " in data.describe()["shards"] and "read where they lie, 9 mixed" in data.describe()["shards"]
+    assert "9 of " in data.describe()["shards"] and "read in place, 9 mixed" in data.describe()["shards"]
     assert {p.suffix for p in cache_folder.rglob("*") if p.is_file()} <= {".npz", ".json", ".lock"}  # no image is kept
 
 
 def test_batches_are_the_same_whatever_the_workers(dataset: Any, policy: Any, pattern: str) -> None:
     data = dataset("webdataset", train=pattern, image_size=16, shard_window=2)
     items = data.training(policy("simclr_cifar"), batch_type=ViewsBatch, seed=3)
-    assert items.together.window == 2 and items.together.ends[-1] == 43
+    assert items.disk_groups.window == 2 and items.disk_groups.ends[-1] == 43
 
     def batches(workers: int, start: int) -> list[dict[str, Any]]:
         sampler = RunSampler(
-            len(items), batch_size=8, total_steps=8, start=lambda: start, seed=3, together=items.together
+            len(items), batch_size=8, total_steps=8, start=lambda: start, seed=3, disk_groups=items.disk_groups
         )
         return list(ItemLoader(data, items, sampler, workers=workers))
 
@@ -61,7 +61,9 @@ def test_a_broken_image_is_named_by_shard_and_member(dataset: Any, policy: Any, 
         "webdataset", train=pattern, label=None, image_size=16, max_corrupt=0.2, mean=[0.5] * 3, std=[0.2] * 3
     )
     items = data.training(policy("simclr_cifar"), batch_type=ViewsBatch, seed=0)
-    sampler = RunSampler(len(items), batch_size=6, total_steps=6, start=lambda: 0, seed=0, together=items.together)
+    sampler = RunSampler(
+        len(items), batch_size=6, total_steps=6, start=lambda: 0, seed=0, disk_groups=items.disk_groups
+    )
     assert len(list(ItemLoader(data, items, sampler, workers=0))) == 6
     assert set(data.corrupt) == {"one.tar:007.png", "one.tar:011"}
     strict = dataset("webdataset", train=pattern, label=None, image_size=16, mean=[0.5] * 3, std=[0.2] * 3)

@@ -1,4 +1,4 @@
-"""What datasets of texts that are not in memory share."""
+"""The base of text datasets that are not held in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +11,7 @@ from sslrun.config.errors import DataError
 from sslrun.config.schema import AugmentationConfig
 from sslrun.data.base import Items
 from sslrun.data.folders import cache_folder
-from sslrun.data.labels import Coded, digest
+from sslrun.data.labels import ClassesAndLabels, digest
 from sslrun.data.text.streamed import StreamedTokens
 from sslrun.data.text.texts import TextData
 from sslrun.data.text.tokenizer import open_tokenizer
@@ -19,19 +19,23 @@ from sslrun.data.unreadable import ReadableItems, Unreadable, collate_readable
 
 
 class StreamedTexts(TextData):
-    """Texts that are read and tokenized when they are asked for.
+    """Texts that are read and tokenized on the fly.
 
-    For blocks of tokens, and for held-out losses, the tokens of a split are counted once, and the counts are kept.
+    Blocks of tokens and held-out losses need the token counts of a split; these are computed once and cached.
 
     Args:
         config: of any kind of streamed text dataset.
         texts: `train`, and `validation` and `test` if the dataset has them; reading one may raise DataError.
-        coded: classes, and labels of each source.
-        keys: of each source's content.
+        coded: classes and the labels of each source.
+        keys: digest of each source's content.
     """
 
     def __init__(
-        self, config: StreamedTextConfig, texts: Mapping[str, Sequence[str]], coded: Coded, keys: Mapping[str, str]
+        self,
+        config: StreamedTextConfig,
+        texts: Mapping[str, Sequence[str]],
+        coded: ClassesAndLabels,
+        keys: Mapping[str, str],
     ) -> None:
         super().__init__(config, texts, coded)
         self.corrupt = []
@@ -42,7 +46,11 @@ class StreamedTexts(TextData):
         folder, vocabulary = cache_folder(config.cache_dir) / "tokens", self.tokenizer.backend.to_str()
         self._encoded = {
             name: StreamedTokens(
-                of_source, self.tokenizer, folder=folder, key=digest(keys[name], vocabulary), note=self._unreadable.add
+                of_source,
+                self.tokenizer,
+                folder=folder,
+                key=digest(keys[name], vocabulary),
+                report=self._unreadable.add,
             )
             for name, of_source in texts.items()
         }
@@ -66,7 +74,7 @@ class StreamedTexts(TextData):
         return collate_readable(items, super().collate)
 
     def describe(self) -> dict[str, str]:
-        tokens = f"{self.config.tokenizer} of {self.tokenizer.size:,}, made when they are asked for"
+        tokens = f"{self.config.tokenizer} of {self.tokenizer.size:,}, tokenized on the fly"
         lines = super().describe() | {"tokens": tokens}
         if self.corrupt:
             lines["unreadable"] = f"{len(self.corrupt)} texts left out, first: {self.corrupt[0]}"
@@ -84,8 +92,8 @@ class StreamedTexts(TextData):
         return found
 
 
-class Column(Sequence[str]):
-    """Texts by position, each read when it is asked for; `read` gives one."""
+class LazyTexts(Sequence[str]):
+    """Texts by position, each read on access; subclasses implement `read`."""
 
     def __init__(self, rows: Any) -> None:
         self.rows = rows
@@ -94,7 +102,7 @@ class Column(Sequence[str]):
         return len(self.rows)
 
     def read(self, position: int) -> str:
-        """One text; DataError where it cannot be read."""
+        """One text; DataError if it cannot be read."""
         raise NotImplementedError
 
     def __getitem__(self, position: Any) -> Any:
