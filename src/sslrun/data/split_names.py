@@ -16,20 +16,35 @@ _SHARD = re.compile(r"[-_.]\d+([-_.]of[-_.]\d+)?$")
 
 
 def split_named(name: str) -> str | None:
-    """The split that a folder name or file stem denotes, also with a shard suffix: `train-00-of-02`."""
-    bare = _SHARD.sub("", name.lower())
-    return next((split for split, names in NAMES.items() if bare in names), None)
+    """The split that a folder name or file stem denotes."""
+    return next((split for split, names in NAMES.items() if name.lower() in names), None)
 
 
-def refuse_parts(root: Path, names: Iterable[str]) -> None:
-    """Without a train folder everything below `root` is train; refuse test data among it.
+def find_splits(root: Path, candidates: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """The folder or file of each split, train first; empty without train, as then everything below `root` is train.
+
+    Args:
+        candidates: folders and files directly below `root`, each with its name or stem.
 
     Raises:
-        DataError: some of the names denote validation or test.
+        DataError: two candidates for one split; or candidates for validation or test, also as shards
+            (`test-00000-of-00002`), but none for train.
     """
-    parts = sorted(name for name in names if split_named(name) in ("validation", "test"))
-    if parts:
+    found: dict[str, Path] = {}
+    held_out: list[str] = []
+    for name, path in sorted(candidates):
+        split = split_named(name)
+        if split in found:
+            raise DataError(f"{root}: both {found[split].name} and {path.name} could be {split}; rename or move one")
+        if split is not None:
+            found[split] = path
+        if (split or (path.is_file() and split_named(_SHARD.sub("", name)))) in ("validation", "test"):
+            held_out.append(path.name)
+    if "train" in found:
+        return {split: found[split] for split in NAMES if split in found}
+    if held_out:
         raise DataError(
-            f"{root} has {', '.join(parts[:3])} but no train, so all of it would be trained on; give each split a "
+            f"{root} has {', '.join(held_out[:3])} but no train, so all of it would be trained on; give each split a "
             "folder of its own: train/, val/, test/"
         )
+    return {}

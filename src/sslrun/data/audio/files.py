@@ -18,7 +18,7 @@ from sslrun.data.audio.store import cached_rows
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import check_filled, digest
-from sslrun.data.split_names import NAMES, refuse_parts
+from sslrun.data.split_names import find_splits, split_named
 from sslrun.data.unreadable import check_corrupt
 
 Annotation = tuple[str | None, str | None]
@@ -49,10 +49,10 @@ def splits_of(config: AudioConfig) -> list[tuple[str, Path, list[str]]]:
         folders = {split: Path(p).expanduser() for split, p in config.named_splits.items() if p}
     else:
         root = Path(config.path).expanduser()
-        below = {split: [root / n for n in names if (root / n).is_dir()] for split, names in NAMES.items()}
-        if not below["train"] and config.test_pattern is None:
-            refuse_parts(root, (p.name for found in below.values() for p in found))
-        folders = {s: found[0] for s, found in below.items() if found} if below["train"] else {"train": root}
+        below = [(f.name, f) for f in root.iterdir() if f.is_dir()] if root.is_dir() else []
+        if config.test_pattern is not None and "train" not in {split_named(name) for name, _ in below}:
+            below = []  # test files are found by the pattern, in whatever folder
+        folders = find_splits(root, below) or {"train": root}
     for split, folder in folders.items():
         if not folder.is_dir():
             raise DataError(f"dataset.{SPLIT_KEYS[split] if config.path is None else 'path'}={folder}: no such folder")

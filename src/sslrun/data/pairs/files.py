@@ -10,7 +10,7 @@ from sslrun.data.labels import check_filled, code_labels
 from sslrun.data.pairs.pairs import PairData
 from sslrun.data.pairs.source import CaptionedImages
 from sslrun.data.pairs.tables import ENDINGS, Table, read_table
-from sslrun.data.split_names import NAMES, refuse_parts
+from sslrun.data.split_names import find_splits
 from sslrun.data.vision.images import decoder_of
 
 Selection = tuple[Table, np.ndarray]
@@ -52,10 +52,8 @@ def split_tables(config: PairsConfig) -> dict[str, Path]:
     if not path.is_dir():
         return {"train": path}
     tables = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
-    found = {split: [t for t in tables if t.stem in names] for split, names in NAMES.items()}
-    if found["train"]:
-        return {split: files[0] for split, files in found.items() if files}
-    refuse_parts(path, (t.stem for t in tables))
+    if found := find_splits(path, ((t.stem, t) for t in tables)):
+        return found
     if len(tables) == 1 or (tables and all(t.suffix.lower() == ".parquet" for t in tables)):
         return {"train": tables[0] if len(tables) == 1 else path}
     listed = ", ".join(t.name for t in tables[:3]) or "none"

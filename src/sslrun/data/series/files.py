@@ -10,7 +10,7 @@ from sslrun.data.series.series import SeriesData
 from sslrun.data.series.source import Recordings, Source, concatenate, cut_in_time, items_of, whole
 from sslrun.data.series.tables import read_npy, read_table
 from sslrun.data.series.ts import read_ts
-from sslrun.data.split_names import NAMES, refuse_parts
+from sslrun.data.split_names import find_splits, split_named
 
 ENDINGS = (".ts", ".csv", ".parquet", ".npy")
 SIDECAR_ENDINGS = ("_labels", "_anomalies")
@@ -88,19 +88,9 @@ def split_paths(path: Path) -> dict[str, Path]:
         raise DataError(f"dataset.path={path}: no such file or folder")
     if path.is_file():
         return {"train": path}
-    found = {}
-    for split, names in NAMES.items():
-        candidates = [p for p in sorted(path.iterdir()) if _is_named(p, names)]
-        if len(candidates) > 1:
-            raise DataError(
-                f"{path}: both {candidates[0].name} and {candidates[1].name} could be {split}; say dataset.train"
-            )
-        if candidates:
-            found[split] = candidates[0]
-    if "train" not in found:
-        refuse_parts(path, (name for split in found.values() for name in (split.stem, split.stem.rpartition("_")[2])))
-        return {"train": path}
-    return found
+    folders = [(p.name, p) for p in path.iterdir() if p.is_dir()]
+    files = [(_split_name(p), p) for p in path.iterdir() if p.is_file() and _is_series(p)]
+    return find_splits(path, folders + files) or {"train": path}
 
 
 def read_recordings(path: Path, config: SeriesConfig) -> Recordings:
@@ -110,9 +100,7 @@ def read_recordings(path: Path, config: SeriesConfig) -> Recordings:
         DataError: nothing to read, or an unreadable file.
     """
     if path.is_dir():
-        files = sorted(
-            p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.stem.endswith(SIDECAR_ENDINGS)
-        )
+        files = sorted(p for p in path.rglob("*") if _is_series(p))
         if not files:
             raise DataError(f"no series under {path}; expected files of {', '.join(ENDINGS)}")
         return concatenate([_read_file(p, config) for p in files], where=str(path))
@@ -131,10 +119,11 @@ def _read_file(path: Path, config: SeriesConfig) -> Recordings:
     return read_table(path, config)
 
 
-def _is_named(path: Path, names: tuple[str, ...]) -> bool:
-    stem = path.stem.lower()  # .ts files may also be called NAME_TRAIN
-    if path.is_dir():
-        return path.name.lower() in names
-    if path.suffix.lower() not in ENDINGS or stem.endswith(SIDECAR_ENDINGS):
-        return False
-    return stem in names or (path.suffix.lower() == ".ts" and stem.rpartition("_")[2] in names)
+def _is_series(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and not path.stem.lower().endswith(SIDECAR_ENDINGS)
+
+
+def _split_name(path: Path) -> str:
+    """The stem, or the end of it: .ts files may be called NAME_TRAIN."""
+    end = path.stem.rpartition("_")[2]
+    return end if path.suffix.lower() == ".ts" and split_named(end) else path.stem

@@ -110,7 +110,10 @@ class SeriesData(SourcesData):
         return self._sources[self._parts[split].source].recordings.names
 
     def spans(self, split: str) -> list[tuple[np.ndarray, int, int]]:
-        """The split's spans of long recordings: (normalised (T, C) recording, first row, end row)."""
+        """The split's spans of long recordings: (normalised (T, C) recording, first row, end row).
+
+        Only for splits with a source of their own, as those cut by time have.
+        """
         return [(self._values[split][i], a, b) for i, a, b in self._sources[split].spans.tolist()]
 
     def _items(self, split: str, **options: Any) -> SeriesItems:

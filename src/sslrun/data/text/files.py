@@ -12,7 +12,7 @@ from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
 from sslrun.data.hub import distinct
 from sslrun.data.labels import is_hidden
-from sslrun.data.split_names import NAMES, refuse_parts
+from sslrun.data.split_names import NAMES, find_splits
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.read import ENDINGS, columns_of, read_documents
 from sslrun.data.text.texts import InMemoryTexts
@@ -44,16 +44,11 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
 
 def split_paths(path: Path) -> dict[str, Path]:
     """Splits below `path`; without a train among them, `path` itself is train."""
-    found = {}
-    for split, names in NAMES.items():
-        below = [path / f"{name}{ending}" for name in names for ending in ("", *ENDINGS)]
-        if existing := [p for p in below if path.is_dir() and p.exists()]:
-            found[split] = existing[0]
-    if "train" in found:
-        return found
-    if path.is_dir():
-        refuse_parts(path, (p.stem if p.is_file() else p.name for p in path.iterdir()))
-    return {"train": path}
+    if not path.is_dir():
+        return {"train": path}
+    folders = [(p.name, p) for p in path.iterdir() if p.is_dir()]
+    files = [(p.stem, p) for p in path.iterdir() if p.is_file() and p.suffix.lower() in ENDINGS]
+    return find_splits(path, folders + files) or {"train": path}
 
 
 def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | None]) -> dict[str, Documents]:

@@ -48,8 +48,8 @@ class StreamedTokens:
 
         made_once(make, path)
         counted: np.ndarray = np.load(path, allow_pickle=False)
-        for position in positions[counted < 0]:
-            self._read(int(position))
+        for i in np.flatnonzero(counted < 0):  # readable by now, or reported again
+            counted[i] = self._count(positions[i : i + 1])[0]
         return np.maximum(counted, 0)
 
     def __getstate__(self) -> dict[str, Any]:

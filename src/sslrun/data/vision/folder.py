@@ -11,7 +11,7 @@ from sslrun.config.errors import DataError
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder, walk
 from sslrun.data.labels import digest, encode_labels
-from sslrun.data.split_names import NAMES, refuse_parts
+from sslrun.data.split_names import find_splits, split_named
 from sslrun.data.vision.decode import EXTENSIONS, Decoder
 from sslrun.data.vision.images import ImageData, decoder_of
 
@@ -25,7 +25,7 @@ class ImageFolder(ImageData):
         root = Path(str(config.root)).expanduser()
         if not root.is_dir():
             raise DataError(f"dataset.root={config.root}: no such folder")
-        folders = dict(split_folders(root, val_is_test=config.val_is_test))
+        folders = split_folders(root, val_is_test=config.val_is_test)
         files = {name: image_files(folder) for name, folder in folders.items()}
         for name, found in files.items():
             if not found:
@@ -73,23 +73,19 @@ class FolderSource:
         return f"{self._root.name}/{self._files[position]}"
 
 
-def split_folders(root: Path, *, val_is_test: bool) -> list[tuple[str, Path]]:
+def split_folders(root: Path, *, val_is_test: bool) -> dict[str, Path]:
     """Splits with their own folders; without root/train, all of `root` is train.
 
     Raises:
         DataError: two folders of one split, or folders of splits but none of train, which would become classes.
     """
-    below = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
-    found = [(split, f) for split, names in NAMES.items() for f in below if f.name.lower() in names]
-    splits = [split for split, _ in found]
-    if "train" not in splits:
-        # among other folders `valid` may be a class
-        refuse_parts(root, (f.name for _, f in found if len(found) == len(below) or f.name.lower() != "valid"))
-        return [("train", root)]
-    if len(set(splits)) < len(splits):
-        raise DataError(f"dataset.root={root} has two folders of one split: {', '.join(f.name for _, f in found)}")
-    if val_is_test:
-        found = [("test" if split == "validation" else split, f) for split, f in found if split != "test"]
+    below = [f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".")]
+    splits = [split_named(f.name) for f in below]
+    if "train" not in splits and None in splits:  # among class folders, `valid` may be one of them
+        below = [f for f in below if f.name.lower() != "valid"]
+    found = find_splits(root, ((f.name, f) for f in below)) or {"train": root}
+    if val_is_test and "validation" in found:
+        return {"train": found["train"], "test": found["validation"]}
     return found
 
 

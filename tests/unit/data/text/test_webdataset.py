@@ -16,6 +16,7 @@ from sslrun.config.schema import AugmentationConfig, ViewConfig
 from sslrun.core.batch import BlocksBatch, TokensBatch
 from sslrun.data.build import build_data
 from sslrun.data.loader import ItemLoader, RunSampler
+from sslrun.data.text.streamed import StreamedTokens
 
 NONE = AugmentationConfig(name="none", views=[ViewConfig(transforms=[])])
 OPTIONS: dict[str, Any] = {"vocab_size": 120, "max_length": 24}
@@ -79,6 +80,26 @@ def test_tokens_are_counted_once(both: tuple[Any, Any], monkeypatch: pytest.Monk
     again = build_data(both[0].config)
     monkeypatch.setattr("sslrun.data.text.streamed.StreamedTokens._count", lambda *_: pytest.fail("counted again"))
     assert len(again.training(NONE, batch_type=BlocksBatch, seed=0)) == len(first)
+
+
+class OnceUnreadable(list[str]):
+    """Texts of which the second cannot be read while `broken`."""
+
+    broken = True
+
+    def __getitem__(self, position: Any) -> Any:
+        if self.broken and position == 1:
+            raise DataError("the second cannot be read")
+        return super().__getitem__(position)
+
+
+def test_a_text_that_has_become_readable_is_counted(both: tuple[Any, Any], tmp_path: Path) -> None:
+    texts, reasons = OnceUnreadable(["The ship is here."] * 3), []
+    tokens = StreamedTokens(texts, both[0].tokenizer, folder=tmp_path / "counts", key="", report=reasons.append)
+    first, missing, last = tokens.lengths(np.arange(3)).tolist()
+    assert missing == 0 < first == last and set(reasons) == {"the second cannot be read"}
+    texts.broken = False
+    assert tokens.lengths(np.arange(3)).tolist() == [first] * 3
 
 
 def test_what_is_no_text_is_named_and_left_out(tmp_path: Path) -> None:
