@@ -73,7 +73,7 @@ def fill_memories(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
             center.update(momentum=0.0)
         method.after_step(0.0)
         monkeypatch.setattr(Queue, "push", lambda self, rows: None)
-        monkeypatch.setattr(Center, "follow", lambda self, *, momentum: None)
+        monkeypatch.setattr(Center, "update", lambda self, *, momentum: None)
 
 
 @every_case

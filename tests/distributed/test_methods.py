@@ -25,6 +25,7 @@ from sslrun.config.schema import BackboneConfig
 from sslrun.core import dist
 from sslrun.methods.base import build_method
 from sslrun.methods.cpc import of_all_ranks
+from sslrun.methods.mocov2 import MoCoV2
 
 ROWS, SIZE = 8, 8
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in method_names()}
@@ -118,8 +119,37 @@ def test_two_ranks_equal_one_process(pool: Any, variant: str) -> None:
         assert torch.equal(buffer, second[2][key]), key
 
 
-def moments_of_unequal_numbers() -> tuple[Tensor, Tensor, Tensor]:
-    """Rank r has 2 clips of 3 + r moments, r + 1 everywhere; its loss weighs them by 10 (r + 1)."""
+class Numbers(torch.nn.Module):
+    """One-hot rows by the number in the first pixel; records the numbers it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen += x[:, 0, 0, 0].long().tolist()
+        return torch.nn.functional.one_hot(x[:, 0, 0, 0].long(), 2 * ROWS).float()
+
+
+def shuffled_keys() -> tuple[Tensor, list[int]]:
+    """Keys of images numbered over ranks, and the numbers of those that this rank encoded; generators differ."""
+    method = build_method(small_config("mocov2").method, Linear())
+    assert isinstance(method, MoCoV2)
+    method.key_encoder, method.key_projector = Numbers(), torch.nn.Identity()
+    torch.manual_seed(dist.rank())
+    numbers = torch.arange(float(ROWS)) + ROWS * dist.rank()
+    return method._keys(numbers.reshape(ROWS, 1, 1, 1).expand(ROWS, 3, 2, 2)), method.key_encoder.seen
+
+
+def test_moco_shuffles_keys_over_ranks_and_restores_their_order(pool: Any) -> None:
+    (first_keys, first_seen), (second_keys, second_seen) = pool.run(__file__, "shuffled_keys")
+    assert torch.equal(first_keys, torch.eye(2 * ROWS)) and torch.equal(second_keys, first_keys)
+    assert sorted(first_seen + second_seen) == list(range(2 * ROWS)) and len(first_seen) == ROWS
+    assert any(number >= ROWS for number in first_seen)
+
+
+def time_steps_of_unequal_numbers() -> tuple[Tensor, Tensor, Tensor]:
+    """Rank r has 2 clips of 3 + r time steps, r + 1 everywhere; its loss weighs them by 10 (r + 1)."""
     local = torch.full((2, 3 + dist.rank(), 5), float(dist.rank() + 1), requires_grad=True)
     others, is_there = of_all_ranks(local, torch.ones(2, 3 + dist.rank(), dtype=torch.bool))
     (10 * (dist.rank() + 1) * others).sum().backward()
@@ -128,7 +158,7 @@ def moments_of_unequal_numbers() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_clips_of_unequal_lengths_are_gathered(pool: Any) -> None:
-    for others, is_there, gradient in pool.run(__file__, "moments_of_unequal_numbers"):
+    for others, is_there, gradient in pool.run(__file__, "time_steps_of_unequal_numbers"):
         assert others.shape == (16, 5) and is_there.tolist() == 2 * [True, True, True, False] + 8 * [True]
         assert others[is_there][:, 0].tolist() == 6 * [1.0] + 8 * [2.0]
         assert gradient.unique().tolist() == [30.0]

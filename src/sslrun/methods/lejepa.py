@@ -3,10 +3,10 @@
 A statistical test, SIGReg, prevents collapse: along random directions the embeddings must be standard normal.
 
 Formula:
-    loss = (1 - lambda) mean over views |z_v - mean of global z|^2 + lambda mean over a of EP({z . a})
+    loss = (1 - lambda) mean over views v of |z_v - mean of global z|^2 / P + lambda mean over v and a of EP({z_v . a})
 
-    a: random directions; EP: the Epps-Pulley statistic of a sample against the standard normal (section 5.1,
-    algorithms 1 and 2).
+    P: dimensions of z; a: random directions; EP: the Epps-Pulley statistic of a sample against the standard normal
+    (section 5.1, algorithms 1 and 2).
 
 When to choose it:
     A single hyperparameter (lambda), no momentum encoder, no predictor, no temperature schedule, and a loss that tracks

@@ -8,8 +8,9 @@ Formula:
     z: projections; p: predictions; stop: stop-gradient (eq. 4, which omits the constant 1).
 
 When to choose it:
-    The simplest to run: no negatives, no momentum encoder, small batches. It is also the least forgiving: without its
-    BatchNorm layers or with strong weight decay it collapses, so watch health/std.
+    The simplest to run: no negatives, no momentum encoder, small batches. It is also the least forgiving: without
+    BatchNorm in its heads it hardly learns (section 4.4), and without stop-gradient or predictor it collapses (4.1,
+    4.2); watch health/std.
 """
 
 from collections.abc import Mapping

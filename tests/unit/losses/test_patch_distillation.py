@@ -1,4 +1,4 @@
-"""iBOT's patch loss against eq. 2 of arXiv:2111.07832, retyped in NumPy."""
+"""iBOT's patch loss against eq. 3 of arXiv:2111.07832, retyped in NumPy."""
 
 import math
 
@@ -11,7 +11,7 @@ from sslrun.losses.patch_distillation import patch_distillation
 IS_MASKED = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]], dtype=bool)  # three images of four patches
 
 
-def equation_2(outputs: np.ndarray, targets: np.ndarray, temperature: float) -> float:
+def equation_3(outputs: np.ndarray, targets: np.ndarray, temperature: float) -> float:
     """Mean over images of the mean over their masked patches of -P_teacher log P_student, for all patches of all."""
     total = 0.0
     for image in range(3):
@@ -39,7 +39,7 @@ def of_masked(outputs: torch.Tensor, targets: torch.Tensor, temperature: float) 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_value_is_the_papers(everything: tuple[torch.Tensor, torch.Tensor], temperature: float) -> None:
     outputs, targets = everything
-    expected = equation_2(outputs.double().numpy(), targets.double().numpy(), temperature)
+    expected = equation_3(outputs.double().numpy(), targets.double().numpy(), temperature)
     assert of_masked(outputs, targets, temperature).item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -52,7 +52,7 @@ def test_gradient_is_the_papers_and_spares_the_teacher(everything: tuple[torch.T
         up, down = a.copy(), a.copy()
         up[at] += step
         down[at] -= step
-        slope = (equation_2(up, q, 0.5) - equation_2(down, q, 0.5)) / (2 * step)
+        slope = (equation_3(up, q, 0.5) - equation_3(down, q, 0.5)) / (2 * step)
         assert outputs.grad[at].item() == pytest.approx(slope, abs=1e-5)
 
 
