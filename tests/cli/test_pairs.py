@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_refused_before_any_work(folder: Path, tmp_path: Pa
         run(zeroshot, f"encoder={folder}/clip", "dataset=text", f"dataset.path={texts}", here)
     with pytest.raises(ConfigError, match=r"prompts.classes names 2 classes; dataset=digits has 10: 0, 1"):
         run(zeroshot, f"encoder={folder}/clip", "dataset=digits", "prompts.classes=[a,b]", here)
-    with pytest.raises(ConfigError, match=r"prompts.templates: 'a photo' must have one \{\} where the class stands"):
+    with pytest.raises(ConfigError, match=r"prompts.templates: 'a photo' must contain \{\} once, for the class name"):
         run(zeroshot, f"encoder={folder}/clip", "prompts.templates=['a photo']", here)
     with pytest.raises(DataError, match="images=/nowhere: no folder with images"):
         run(search, f"encoder={folder}/clip", "images=/nowhere", "text=zero", here)

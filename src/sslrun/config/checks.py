@@ -1,4 +1,4 @@
-"""Range checks for `__post_init__`, and the nearest valid name for a wrong one."""
+"""Range checks for `__post_init__`, and suggestions for misspelt names."""
 
 import difflib
 import math
@@ -45,8 +45,8 @@ def check_interval(key: str, values: Sequence[float], **limits: float) -> None:
         check_range(key, value, **limits)
 
 
-def check_auto_or_whole(key: str, value: Any, *, at_least: int) -> None:
-    """Raise ConfigError unless `value` is `auto` or a whole number that is large enough."""
+def check_auto_or_int(key: str, value: Any, *, at_least: int) -> None:
+    """Raise ConfigError unless `value` is `auto` or an integer of at least `at_least`."""
     if value == "auto":
         return
     if isinstance(value, bool) or not isinstance(value, int):
@@ -61,7 +61,7 @@ def check_multiple(key: str, value: int, *, of_key: str, of: int) -> None:
 
 
 def check_transformer_width(prefix: str, dim: int, heads: int) -> None:
-    """Raise ConfigError unless heads and sine-cosine positions fit the width, under the keys `prefix`_dim, _heads."""
+    """Raise ConfigError unless `dim` suits the heads and sine-cosine positions; keys are `prefix`_dim and _heads."""
     if dim % 4 or dim % heads:
         raise ConfigError(f"{prefix}_dim must be a multiple of 4 and of {prefix}_heads={heads}, got {dim}")
 
@@ -73,8 +73,8 @@ def check_one_of(key: str, value: str, choices: Iterable[str]) -> None:
         raise ConfigError(f"{key}={value}: no such choice{did_you_mean(value, names)}; choose from {', '.join(names)}")
 
 
-def check_one_place(path: str | None, **named: str | None) -> None:
-    """Raise ConfigError if `dataset.path` and a split's own place are both given: one of them would be ignored."""
+def check_path_or_splits(path: str | None, **named: str | None) -> None:
+    """Raise ConfigError if both `dataset.path` and the path of a split are given: one of them would be ignored."""
     split = next((key for key, value in named.items() if value), None)
     if path and split:
         raise ConfigError(
@@ -83,19 +83,19 @@ def check_one_place(path: str | None, **named: str | None) -> None:
 
 
 def near_or_all(word: str, names: Iterable[str]) -> str:
-    """`did_you_mean`, or `; it has a, b, c` if no name is near."""
+    """`did_you_mean`, or `; it has a, b, c` if no name is close."""
     known = list(names)
     return did_you_mean(word, known) or (f"; it has {', '.join(known)}" if known else "")
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the nearest of `choices`, or an empty string if none is near."""
+    """`; did you mean 'x'?` for the nearest of `choices`, or an empty string if none is close."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def check_budget(labels: Any) -> None:
-    """Raise ConfigError unless a label budget is `all`, a whole number from 1, or a fraction in (0, 1)."""
+    """Raise ConfigError unless a label budget is `all`, a positive integer, or a fraction in (0, 1)."""
     whole = isinstance(labels, int) and not isinstance(labels, bool) and labels >= 1
     fraction = isinstance(labels, float) and 0 < labels < 1
     if not (whole or fraction or labels == "all"):

@@ -1,4 +1,4 @@
-"""From what Hydra composed, or a saved config.yaml, to typed objects."""
+"""Typed configurations from what Hydra composed, or from a saved config.yaml."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -77,7 +77,7 @@ def typed(command: str, config: DictConfig) -> CommandConfig:
 
 
 def _reject_unknown_keys(nodes: Sequence[TypedNode]) -> None:
-    """Refuse keys that `+key=value` or a YAML file slipped past the schema."""
+    """Refuse keys that bypassed the schema by `+key=value` or a YAML file."""
     for path, node, kind in nodes:
         names = [f.name for f in dataclasses.fields(kind)]
         for key in node:
@@ -87,15 +87,15 @@ def _reject_unknown_keys(nodes: Sequence[TypedNode]) -> None:
 
 
 def _check_nested(nodes: Sequence[TypedNode]) -> None:
-    """Check nodes that are not at their usual place, so that errors name `method.text.heads`, not `backbone.heads`."""
-    for path, node, kind in reversed(nodes):  # the innermost first
-        if issubclass(kind, Node) and path != kind.place:
+    """Check nodes outside their usual section, so that errors name `method.text.heads`, not `backbone.heads`."""
+    for path, node, kind in reversed(nodes):  # innermost first
+        if issubclass(kind, Node) and path != kind.section:
             with nested_at(path):
                 OmegaConf.to_object(node)
 
 
 def _typed_nodes(config: Any, path: str = "") -> Iterator[TypedNode]:
-    """Outer nodes before those inside them."""
+    """All typed nodes, outer before inner."""
     if not isinstance(config, DictConfig) or config._is_missing() or config._is_none() or config._is_interpolation():
         return
     kind = OmegaConf.get_type(config)
@@ -106,12 +106,12 @@ def _typed_nodes(config: Any, path: str = "") -> Iterator[TypedNode]:
 
 
 def save(config: CommandConfig) -> str:
-    """YAML of a typed config, as `load` reads it back; paths and enums become strings."""
+    """YAML of a typed config, readable by `load`; paths and enums become strings."""
     return yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True, width=120)
 
 
 def plain(config: Any) -> Any:
-    """A typed config as nested dicts and lists of numbers and strings, a hundred times as fast as OmegaConf's."""
+    """A typed config as nested dicts and lists of numbers and strings, 100x faster than by OmegaConf."""
     if dataclasses.is_dataclass(config):
         return {field.name: plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
     if isinstance(config, dict):
@@ -122,7 +122,7 @@ def plain(config: Any) -> Any:
 
 
 def load(command: str, path: Path) -> CommandConfig:
-    """Read a saved config.yaml of `command` into its dataclass again.
+    """Load a saved config.yaml of `command` into its dataclass.
 
     Raises:
         ConfigError: the file was written by another version, or edited, and no longer fits.
@@ -136,7 +136,7 @@ def load(command: str, path: Path) -> CommandConfig:
 
 
 def from_plain(command: str, raw: dict[str, Any], *, origin: str) -> CommandConfig:
-    """The inverse of `plain`, also of folders that were written before a key was renamed."""
+    """The inverse of `plain`; also reads configurations saved before a key was renamed."""
     schema = OmegaConf.structured(COMMANDS[command])
     raw = {COMMANDS[command].renamed.get(key, key): value for key, value in raw.items()}
     try:
@@ -151,7 +151,7 @@ def from_plain(command: str, raw: dict[str, Any], *, origin: str) -> CommandConf
 
 
 def group_from_plain(group: str, raw: dict[str, Any]) -> Any:
-    """One group's dataclass from its plain dict, e.g. the backbone out of an encoder's config.json."""
+    """One group's dataclass from its plain dict, e.g. the backbone in an encoder's config.json."""
     merged = OmegaConf.merge(OmegaConf.structured(find(group, raw["kind"]).config), raw)
     return OmegaConf.to_object(merged)
 
@@ -166,7 +166,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], *, ignore: tuple[str, 
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as dotted keys; lists stay whole."""
+    """Nested dicts as dotted keys; lists are leaves."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         full = f"{prefix}{key}"

@@ -1,21 +1,21 @@
-"""Errors that a user can cause. Each is one line that names key, value and remedy; the command line exits with 2."""
+"""Errors that a user can cause: one line that names key, value and remedy; the command line exits with 2."""
 
 
 class SslrunError(Exception):
-    """Base of every error that the user can mend."""
+    """Base of every error that the user can fix."""
 
 
 class ConfigError(SslrunError, ValueError):
-    """A configuration value that cannot be used: unknown, of the wrong type, out of range, or at odds with another."""
+    """An invalid configuration value: unknown, of the wrong type, out of range, or in conflict with another."""
 
 
 class DataError(SslrunError):
-    """A dataset that cannot be read as asked: absent, empty, wrong column, too many unreadable files."""
+    """A dataset that cannot be read: absent, empty, wrong column, too many unreadable files."""
 
 
 class RunError(SslrunError):
-    """A run folder that cannot be used as asked: held by another process, of another configuration, absent."""
+    """A run folder that cannot be used: locked by another process, of another configuration, absent."""
 
 
 class TrainingError(SslrunError):
-    """Training that had to stop: a loss that is not finite, collapsed embeddings."""
+    """Training had to stop: the loss is not finite, or embeddings collapsed."""

@@ -1,4 +1,4 @@
-"""Folders of YAML files: the user's own, those named by $SSLRUN_CONF_PATH, of plugins, and the packaged one."""
+"""Folders of YAML files: ./conf, those in $SSLRUN_CONF_PATH, those of plugins, and the packaged one."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ def conf_dir() -> Path:
 
 
 def conf_folders() -> list[Path]:
-    """Folders that exist, in order of precedence: of two files with the same name, the first counts."""
+    """Existing folders in order of precedence, highest first."""
     listed = [Path(p) for p in os.environ.get("SSLRUN_CONF_PATH", "").split(os.pathsep) if p]
     folders = [Path.cwd() / "conf", *listed, *load_all(), conf_dir()]
     found = [folder.resolve() for folder in folders if folder.is_dir()]
@@ -22,7 +22,7 @@ def conf_folders() -> list[Path]:
 
 
 def group_files(group: str) -> dict[str, Path]:
-    """YAML file by its name in a group, `cifar10/byol` if nested; of two with one name, the one that Hydra takes."""
+    """Name in a group (`cifar10/byol` if nested) -> YAML file; of several with one name, the one that Hydra loads."""
     found: dict[str, Path] = {}
     for folder in conf_folders():
         for path in (folder / group).rglob("*.yaml"):

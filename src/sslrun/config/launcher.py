@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_auto_or_whole
+from sslrun.config.checks import check_auto_or_int
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import Node, limited
 
@@ -15,17 +15,17 @@ class ProcessConfig(Node):
     """Local subprocesses.
 
     Attributes:
-        jobs: at a time; `auto` is one for each visible GPU, else 1. If there are several GPUs, each job gets as many of
-            its own as `trainer.devices` says (`auto` is one), and its share of the cores.
+        jobs: concurrent jobs; `auto` is one per visible GPU, else 1. With several GPUs each job gets `trainer.devices`
+            of them (`auto` is one) exclusively, and its share of the cores.
     """
 
-    place: ClassVar[str] = KEY
+    section: ClassVar[str] = KEY
 
     jobs: Any = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_auto_or_whole(f"{KEY}.jobs", self.jobs, at_least=1)
+        check_auto_or_int(f"{KEY}.jobs", self.jobs, at_least=1)
 
 
 @dataclass(kw_only=True)
@@ -33,22 +33,21 @@ class SlurmConfig(Node):
     """A SLURM cluster: one array for the jobs of a sweep.
 
     Attributes:
-        time: minutes, or anything that sbatch takes; in YAML with quotes, `'4:00:00'`.
+        time: minutes, or any other time that sbatch accepts; quoted in YAML, `'4:00:00'`.
         nodes: null takes `trainer.num_nodes`; a number sets it.
         tasks_per_node: null takes `trainer.devices` if that is a number, else `gpus_per_node`, else 1; a number sets
             `trainer.devices`.
-        signal_seconds: how long before the time limit a run is asked to save; SLURM may ask up to a minute earlier.
-        array_parallelism: jobs of a sweep that may run at a time.
+        signal_seconds: time before the limit at which runs are signalled to save; SLURM may do so a minute earlier.
+        array_parallelism: maximum concurrent jobs of a sweep.
         wait: false submits and returns.
-        poll_seconds: between two looks at the queue.
-        retries: how often a run that crashed is put into the queue again before it has a newer checkpoint; one that
-            ends by a user's error never is.
-        sbatch: any other option of sbatch, without its dashes: `{qos: low, gpus: h100:4}`.
+        poll_seconds: interval between queries of the queue.
+        retries: how often a crashed run is requeued without a newer checkpoint; never after a user error.
+        sbatch: any other options of sbatch, without dashes: `{qos: low, gpus: h100:4}`.
         setup: shell lines before the run: modules, environments.
-        srun: further arguments of srun, as of a container plugin, or a program that starts the run: `[apptainer, …]`.
+        srun: further arguments of srun, e.g. of a container plugin, or a program that starts the run: `[apptainer, …]`.
     """
 
-    place: ClassVar[str] = KEY
+    section: ClassVar[str] = KEY
 
     partition: str | None = None
     account: str | None = None
@@ -81,14 +80,14 @@ class SlurmConfig(Node):
 
 
 def _refuse_unquoted(key: str, minutes: Any) -> None:
-    """Refuse what may be YAML's reading of `h:mm:00` without quotes, a number of seconds."""
+    """Refuse what may be an unquoted `h:mm:00`, which YAML reads as a number of seconds."""
     if not isinstance(minutes, int) or minutes < 3600 or minutes % 60:
         return
     as_time = f"'{minutes // 3600}:{minutes // 60 % 60:02}:00'"
     as_minutes = f"'{minutes // 1440}-{minutes // 60 % 24:02}:00:00'"
     raise ConfigError(
-        f"{key}={minutes}: YAML makes this number of {as_time} without its quotes, and sbatch takes it for minutes; "
-        f"write {as_time} with them, or {as_minutes} for that many minutes"
+        f"{key}={minutes}: YAML reads {as_time} without quotes as this number, which sbatch takes as minutes; write "
+        f"{as_time} with quotes, or {as_minutes} for that many minutes"
     )
 
 

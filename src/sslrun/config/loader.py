@@ -1,26 +1,26 @@
-"""How batches are made."""
+"""Configuration of the data loader."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_auto_or_whole
+from sslrun.config.checks import check_auto_or_int
 from sslrun.config.node import Node, limited
 
 
 @dataclass(kw_only=True)
 class LoaderConfig(Node):
-    """How batches are made.
+    """Data loading.
 
     Attributes:
-        batch_size: samples of one optimizer step, over all devices and micro-batches.
-        workers: processes per device; `auto` follows the cores.
+        batch_size: global batch size: samples per optimizer step, over all devices and micro-batches.
+        workers: loader processes per device; `auto` depends on the number of cores.
     """
 
-    place: ClassVar[str] = "loader"
+    section: ClassVar[str] = "loader"
 
     batch_size: int = limited(256, at_least=2)
     workers: Any = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_auto_or_whole("loader.workers", self.workers, at_least=0)
+        check_auto_or_int("loader.workers", self.workers, at_least=0)

@@ -1,11 +1,11 @@
-"""Where a run's numbers go besides metrics.csv."""
+"""Configuration of the loggers."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
 
 class WandbMode(Enum):
-    """`offline` writes into the run folder and needs no network; `online` needs a key."""
+    """`offline` writes to the run folder and needs no network; `online` needs an API key."""
 
     offline = "offline"
     online = "online"

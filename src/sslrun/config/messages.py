@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors in one line."""
+"""Hydra's and OmegaConf's errors as one line."""
 
 import dataclasses
 import re
@@ -16,9 +16,9 @@ KIND_GROUPS = ("method", "backbone", "dataset", "optimizer")
 
 
 def one_line(error: BaseException) -> str:
-    """What Hydra or OmegaConf has to say, as one line that names key, value and the nearest valid name."""
+    """An error of Hydra or OmegaConf as one line that names key, value and the nearest valid name."""
     if isinstance(error, yaml.MarkedYAMLError):
-        return _no_yaml(error)
+        return _yaml_error(error)
     text = str(error.args[0] if error.args else error)
     # only a group's file is named here; if an override does not fit, Hydra names the command's own file
     if match := re.match(r"In '(\w+/[^']+)': (?:\w+ raised while composing config:\n)?", text):
@@ -38,7 +38,7 @@ def one_line(error: BaseException) -> str:
         group, choice = match.groups()
         names = sorted(group_files(group)) or sorted(re.findall(r"^\t(\S+)$", text, re.M))
         names = names or [e.kind for e in entries(group)]
-        near = did_you_mean(choice, names) or _of_another_folder(choice, names)
+        near = did_you_mean(choice, names) or _in_subfolder(choice, names)
         return f"{group}={choice}: no such {group}{near}; choose from {', '.join(names)}"
     if match := re.search(
         r"Could not override '([^']+)'.*?(?:Key '[^']+' (?:is )?not in '?(?:struct|(\w+))'?)?", text, re.S
@@ -54,21 +54,21 @@ def one_line(error: BaseException) -> str:
         detail = one_line(cause) if cause is not None else ""
         key, _, value = match.group(1).partition("=")
         if "is not a ListConfig" in detail:
-            return f"{match.group(1)}: a list is asked for; say {key}=[{value}]"
+            return f"{match.group(1)}: a list is required; say {key}=[{value}]"
         return f"{match.group(1)}: {detail.removeprefix(f'{key}: ')}" if detail else first
     if full_key and not first.startswith(str(full_key)):
         return f"{full_key}: {first}"
     return first
 
 
-def _of_another_folder(choice: str, names: list[str]) -> str:
+def _in_subfolder(choice: str, names: list[str]) -> str:
     """`; did you mean 'digits/simclr'?` for `simclr`."""
     nested = [name for name in names if name.rsplit("/", 1)[-1] == choice.rsplit("/", 1)[-1]]
     return f"; did you mean '{nested[0]}'?" if nested else ""
 
 
 def _unreadable(override: str) -> str:
-    """An override that Hydra's grammar cannot read: a path with `=`, `(`, or letters beyond ASCII, most of the time."""
+    """For an override that Hydra's grammar cannot parse, usually a path with `=`, `(`, or non-ASCII letters."""
     key, equals, value = override.partition("=")
     if not re.fullmatch(r"[~+]*[\w./@:-]+", key) or not equals:
         return f"'{override}' is not a setting; say group=name or key=value, a part of a list as key.0=value"
@@ -88,7 +88,7 @@ def _unknown_key(full_key: str, error: BaseException) -> str:
     owner = ""
     while cause is not None:
         kind = getattr(cause, "object_type", None)
-        if kind is dict:  # a mapping that takes any key
+        if kind is dict:  # accepts any key
             return f"{full_key}: no such key so far; to add it, say +{full_key}=…"
         if dataclasses.is_dataclass(kind):
             names, owner = [f.name for f in dataclasses.fields(kind)], getattr(kind, "__name__", "")
@@ -101,7 +101,7 @@ def _unknown_key(full_key: str, error: BaseException) -> str:
 
 
 def _class_named(name: str | None) -> type | None:
-    """A configuration's class; Hydra's error only gives its name."""
+    """A config class by its name, which is all that Hydra's error gives."""
     of_groups = [entry.config for group in KIND_GROUPS for entry in entries(group)]
     of_commands = list(COMMANDS.values())
     below = [field.type for command in of_commands for field in dataclasses.fields(command)]
@@ -109,7 +109,7 @@ def _class_named(name: str | None) -> type | None:
     return next((kind for kind in known if isinstance(kind, type) and kind.__name__ == name), None)
 
 
-def _no_yaml(error: yaml.MarkedYAMLError) -> str:
+def _yaml_error(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark
     where = "a file of the configuration" if mark is None else f"{mark.name}, line {mark.line + 1}"
     return f"{where}: {error.problem or 'not valid YAML'}"

@@ -1,4 +1,4 @@
-"""What is watched while a run trains."""
+"""Configuration of the monitors."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from sslrun.config.node import Node, limited
 
 
 class OnCollapse(Enum):
-    """What the collapse alarm does."""
+    """Action of the collapse alarm."""
 
     warn = "warn"
     stop = "stop"
@@ -16,19 +16,19 @@ class OnCollapse(Enum):
 
 @dataclass(kw_only=True)
 class MonitorConfig(Node):
-    """Checks on a fixed, unaugmented subset while a run trains.
+    """Checks on a fixed, unaugmented subset during training.
 
     Attributes:
-        every_epochs: epochs between two checks; 0 switches all of them off.
-        items: items of the training bank, and at most as many of validation.
-        patience: checks without a better online linear probe, or RankMe without labels, after which the run
-            ends; null never ends it early.
-        collapse_std: alarm below this per-dimension std relative to 1/sqrt(D).
+        every_epochs: epochs between checks; 0 disables them.
+        items: training items of the feature bank, and maximum number of validation items.
+        patience: checks without a better online linear probe (without labels, RankMe) after which the run stops;
+            null never stops early.
+        collapse_std: alarm below this per-dimension std, relative to 1/sqrt(D).
         collapse_rank: alarm below this RankMe.
-        collapse_checks: consecutive checks below before the alarm.
+        collapse_checks: consecutive checks below a threshold before the alarm.
     """
 
-    place: ClassVar[str] = "monitor"
+    section: ClassVar[str] = "monitor"
 
     every_epochs: float = limited(1.0, at_least=0)
     items: int = limited(2048, at_least=8)

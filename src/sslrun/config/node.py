@@ -1,4 +1,4 @@
-"""Parts of the configuration: dataclasses whose fields state their limits."""
+"""Sections of the configuration: dataclasses whose fields state their limits."""
 
 import dataclasses
 from collections.abc import Collection, Iterator
@@ -13,7 +13,7 @@ from sslrun.config.checks import check_one_of, check_range
 
 
 class Limits(TypedDict, total=False):
-    """An interval of numbers, as for `check_range`, or the names to choose from."""
+    """An interval, as for `check_range`, or the allowed names."""
 
     at_least: float
     above: float
@@ -25,7 +25,7 @@ class Limits(TypedDict, total=False):
 def limited(default: Any = MISSING, **limits: Unpack[Limits]) -> Any:
     """A field with limits, `temperature: float = limited(above=0)`, which `Node` checks.
 
-    They hold for each element of a list. Null passes. Without a default, a value is required.
+    They apply to each element of a list. Null passes. Without a default, a value is required.
     """
     metadata = {"limits": limits}
     if isinstance(default, list):
@@ -33,28 +33,28 @@ def limited(default: Any = MISSING, **limits: Unpack[Limits]) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-_nested_place: ContextVar[str | None] = ContextVar("_nested_place", default=None)
+_nested_section: ContextVar[str | None] = ContextVar("_nested_section", default=None)
 
 
 @contextmanager
-def nested_at(place: str) -> Iterator[None]:
-    """Nodes made inside name their keys below `place`, e.g. `method.text` for the backbone of a method."""
-    token = _nested_place.set(place)
+def nested_at(section: str) -> Iterator[None]:
+    """Within, error messages name keys below `section`, e.g. `method.text` for the text encoder of a method."""
+    token = _nested_section.set(section)
     try:
         yield
     finally:
-        _nested_place.reset(token)
+        _nested_section.reset(token)
 
 
 @dataclass(kw_only=True)
 class Node:
-    """A part of the configuration; raises ConfigError where a field is out of its limits.
+    """A section of the configuration; raises ConfigError if a field violates its limits.
 
     Attributes:
-        place: key of the part in the configuration, e.g. `trainer`; empty for the whole.
+        section: its key in the configuration, e.g. `trainer`; empty for the root.
     """
 
-    place: ClassVar[str] = ""
+    section: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -66,8 +66,8 @@ class Node:
 
     def key_of(self, name: str) -> str:
         """The full key of a field, for messages."""
-        place = _nested_place.get() or self.place
-        return f"{place}.{name}" if place else name
+        section = _nested_section.get() or self.section
+        return f"{section}.{name}" if section else name
 
 
 def _check(key: str, value: Any, *, one_of: Collection[str] = (), **interval: float) -> None:

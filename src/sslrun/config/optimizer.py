@@ -12,7 +12,7 @@ from sslrun.config.registry import register
 
 
 class LrScaling(Enum):
-    """How the learning rate follows the global batch size B: none, lr x B/256, or lr x sqrt(B/256)."""
+    """Scaling of the learning rate with the global batch size B: none, lr x B/256, or lr x sqrt(B/256)."""
 
     none = "none"
     linear = "linear"
@@ -25,12 +25,12 @@ class OptimizerConfig(Node):
 
     Attributes:
         lr: base learning rate, before `scaling`.
-        weight_decay: on weights of two and more dimensions; biases and norms have none, unless `decay_all`.
-        decay_all: biases and norms decay too, and LARS adapts them.
-        weight_decay_end: what it becomes by the end of the run, along a cosine; null keeps it.
+        weight_decay: of tensors with two or more dimensions; none for biases and norms, unless `decay_all`.
+        decay_all: apply weight decay, and LARS adaptation, to biases and norms too.
+        weight_decay_end: final value of a cosine schedule of `weight_decay`; null keeps it constant.
     """
 
-    place: ClassVar[str] = "optimizer"
+    section: ClassVar[str] = "optimizer"
 
     kind: str = MISSING
     lr: float = limited(above=0)
@@ -72,11 +72,11 @@ class AdamWConfig(OptimizerConfig):
 @register(target="sslrun.training.optimizers:build_lars", paper="You et al. 2017, arXiv:1708.03888", modality="any")
 @dataclass(kw_only=True)
 class LARSConfig(OptimizerConfig):
-    """Layer-wise adaptive rates; tensors without weight decay (biases, norms) are neither decayed nor adapted.
+    """Layer-wise adaptive rate scaling; biases and norms are neither decayed nor adapted.
 
     Attributes:
         trust: eta, the trust coefficient.
-        clip: the adapted rate is eta x |w| / |g|, at most `lr`, as LARC has it; else it is `lr` times that.
+        clip: use min(lr, eta x |w| / |g|) as in LARC, instead of lr x eta x |w| / |g|.
     """
 
     kind: str = "lars"

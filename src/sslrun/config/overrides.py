@@ -1,11 +1,11 @@
-"""Overrides as Hydra's grammar reads them."""
+"""Overrides in Hydra's grammar."""
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
 
 def quoted(text: str) -> str:
-    """A text as the value of an override, of which Hydra's parser gives back every character.
+    """Quote a text as the value of an override, so that Hydra parses it back unchanged.
 
-    JSON is not its syntax: `\\u00e9` stays as it is, and so does a doubled backslash that stands before no quote.
+    JSON quoting would not: Hydra keeps `\\u00e9`, and a doubled backslash that precedes no quote, literally.
     """
     return QuotedString(text, Quote.double).with_quotes()

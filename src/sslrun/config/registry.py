@@ -1,4 +1,4 @@
-"""Registered kinds: a name, the dataclass of its configuration, and the class that it configures, as a string.
+"""Registered kinds: a name, the config dataclass, and the import path of the class that it configures.
 
 The class is imported only when it is built, so that composing, completion and `--cfg` need no torch. A third-party
 package adds kinds by an entry point of group `sslrun.plugins` that names a module; importing that module calls
@@ -23,8 +23,8 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.node import Node
 
 C = TypeVar("C", bound=type[Node])
-# Hydra copies what it loads from; with this singleton, whose `load` gives copies itself, each of the 180 looks of
-# `sslrun pretrain --help` copied every registered kind, 15 s in all
+# Hydra deep-copies its sources at each lookup, this singleton with every registered kind too, although `load` returns
+# copies anyway: 180 lookups took `sslrun pretrain --help` 15 s
 ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
 ENTRY_POINTS = "sslrun.plugins"
 
@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def gives(self) -> tuple[str, ...]:
-        """Batch types that a dataset can give, by name; empty in other groups."""
+        """Names of the batch types that a dataset can give; empty in other groups."""
         gives: tuple[str, ...] = getattr(self.config, "gives", ())
         return gives
 
@@ -57,20 +57,20 @@ _ENTRIES: dict[tuple[str, str], Entry] = {}
 
 
 def register(*, target: str, paper: str = "", modality: str = "image", reads: tuple[str, ...] = ()) -> Callable[[C], C]:
-    """Class decorator: make a config dataclass the schema `schema/<group>/<kind>` of Hydra.
+    """Class decorator: register a config dataclass as Hydra's `schema/<group>/<kind>`.
 
-    The group is the `place` of its base class, e.g. `method`; the kind is the default of its field `kind`, by which a
-    saved config finds its class again.
+    The group is the `section` of its base class, e.g. `method`; the kind is the default of its field `kind`, which
+    identifies the class in saved configs.
 
     Args:
         target: `module:attribute` of what the dataclass configures, imported on first use.
         paper: short reference for `sslrun list`.
         modality: image, text, audio, series, pair, or any.
-        reads: batch types of a method, its first choice first, by their names in sslrun.core.batch.
+        reads: batch types of a method in order of preference, by their names in sslrun.core.batch.
     """
 
     def add(cls: C) -> C:
-        group = cls.place
+        group = cls.section
         kind = next((f.default for f in dataclasses.fields(cls) if f.name == "kind"), MISSING)
         assert isinstance(kind, str) and kind != MISSING, f"{cls.__name__}.kind must default to the registered name"
         entry = Entry(group, kind, cls, target, paper, modality, reads)
@@ -87,10 +87,10 @@ def register(*, target: str, paper: str = "", modality: str = "image", reads: tu
 
 @cache
 def load_all() -> tuple[Path, ...]:
-    """Import every module that registers a kind, ours and those of installed packages.
+    """Import every module that registers a kind: our own, and those of plugins.
 
     Returns:
-        `conf` folders of the installed packages, for Hydra's search path.
+        `conf` folders of the plugins, for Hydra's search path.
     """
     import sslrun.config as room
 
@@ -114,7 +114,7 @@ def entries(group: str) -> list[Entry]:
 
 
 def find(group: str, kind: str) -> Entry:
-    """The entry of one kind; ConfigError with the nearest name if there is none."""
+    """The entry of a kind; ConfigError with the nearest name if there is none."""
     load_all()
     if (group, kind) not in _ENTRIES:
         names = [e.kind for e in entries(group)]

@@ -1,4 +1,4 @@
-"""Names of run folders, resolved by Hydra while it composes."""
+"""OmegaConf resolvers for the names of run folders."""
 
 import re
 from datetime import datetime
@@ -8,11 +8,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 STARTED = datetime.now()
-"""When this process began, so that every resolution gives the same folder."""
+"""Start of this process, so that every resolution gives the same folder."""
 
 
 def register_resolvers() -> None:
-    """Make `${sslrun.run_dir:…}` and `${sslrun.sweep_dir:…}` known; safe to call twice."""
+    """Register `${sslrun.run_dir:…}` and `${sslrun.sweep_dir:…}`; safe to call twice."""
     OmegaConf.register_new_resolver("sslrun.run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("sslrun.sweep_dir", _sweep_dir, replace=True)
 
@@ -22,18 +22,18 @@ def _run_dir(given: str | None, command: str, *, _root_: Any) -> str:
 
 
 def _sweep_dir(given: str | None, command: str, *, _root_: Any) -> str:
-    """A study that has a name is found again by it."""
+    """The name of a study, if it has one, instead of a time, so that the study is found again."""
     study = OmegaConf.select(_root_, "hydra.sweeper.study_name", default=None)
     return given or f"runs/{command}/sweep/{study or _stamp()}"
 
 
 def _stamp() -> str:
-    """To the millisecond, since two commands are started together by `&`."""
+    """In milliseconds, because `&` may start several commands at once."""
     return f"{STARTED:%Y%m%d-%H%M%S}-{STARTED.microsecond // 1000:03d}"
 
 
 def run_name(config: Any) -> str:
-    """`<method>-<dataset>` of a pretraining, `<encoder's run>` of an evaluation, as a file name."""
+    """`<method>-<dataset>` for pretraining, `<encoder's run>` for evaluations, as a file name."""
     encoder = OmegaConf.select(config, "encoder", throw_on_missing=False)
     dataset = OmegaConf.select(config, "dataset.name", throw_on_missing=False)
     first = Path(str(encoder)).name if encoder else OmegaConf.select(config, "method.kind", throw_on_missing=False)

@@ -1,30 +1,30 @@
-"""Where a run lives."""
+"""Configuration of the run folder."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
-# by call, because `continue` is a keyword of Python
+# functional API, because `continue` is a Python keyword
 OnChange = Enum("OnChange", {"refuse": "refuse", "continue": "continue", "fork": "fork"})
-"""What happens if the run folder holds another configuration."""
+"""What to do if the run folder has another configuration."""
 
 
 class Extend(Enum):
-    """What becomes of the schedules if a run is made longer than planned."""
+    """Schedules of a run that is extended beyond its planned length."""
 
     stretch = "stretch"
     """As if the run had been planned for the new length."""
     restart = "restart"
-    """Anew over the added steps, warm-up included."""
+    """From the start over the added steps, warm-up included."""
 
 
 @dataclass(kw_only=True)
 class TrialConfig:
-    """Which trial of a study a run is; a sweeper sets it if the study prunes.
+    """The trial of a study that this run is; set by the sweeper if the study prunes.
 
     Attributes:
         study: null outside a study.
-        storage: as of `hydra.sweeper.storage`, absolute.
-        metric: the logged name by which the run is judged.
+        storage: as `hydra.sweeper.storage`, absolute.
+        metric: name of the logged metric that the pruner uses.
     """
 
     study: str | None = None
@@ -35,12 +35,12 @@ class TrialConfig:
 
 @dataclass(kw_only=True)
 class RunConfig:
-    """Where a run lives; `dir` null makes `runs/<command>/<name>/<time>`.
+    """The run folder; `dir` null means `runs/<command>/<name>/<time>`.
 
     Attributes:
-        on_change: `fork` continues in `<dir>-fork1`, or a further number; the old folder stays as it is.
-        extend: needed if `trainer.epochs` or `trainer.steps` differs from what the folder's run was planned for.
-        trial: of a study; never null, because Hydra's command line cannot replace a null by a typed dict.
+        on_change: `fork` continues in `<dir>-fork1`, or the next free number, and leaves the old folder unchanged.
+        extend: required if `trainer.epochs` or `trainer.steps` differs from the planned length of the folder's run.
+        trial: of a study; never null, because Hydra's command line cannot replace null by a typed dict.
     """
 
     dir: str | None = None

@@ -1,4 +1,4 @@
-"""The learning rate's course over a run."""
+"""Configuration of the learning rate schedule."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from sslrun.config.node import Node, limited
 
 
 class ScheduleShape(Enum):
-    """Course of the learning rate after the warm-up."""
+    """Shape of the learning rate schedule after warm-up."""
 
     cosine = "cosine"
     linear = "linear"
@@ -22,13 +22,13 @@ class ScheduleConfig(Node):
 
     Attributes:
         warmup_epochs: length of the warm-up in epochs.
-        warmup_share: share of the run that the warm-up takes at most; a short run keeps most of its steps.
-        start: learning rate of the first step, as a fraction of the full one.
-        end: learning rate of the last step, as a fraction of the full one (cosine, linear).
-        milestones: fractions of the run at which the rate is multiplied by `gamma` (step).
+        warmup_share: maximum share of the run for the warm-up, for short runs.
+        start: learning rate of the first step, as a fraction of the peak.
+        end: learning rate of the last step, as a fraction of the peak (cosine, linear).
+        milestones: fractions of the run at which the learning rate is multiplied by `gamma` (step).
     """
 
-    place: ClassVar[str] = "schedule"
+    section: ClassVar[str] = "schedule"
 
     shape: ScheduleShape = ScheduleShape.cosine
     warmup_epochs: float = limited(0.0, at_least=0)

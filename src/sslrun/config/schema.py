@@ -1,4 +1,4 @@
-"""Bases of the groups that have several kinds, and the augmentation policy, which is a list of named transforms."""
+"""Base classes of the groups with several kinds, and the augmentation policy, a list of named transforms."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from sslrun.config.node import Node, limited
 class MethodConfig(Node):
     """Base of every method's configuration."""
 
-    place: ClassVar[str] = "method"
+    section: ClassVar[str] = "method"
 
     kind: str = MISSING
 
@@ -23,13 +23,13 @@ class BackboneConfig(Node):
     """Base of every backbone's configuration.
 
     Attributes:
-        name: architecture, as its library names it.
-        has_library_weights: whether `pretrained: true` means something.
-        pretrained: null, `true` for the library's own weights, `hf:OWNER/NAME` for those of the hub, or a path: a
-            weights file, an encoder folder, a run.
+        name: architecture, by its library's name.
+        has_library_weights: whether `pretrained: true` is possible.
+        pretrained: null, `true` for the library's weights, `hf:OWNER/NAME` for weights on the hub, or a path: a weights
+            file, an encoder folder, a run.
     """
 
-    place: ClassVar[str] = "backbone"
+    section: ClassVar[str] = "backbone"
 
     has_library_weights: ClassVar[bool] = False
 
@@ -53,7 +53,7 @@ class CheckpointConfig(BackboneConfig):
     """Base of backbones whose sizes may come from a checkpoint of the library `transformers`.
 
     Attributes:
-        architecture: that of a checkpoint, so that the net is built again without it; exported encoders fill it.
+        architecture: of the checkpoint, to rebuild the model without it; exported encoders set it.
     """
 
     architecture: dict[str, Any] = field(default_factory=dict)
@@ -72,15 +72,15 @@ class DatasetConfig(Node):
 
     Attributes:
         name: for tables and folders.
-        validation: share of train that is cut off, stratified, if the dataset has no validation split; of a single long
-            text or recording it is the end.
-        test_share: share of all that is cut off for testing likewise, if there is no test split.
-        split_seed: seed of those cuts; apart from `seed`, so that repeated runs share their splits.
-        limit: largest number of training items; null takes all.
-        gives: batch types that a dataset of the kind can give, by their names in sslrun.core.batch.
+        validation: share of train to split off, stratified, if the dataset has no validation split; of a single long
+            text or recording its end.
+        test_share: likewise, share of all items to split off if there is no test split.
+        split_seed: seed of these splits, separate from `seed`, so that repeated runs share them.
+        limit: maximum number of training items; null takes all.
+        gives: batch types that a dataset of this kind can give, by their names in sslrun.core.batch.
     """
 
-    place: ClassVar[str] = "dataset"
+    section: ClassVar[str] = "dataset"
 
     gives: ClassVar[tuple[str, ...]] = ()
 
@@ -93,7 +93,7 @@ class DatasetConfig(Node):
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Those of `gives` that are possible with this configuration, known before anything is read."""
+        """Subset of `gives` that this configuration allows, known before any data are read."""
         return self.gives
 
 
@@ -102,14 +102,14 @@ class ViewConfig(Node):
     """One kind of view.
 
     Attributes:
-        count: how many views of this kind each item gives.
-        size: of images, side in pixels; null takes `dataset.image_size`; a fraction below 1 is that share of it, to
-            the nearest multiple of 4 (multi-crop).
-        transforms: in order, each `Name` or `{Name: {argument: value}}`; which names there are depends on the modality:
+        count: views of this kind per item.
+        size: of images, side in pixels; null takes `dataset.image_size`; below 1 a fraction of it, rounded to a
+            multiple of 4 (multi-crop).
+        transforms: in order, each `Name` or `{Name: {argument: value}}`; available names depend on the modality:
             Albumentations' for images, those of sslrun.data.text.corrupt for text.
     """
 
-    place: ClassVar[str] = "augmentation.views"
+    section: ClassVar[str] = "augmentation.views"
 
     count: int = limited(1, at_least=1)
     size: float | None = limited(None, above=0)
@@ -121,10 +121,10 @@ class AugmentationConfig(Node):
     """A policy: the kinds of views in order, largest first.
 
     Attributes:
-        modalities: what its transforms are for: image, text, audio, series; empty for any.
+        modalities: that its transforms suit: image, text, audio, series; empty for any.
     """
 
-    place: ClassVar[str] = "augmentation"
+    section: ClassVar[str] = "augmentation"
 
     name: str = MISSING
     modalities: list[str] = field(default_factory=list)

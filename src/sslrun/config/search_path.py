@@ -1,4 +1,4 @@
-"""Where Hydra looks: the user's ./conf first, then $SSLRUN_CONF_PATH, plugins, and the packaged folder."""
+"""Hydra's search path: ./conf first, then $SSLRUN_CONF_PATH, plugins, and the packaged folder."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ class UserConf(SearchPathPlugin):
 
 
 def augmentation_named(name: str) -> AugmentationConfig:
-    """The policy of a group's file, for what is not known before the dataset is read."""
+    """Load the policy `augmentation=<name>`, for a choice that depends on the dataset."""
     loaded = OmegaConf.load(group_files("augmentation")[name])
     merged = OmegaConf.merge(OmegaConf.structured(AugmentationConfig), loaded)
     policy = OmegaConf.to_object(merged)
@@ -33,10 +33,10 @@ def augmentation_named(name: str) -> AugmentationConfig:
 
 
 def refuse_null(overrides: list[str]) -> None:
-    """`backbone=null`: Hydra takes no null for a group, and says so by a traceback.
+    """Refuse `backbone=null`, to which Hydra answers with a traceback.
 
     Raises:
-        ConfigError: naming it.
+        ConfigError: a group is set to null.
     """
     for override in overrides:
         match = re.fullmatch(r"([\w/]+)=(null)?", override)
@@ -45,10 +45,10 @@ def refuse_null(overrides: list[str]) -> None:
 
 
 def refuse_absent_group(command: str, overrides: list[str]) -> None:
-    """`probe dataset.root=…` without `dataset=…`: there the run's dataset is taken, and no key of it can be set.
+    """Refuse `probe dataset.root=…` without `dataset=…`: keys of the run's own dataset cannot be set.
 
     Raises:
-        ConfigError: naming what to choose as well.
+        ConfigError: a key of a group that is not chosen.
     """
     if any(o.startswith(("--config-name", "-cn")) for o in overrides):
         return
@@ -56,7 +56,7 @@ def refuse_absent_group(command: str, overrides: list[str]) -> None:
     absent = {group for item in defaults if isinstance(item, dict) for group, name in item.items() if name is None}
     absent -= {o.lstrip("+").split("=", 1)[0] for o in overrides}
     if any(o.startswith("dataset=") for o in overrides):
-        absent.discard("backbone")  # a dataset brings one
+        absent.discard("backbone")  # a dataset's YAML chooses one
     for override in overrides:
         group = override.lstrip("+").partition(".")[0]
         if group in absent and "." in override.partition("=")[0]:
@@ -66,10 +66,10 @@ def refuse_absent_group(command: str, overrides: list[str]) -> None:
 
 
 def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> None:
-    """`experiment=X method=Y`, if X is another method's recipe, is refused: it would be neither.
+    """Refuse `experiment=X method=Y` if X is a recipe of another method.
 
     Raises:
-        ConfigError: naming both.
+        ConfigError: the two do not match.
     """
     given = dict(o.split("=", 1) for o in overrides if o.startswith(("experiment=", "method=")))
     if len(given) < 2:
@@ -84,7 +84,7 @@ def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> Non
 
 
 def experiment_method(experiment: str, folders: list[Path]) -> str | None:
-    """The `override /method:` of an experiment's YAML, or of one that it builds on; None if there is none."""
+    """The `override /method:` of an experiment's YAML or of its base experiments; None if there is none."""
     path = next((p for f in folders if (p := f / "experiment" / f"{experiment}.yaml").is_file()), None)
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""How a sweep is searched: `hydra/sweeper=optuna` and `hydra/sweeper=wandb`."""
+"""Configuration of sweeps: `hydra/sweeper=optuna` and `hydra/sweeper=wandb`."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ DIRECTIONS = ("maximize", "minimize")
 
 
 class SamplerName(Enum):
-    """How parameters are proposed."""
+    """Optuna's samplers."""
 
     tpe = "tpe"
     random = "random"
@@ -24,7 +24,7 @@ class SamplerName(Enum):
 
 
 class PrunerName(Enum):
-    """How trials are ended early; `halving` is asynchronous successive halving."""
+    """Optuna's pruners; `halving` is asynchronous successive halving."""
 
     none = "none"
     median = "median"
@@ -33,7 +33,7 @@ class PrunerName(Enum):
 
 
 class WandbMethod(Enum):
-    """How wandb proposes parameters."""
+    """wandb's search methods."""
 
     grid = "grid"
     random = "random"
@@ -42,24 +42,24 @@ class WandbMethod(Enum):
 
 @dataclass(kw_only=True)
 class OptunaConfig(Node):
-    """A study on Optuna.
+    """An Optuna study.
 
     Attributes:
-        study_name: null is the name of the sweep's folder.
-        storage: a path is a journal file, null one in the sweep's folder; a database URL is shared by many nodes.
-        direction: maximize or minimize; a list has one for each metric.
+        study_name: null takes the name of the sweep's folder.
+        storage: path of a journal file, null for one in the sweep's folder, or a database URL, for several nodes.
+        direction: maximize or minimize; a list has one per metric.
         metric: a logged name (`probe/linear`, `health/rankme`) or a row of results.json (`linear/top1`); a list makes
-            the search multi-objective; null is the command's own number.
-        n_trials: finished trials that the study shall have, those of earlier sessions included.
-        n_jobs: trials at a time.
-        sampler_options, pruner_options: arguments of Optuna's class by their names there, `{n_startup_trials: 5}`; no
-            typed dict, to which Hydra's command line could not add a key.
+            the search multi-objective; null takes the command's main metric.
+        n_trials: total finished trials of the study, earlier sessions included.
+        n_jobs: concurrent trials.
+        sampler_options, pruner_options: arguments of Optuna's class, `{n_startup_trials: 5}`; not a typed dict, because
+            Hydra's command line could not add keys to it.
         seed: of the sampler; null is random.
-        max_failures: failed trials tolerated in one session.
-        params: search space in the words of the command line: `{optimizer.lr: tag(log, interval(1e-3, 1))}`.
+        max_failures: failed trials tolerated per session.
+        params: search space, in the syntax of the command line: `{optimizer.lr: tag(log, interval(1e-3, 1))}`.
     """
 
-    place: ClassVar[str] = KEY
+    section: ClassVar[str] = KEY
 
     study_name: str | None = None
     storage: str | None = None
@@ -99,7 +99,7 @@ class OptunaConfig(Node):
         if self.storage is not None and "://" in self.storage:
             if re.search(r"://[^/@:]*:[^/@]+@", self.storage):
                 raise ConfigError(
-                    f"{KEY}.storage holds a password, which would stand in every run folder; put it into ~/.pgpass "
+                    f"{KEY}.storage holds a password, which would be saved in every run folder; put it into ~/.pgpass "
                     "or $PGPASSWORD"
                 )
             if self.study_name is None:
@@ -107,12 +107,12 @@ class OptunaConfig(Node):
 
     @property
     def directions(self) -> list[str]:
-        """One for each metric."""
+        """One per metric."""
         return [self.direction] if isinstance(self.direction, str) else list(self.direction)
 
     @property
     def metrics(self) -> list[str | None]:
-        """Names; None is the command's own number."""
+        """Names; None is the command's main metric."""
         return [self.metric] if self.metric is None or isinstance(self.metric, str) else list(self.metric)
 
 
@@ -124,12 +124,12 @@ class WandbSweepConfig(Node):
         method: grid, random or bayes.
         metric: a logged name.
         goal: maximize or minimize.
-        name, project, entity: of the sweep at wandb.
-        run_cap: runs that wandb starts at most.
+        name, project, entity: of the sweep on wandb.
+        run_cap: maximum number of runs.
         params: as for Optuna.
     """
 
-    place: ClassVar[str] = KEY
+    section: ClassVar[str] = KEY
 
     method: WandbMethod = WandbMethod.bayes
     metric: str = "probe/linear"

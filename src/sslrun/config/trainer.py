@@ -1,19 +1,19 @@
-"""How a model is trained, on what."""
+"""Configuration of the trainer: hardware, precision, length of a run, checkpoints."""
 
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_auto_or_whole, check_range
+from sslrun.config.checks import check_auto_or_int, check_range
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import Node, limited
 
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
-"""Where a net can run, here or elsewhere."""
+"""All supported accelerators, whether present or not."""
 
 
 class Precision(Enum):
-    """Arithmetic of training; `auto` is bf16-mixed if the hardware has it natively."""
+    """Precision of training; `auto` is bf16-mixed if the hardware supports it natively."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -23,21 +23,21 @@ class Precision(Enum):
 
 @dataclass(kw_only=True)
 class TrainerConfig(Node):
-    """How a model is trained, on what.
+    """Hardware, precision, length of the run, checkpoints.
 
     Attributes:
         epochs, steps: length of the run; `steps` (optimizer steps) wins if both are given.
         devices: processes on this node, or `auto`.
         accumulate: micro-batches per optimizer step; the global batch is divided among them.
-        clip: largest gradient norm; null does not clip.
+        clip: maximum gradient norm; null does not clip.
         max_time: `'DD:HH:MM:SS'`, after which the run saves and stops; the same command continues it.
-        compile: torch.compile of every encoder in the method; the first steps take minutes.
-        sync_batchnorm: BatchNorm statistics over all devices, GPUs only; null: as the method's paper has it.
-        checkpoint_minutes, checkpoint_steps: the shorter interval between two checkpoints wins.
-        keep_checkpoints: how many of the newest stay, last.ckpt among them; a damaged one is passed over.
+        compile: apply torch.compile to every encoder of the method; the first steps take minutes.
+        sync_batchnorm: compute BatchNorm statistics over all devices, GPUs only; null: as in the method's paper.
+        checkpoint_minutes, checkpoint_steps: interval between checkpoints; the shorter one wins.
+        keep_checkpoints: number of newest checkpoints to keep, last.ckpt included, in case the last one is damaged.
     """
 
-    place: ClassVar[str] = "trainer"
+    section: ClassVar[str] = "trainer"
 
     epochs: float | None = limited(None, above=0)
     steps: int | None = limited(None, at_least=1)
@@ -63,14 +63,14 @@ class TrainerConfig(Node):
         if self.epochs is None and self.steps is None:
             raise ConfigError("trainer.epochs and trainer.steps are both null; set one")
         parse_max_time(self.max_time)
-        check_auto_or_whole("trainer.devices", self.devices, at_least=1)
+        check_auto_or_int("trainer.devices", self.devices, at_least=1)
 
 
 def parse_max_time(text: str | None) -> float | None:
     """`DD:HH:MM:SS` (or fewer parts, counted from the seconds) -> seconds.
 
     Raises:
-        ConfigError: anything else, no time at all, or what YAML makes of days without quotes.
+        ConfigError: another format, a time of zero, or what may be an unquoted `D:HH:MM:00`.
     """
     if text is None:
         return None
@@ -85,13 +85,13 @@ def parse_max_time(text: str | None) -> float | None:
 
 
 def _refuse_unquoted(seconds: int) -> None:
-    """Refuse what may be YAML's reading of `D:HH:MM:00` without quotes, in which a day has sixty hours."""
+    """Refuse what may be an unquoted `D:HH:MM:00`, which YAML reads as base 60, with 60 hours per day."""
     if seconds < 60**3 or seconds % 60:
         return
     hours, minute = divmod(seconds // 60, 60)
     as_time = f"'{hours // 60}:{hours % 60:02}:{minute:02}:00'"
     as_seconds = f"'{hours // 24}:{hours % 24:02}:{minute:02}:00'"
     raise ConfigError(
-        f"trainer.max_time={seconds}: YAML makes this number of {as_time} without its quotes; write {as_time} with "
-        f"them, or {as_seconds} for that many seconds"
+        f"trainer.max_time={seconds}: YAML reads {as_time} without quotes as this number; write {as_time} with quotes, "
+        f"or {as_seconds} for that many seconds"
     )

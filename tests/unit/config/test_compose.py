@@ -77,7 +77,7 @@ def test_saved_configs_load_as_they_were(command: str, tmp_path: Path) -> None:
             "method=byol,simclr",
             "method=byol,simclr: several values are a sweep, say -m; a text with commas needs quotes",
         ),
-        ("logger.tags=a", "logger.tags=a: a list is asked for; say logger.tags=[a]"),
+        ("logger.tags=a", "logger.tags=a: a list is required; say logger.tags=[a]"),
         ("backbone.pretrained=true", "backbone.pretrained=true: no library has weights of small_cnn; name a run"),
         ("foo", "'foo' is not a setting; say group=name or key=value"),
         (

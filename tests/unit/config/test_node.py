@@ -12,7 +12,7 @@ from sslrun.config.node import Node, limited, nested_at
 
 @dataclass(kw_only=True)
 class Example(Node):
-    place: ClassVar[str] = "example"
+    section: ClassVar[str] = "example"
 
     share: float | None = limited(at_least=0, below=1)
     word: str = limited("a", one_of=("a", "b"))

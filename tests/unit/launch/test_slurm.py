@@ -140,7 +140,7 @@ def test_a_controller_that_is_away_for_a_while_ends_nothing(
 @pytest.mark.parametrize("text", ["4:00:00", "1:30:00", "168:00:00"])
 def test_a_time_that_yaml_took_for_sixtieths_is_refused(text: str) -> None:
     minutes = yaml.safe_load(text)
-    told = rf"hydra.launcher.{{}}={minutes}: YAML makes this number of '{text}' without its quotes, and sbatch takes"
+    told = rf"hydra.launcher.{{}}={minutes}: YAML reads '{text}' without quotes as this number, which sbatch takes"
     with pytest.raises(ConfigError, match=told.format("time")):
         SlurmConfig(time=minutes)
     with pytest.raises(ConfigError, match=told.format("sbatch.time-min")):

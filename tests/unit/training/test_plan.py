@@ -137,7 +137,7 @@ def test_max_time() -> None:
 
 def test_days_that_yaml_took_for_sixty_hours_are_refused() -> None:
     given = yaml.safe_load("max_time: 2:12:30:00")["max_time"]
-    message = f"trainer.max_time={given}: YAML makes this number of '2:12:30:00' without its quotes; write .* "
+    message = f"trainer.max_time={given}: YAML reads '2:12:30:00' without quotes as this number; write .*, "
     with pytest.raises(ConfigError, match=message + "or '5:12:30:00' for that many seconds"):
         TrainerConfig(steps=1, max_time=str(given))
     assert parse_max_time(str(yaml.safe_load("59:00:00"))) == 59 * 3600  # no days: YAML's number is right

@@ -13,10 +13,10 @@ class RecurrentConfig(BackboneConfig):
     """Convolutions over time, then a GRU.
 
     Attributes:
-        width: of the convolutions, and so of a moment's own vector.
-        hidden: of the GRU, and so of the vector of a moment with its past.
-        kernels, strides: of each convolution, without padding; the product of the strides is a moment.
-        dropout: of what the GRU reads.
+        width: channels of the convolutions, and so of the latents z_t.
+        hidden: width of the GRU, and so of the context vectors c_t.
+        kernels, strides: of each convolution, without padding; the product of the strides is one time step.
+        dropout: on the GRU's input.
     """
 
     width: int = limited(256, at_least=1)
@@ -37,7 +37,7 @@ class RecurrentConfig(BackboneConfig):
 )
 @dataclass(kw_only=True)
 class CPCEncoderConfig(RecurrentConfig):
-    """Over log-mel frames, or any series."""
+    """On log-mel frames, or any series."""
 
     kind: str = "cpc"
 
@@ -49,6 +49,6 @@ class CPCEncoderConfig(RecurrentConfig):
 )
 @dataclass(kw_only=True)
 class WaveCPCEncoderConfig(RecurrentConfig):
-    """Over the samples of a wave."""
+    """On a raw waveform."""
 
     kind: str = "cpc_wave"

@@ -1,4 +1,4 @@
-"""Configuration of image encoders that a checkpoint of the library `transformers` defines."""
+"""Configuration of image encoders from checkpoints of the library `transformers`."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from sslrun.config.registry import register
 from sslrun.config.schema import CheckpointConfig
 
 MODELS = ("vit", "vit_mae", "dinov2", "dinov2_with_registers", "clip_vision_model")
-"""transformers' names of the known ones."""
+"""Supported model types, by transformers' names."""
 
 
 @register(target="sslrun.backbones.transformers_vision:HFEncoder", paper="Wolf et al. 2020, transformers")
 @dataclass(kw_only=True)
 class HFConfig(CheckpointConfig):
-    """A ViT, ViTMAE, DINOv2 (with registers or without) or CLIP's image encoder of the library `transformers`.
+    """A ViT, ViTMAE, DINOv2 (with or without registers) or CLIP image encoder of the library `transformers`.
 
     Attributes:
-        name: for tables; the checkpoint defines the architecture.
+        name: used in tables only; the checkpoint defines the architecture.
         pool: `token` (the class token) or `avg` (mean of the patch tokens); null: the class token.
     """
 

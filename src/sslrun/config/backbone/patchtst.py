@@ -15,10 +15,10 @@ from sslrun.config.schema import BackboneConfig
 )
 @dataclass(kw_only=True)
 class PatchTSTEncoderConfig(BackboneConfig):
-    """A transformer over patches of each channel by itself.
+    """A transformer over patches of each channel separately.
 
     Attributes:
-        patch_size: timestamps of a patch; patches do not overlap.
+        patch_size: time steps per patch; patches do not overlap.
         width, depth, heads: of the transformer.
         mlp: width of its feed-forward layers.
     """

@@ -10,7 +10,7 @@ from sslrun.config.schema import BackboneConfig
 
 
 class Stem(Enum):
-    """`large`: 7x7 convolution of stride 2 and a pooling layer; `small`: 3x3 of stride 1, for images up to 64 px."""
+    """`large`: 7x7 convolution of stride 2 and max pooling; `small`: 3x3 of stride 1, for images up to 64 px."""
 
     large = "large"
     small = "small"
@@ -23,7 +23,7 @@ class ResNetConfig(BackboneConfig):
 
     Attributes:
         width: channels of the first stage (64 in the paper).
-        zero_init_residual: each block starts as its shortcut: the weight of its last BatchNorm is 0.
+        zero_init_residual: zero-initialise the weight of each block's last BatchNorm, so that it starts as the identity.
     """
 
     has_library_weights: ClassVar[bool] = True

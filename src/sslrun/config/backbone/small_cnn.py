@@ -1,4 +1,4 @@
-"""Configuration of a small convolutional net."""
+"""Configuration of a small convolutional network."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sslrun.config.schema import BackboneConfig
 @register(target="sslrun.backbones.small_cnn:SmallCNN", paper="three convolutions, for 8 to 28 px")
 @dataclass(kw_only=True)
 class SmallCNNConfig(BackboneConfig):
-    """Three 3x3 convolutions with BatchNorm; width: channels of the first."""
+    """Three 3x3 convolutions with BatchNorm; width: channels of the first one."""
 
     kind: str = "small_cnn"
     width: int = limited(32, at_least=1)

@@ -11,7 +11,7 @@ from sslrun.config.schema import BackboneConfig
 
 
 class Positions(Enum):
-    """A ViT's positions: `model`, those of timm's model; `sincos`, fixed sines and cosines of row and column."""
+    """A ViT's position embeddings: `model`, those of timm's model; `sincos`, fixed 2-D sine-cosine."""
 
     model = "model"
     sincos = "sincos"
@@ -23,9 +23,9 @@ class TimmConfig(BackboneConfig):
     """Any timm model by name.
 
     Attributes:
-        patch_size: of a ViT, in pixels; two numbers, height and width, if patches are not square.
-        pool: of a ViT: `token` (its class token) or `avg` (mean of the patch tokens); null takes the model's own.
-        positions: of a ViT that adds positions to its patches; `sincos` as in the code of MAE and I-JEPA.
+        patch_size: for ViTs, in pixels; [height, width] if patches are not square.
+        pool: for ViTs: `token` (class token) or `avg` (mean of the patch tokens); null takes the model's own.
+        positions: for ViTs with additive position embeddings; `sincos` as in the code of MAE and I-JEPA.
         options: further arguments of timm.create_model.
     """
 

@@ -15,15 +15,15 @@ from sslrun.config.schema import CheckpointConfig
 )
 @dataclass(kw_only=True)
 class TransformersConfig(CheckpointConfig):
-    """A BERT, GPT-2 or Llama of the library `transformers`, of these sizes or of a checkpoint's.
+    """A BERT, GPT-2 or Llama of the library `transformers`, with these sizes or a checkpoint's.
 
     Attributes:
-        name: bert, gpt2 or llama; ignored if `pretrained` names a checkpoint folder, which may also hold a CLIP, whose
-            text encoder is then taken (clip_text_model).
+        name: bert, gpt2 or llama; ignored if `pretrained` names a checkpoint folder. Of a CLIP checkpoint the text
+            encoder is used (clip_text_model).
         width, depth, heads: of the transformer.
         mlp: width of its feed-forward layers.
         dropout: of hidden states and attention; llama has none.
-        pool: `mean` over the text's tokens, `last` token, `first` token; a CLIP's own is `last`.
+        pool: `mean` over the text's tokens, `last` token or `first` token; CLIP uses `last`.
     """
 
     kind: str = "transformers"

@@ -10,13 +10,13 @@ from sslrun.config.schema import BackboneConfig
 @register(target="sslrun.backbones.ts2vec:TS2VecEncoder", paper="Yue et al. 2022, arXiv:2106.10466", modality="series")
 @dataclass(kw_only=True)
 class TS2VecEncoderConfig(BackboneConfig):
-    """Dilated convolutions, a vector for each timestamp.
+    """Dilated convolutions; one vector per time step.
 
     Attributes:
-        width: channels inside.
-        out_dim: of a timestamp's vector.
-        depth: residual blocks, dilated by 1, 2, 4, …; one more makes the output.
-        dropout: of the output.
+        width: channels of the residual blocks.
+        out_dim: width of the output vectors.
+        depth: residual blocks, with dilations 1, 2, 4, …; one more block produces the output.
+        dropout: on the output.
     """
 
     kind: str = "ts2vec"

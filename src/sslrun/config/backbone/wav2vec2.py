@@ -16,17 +16,17 @@ from sslrun.config.schema import CheckpointConfig
 )
 @dataclass(kw_only=True)
 class Wav2Vec2EncoderConfig(CheckpointConfig):
-    """The wav2vec 2.0 of the library `transformers`, of these sizes or of a checkpoint's.
+    """wav2vec 2.0 of the library `transformers`, with these sizes or a checkpoint's.
 
     Attributes:
         width, depth, heads: of the transformer.
         mlp: width of its feed-forward layers.
-        conv_width: of the convolutions over samples, and so of a moment's own vector.
-        kernels, strides: of each convolution, without padding; the product of the strides is a moment.
-        conv_norm: `group`, the first convolution over time (the paper's base), so that padding enters the statistics;
-            `layer`, each of them at each moment.
+        conv_width: channels of the convolutions over samples, and so of the latents.
+        kernels, strides: of each convolution, without padding; the product of the strides is one time step.
+        conv_norm: `group`, GroupNorm over time after the first convolution (the paper's base), where padding enters the
+            statistics; `layer`, LayerNorm at each time step after every convolution.
         pre_norm: normalise before attention and feed-forward layers (the paper's large), or after them.
-        position_kernel, position_groups: of the convolution that encodes positions, in moments.
+        position_kernel, position_groups: kernel size, in time steps, and groups of the positional convolution.
         dropout: of hidden states, attention and feed-forward layers.
     """
 

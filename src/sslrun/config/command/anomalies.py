@@ -14,12 +14,12 @@ class AnomaliesConfig(FrozenConfig):
     """`sslrun anomalies`.
 
     Attributes:
-        encoder: a run of a method that rebuilds series, or a checkpoint of it.
-        backbone: ignored, and only there for datasets that name one; the run's is taken.
+        encoder: a run of a method that reconstructs series, or a checkpoint of it.
+        backbone: ignored; exists for datasets that name one. The run's is used.
         dataset: null takes the run's.
-        split: what is scored: `test`, `validation` or `train`.
-        baselines: rows for comparison: `random`, the same net untrained; `deviation`, distance from train's mean.
-        batch_size: windows at once.
+        split: split to score: `test`, `validation` or `train`.
+        baselines: rows for comparison: `random`, the untrained network; `deviation`, distance from the training mean.
+        batch_size: windows per batch.
     """
 
     backbone: BackboneConfig | None = None

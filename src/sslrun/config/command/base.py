@@ -1,4 +1,4 @@
-"""What every command has, and which there are."""
+"""Bases of the commands' configurations, and their registry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from sslrun.config.trainer import ACCELERATORS
 
 @dataclass(kw_only=True)
 class CommandConfig(Node):
-    """What every command has.
+    """Keys of every command.
 
     Attributes:
-        renamed: former names of keys, which saved files may still have, and their present names.
+        renamed: former key -> current key, for files saved by older versions.
     """
 
     renamed: ClassVar[dict[str, str]] = {}
@@ -28,7 +28,7 @@ class CommandConfig(Node):
 
 @dataclass(kw_only=True)
 class FrozenConfig(CommandConfig):
-    """A command that uses a trained encoder as it is, on one device."""
+    """A command that uses a frozen encoder, on one device."""
 
     encoder: str = MISSING
     accelerator: str = limited("auto", one_of=ACCELERATORS)
@@ -36,11 +36,11 @@ class FrozenConfig(CommandConfig):
 
 C = TypeVar("C", bound=type[CommandConfig])
 COMMANDS: dict[str, type[CommandConfig]] = {}
-"""Filled by `command` as the other modules of this package are imported (sslrun.config.registry.load_all)."""
+"""Filled by `command` when the other modules of this package are imported (sslrun.config.registry.load_all)."""
 
 
 def command(name: str) -> Callable[[C], C]:
-    """Class decorator: the schema `schema/command/<name>` of Hydra."""
+    """Class decorator: register the class as Hydra's `schema/command/<name>`."""
 
     def add(cls: C) -> C:
         COMMANDS[name] = cls

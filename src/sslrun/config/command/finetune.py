@@ -18,7 +18,7 @@ from sslrun.config.trainer import TrainerConfig
 
 
 class HeadStart(Enum):
-    """Weights of a fine-tuned classifier before the first step."""
+    """Initial weights of a fine-tuned classifier."""
 
     random = "random"
     regression = "regression"
@@ -31,15 +31,15 @@ class FinetuneConfig(CommandConfig):
 
     Attributes:
         encoder: as for probe; `random` is training from scratch, `timm:NAME` starts from supervised weights.
-        augmentation: null takes the modality's own: `weak` for images, `audio_weak` or `audio_wave` for sound, `none`
-            for the rest.
-        labels: `all`, a whole number per class (of transcripts, in all), or a fraction below 1.
-        min_steps: shortest run in optimizer steps, if `trainer.epochs` of few labels would make fewer.
-        layer_decay: learning rate of each block times this per block below the head; 1 switches it off.
+        augmentation: null takes the modality's default: `weak` for images, `audio_weak` or `audio_wave` for audio,
+            `none` otherwise.
+        labels: `all`, a number per class (for transcripts, in total), or a fraction below 1.
+        min_steps: minimum optimizer steps, where few labels make `trainer.epochs` shorter.
+        layer_decay: factor on the learning rate per block below the head; 1 switches it off.
         label_smoothing: of the cross-entropy.
-        output_ms: of transcripts, milliseconds for one output: the encoder's moments in them are averaged.
-        head: `random` weights, or those of a `regression` on the features before the first step (arXiv:2202.10054).
-        patience: checks without a better validation top-1 (of transcripts, character error rate) after which training
+        output_ms: for transcripts, milliseconds per output: the encoder's time steps within it are averaged.
+        head: `random`, or the weights of a logistic `regression` on the frozen features (arXiv:2202.10054).
+        patience: checks without a better validation top-1 (for transcripts, character error rate) after which training
             stops; a check comes every epoch, or every 20 steps if an epoch is shorter. Null never stops early.
     """
 

@@ -20,10 +20,10 @@ class ProbeConfig(FrozenConfig):
     Attributes:
         encoder: a run folder, an encoder folder, a checkpoint, `random`, `pixels`, or `timm:NAME`.
         backbone, dataset: null takes those of the run.
-        baselines: rows for comparison; `random` is the same architecture untrained, `raw` what the modality has
-            without a net: pixels of images, TF-IDF of text.
-        labels: budgets of the few-label curve: whole numbers per class, fractions below 1, `all`.
-        draws: subsets drawn per budget.
+        baselines: rows for comparison; `random` is the untrained architecture, `raw` the modality's features without a
+            network: pixels of images, TF-IDF of text.
+        labels: label budgets of the few-label curve: numbers per class, fractions below 1, `all`.
+        draws: subsets sampled per budget.
     """
 
     backbone: BackboneConfig | None = None

@@ -13,12 +13,12 @@ class SampleConfig(FrozenConfig):
 
     Attributes:
         encoder: a run of method=gpt, its encoder folder or a checkpoint of it.
-        prompt: what is continued; empty begins a text.
-        tokens: largest number of new ones.
-        temperature: of the draws; 0 takes the likeliest token each time.
-        top_k: number of the likeliest tokens to draw from; null draws from all.
-        count: continuations.
-        stop: whether a text ends at the mark that it was trained to end with.
+        prompt: text to continue; if empty, a new text is started.
+        tokens: maximum number of new tokens.
+        temperature: of sampling; 0 is greedy decoding.
+        top_k: sample from the k most likely tokens; null from all.
+        count: number of continuations.
+        stop: whether to stop at the end-of-text token.
     """
 
     prompt: str = ""

@@ -17,9 +17,9 @@ class SearchConfig(FrozenConfig):
 
     Attributes:
         encoder: as for zeroshot.
-        images: a folder of pictures, nested or flat.
-        text: what is looked for.
-        count: pictures shown.
+        images: a folder of images, nested or flat.
+        text: the query.
+        count: number of images shown.
     """
 
     images: str = MISSING
@@ -31,4 +31,4 @@ class SearchConfig(FrozenConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.text.strip():
-            raise ConfigError("text is empty; say what is looked for: text='a dog in the snow'")
+            raise ConfigError("text is empty; give a query: text='a dog in the snow'")

@@ -16,14 +16,14 @@ from sslrun.config.trainer import Precision
 
 @dataclass(kw_only=True)
 class PromptsConfig(Node):
-    """How classes are put into words.
+    """Prompts for the classes.
 
     Attributes:
-        classes: a name for each class, in the dataset's order; null takes the dataset's own, `_` read as a blank.
-        templates: texts with `{}` in place of the name; there are rows for the first by itself and for the mean of all.
+        classes: a name per class, in the dataset's order; null takes the dataset's own, with `_` read as a space.
+        templates: prompts with `{}` for the class name; there are rows for the first alone and for the mean of all.
     """
 
-    place: ClassVar[str] = "prompts"
+    section: ClassVar[str] = "prompts"
 
     name: str = MISSING
     classes: list[str] | None = None
@@ -35,7 +35,7 @@ class PromptsConfig(Node):
             raise ConfigError("prompts.templates is empty; name at least one, e.g. 'a photo of a {}.'")
         for template in self.templates:
             if template.count("{}") != 1:
-                raise ConfigError(f"prompts.templates: '{template}' must have one {{}} where the class stands")
+                raise ConfigError(f"prompts.templates: '{template}' must contain {{}} once, for the class name")
 
 
 @command("zeroshot")
@@ -45,11 +45,10 @@ class ZeroshotConfig(FrozenConfig):
 
     Attributes:
         encoder: a run of method=clip or siglip, its encoder folder or a checkpoint of it.
-        backbone: stays null; the encoder has its own.
-        dataset: null takes the run's; classes are recognised by their names if it has labels, captions and images
-            find each other if it has captions.
+        backbone: must stay null; the encoder has its own.
+        dataset: null takes the run's; with labels it measures zero-shot classification, with captions retrieval.
         split: test, validation or train.
-        recalls: K of R@K.
+        recalls: values of K for R@K.
     """
 
     backbone: BackboneConfig | None = None

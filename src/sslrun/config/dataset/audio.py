@@ -1,10 +1,10 @@
-"""Configurations of the datasets of sound."""
+"""Configurations of the audio datasets."""
 
 import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sslrun.config.checks import check_one_place, check_range
+from sslrun.config.checks import check_path_or_splits, check_range
 from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.errors import ConfigError
 from sslrun.config.node import limited
@@ -12,27 +12,27 @@ from sslrun.config.registry import register
 from sslrun.config.schema import DatasetConfig
 
 FORMS = {"spectrogram": ("views", "images"), "frames": ("series", "views"), "wave": ("waves",)}
-"""How clips are handed out, and the batch types that each form gives."""
+"""Representation of clips -> batch types that it gives."""
 
 
 @dataclass(kw_only=True)
 class AudioDatasetConfig(DatasetConfig):
-    """What all datasets of sound share.
+    """Keys of all audio datasets.
 
     Attributes:
-        form: how clips are handed out: `spectrogram`, images of log-mel (1, mels, frames) of one size; `frames`, series
-            of log-mel (frames, mels) of their own lengths; `wave`, samples. Null takes what the method reads, and
-            `spectrogram` if that is open.
-        sample_rate: in Hz; clips of another are resampled.
-        seconds: most of a clip that the encoder sees; spectrograms always have this length, filled up with silence.
-        join: fewest and most clips that are joined, of one group (a speaker) if there are groups; the labels become
-            transcripts. Null takes clips as they are.
-        words: how the labels are written in transcripts, in the labels' sorted order; null writes the labels.
-        mels: bands.
+        form: representation of clips: `spectrogram`, log-mel images (1, mels, frames) of one size; `frames`, log-mel
+            series (frames, mels) of varying length; `wave`, samples. Null takes what the method reads, and
+            `spectrogram` if it reads several.
+        sample_rate: in Hz; other clips are resampled.
+        seconds: maximum length of a clip; spectrograms always have this length, padded with silence.
+        join: minimum and maximum number of clips to concatenate, within a group (a speaker) if there are groups; the
+            labels become transcripts. Null keeps single clips.
+        words: spelling of the labels in transcripts, in the labels' sorted order; null writes the labels.
+        mels: number of mel bands.
         window_ms, hop_ms: of the short-time Fourier transform, in milliseconds.
-        low_hz, high_hz: range of the bands; null takes half the sample rate.
-        mean, std: by which values are normalised; null measures them on train, over all bands.
-        max_corrupt: largest share of unreadable clips; beyond it the run stops.
+        low_hz, high_hz: frequency range of the bands; high_hz null takes half the sample rate.
+        mean, std: for normalisation; null measures them on train, over all bands.
+        max_corrupt: maximum share of unreadable clips, above which the run stops.
         cache_dir: for samples and log-mel; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
 
@@ -57,21 +57,21 @@ class AudioDatasetConfig(DatasetConfig):
         super().__post_init__()
         if self.join is not None:
             if len(self.join) != 2:
-                raise ConfigError(f"dataset.join is the fewest and the most clips, e.g. [2, 5], got {self.join}")
+                raise ConfigError(f"dataset.join must be [minimum, maximum] clips, e.g. [2, 5], got {self.join}")
             check_range("dataset.join", self.join[0], at_least=1, at_most=self.join[1])
         if self.words is not None and self.join is None:
-            raise ConfigError("dataset.words spells transcripts, which dataset.join=[fewest,most] makes; set both")
+            raise ConfigError("dataset.words spells transcripts, which need dataset.join=[minimum,maximum]; set both")
         check_range("dataset.hop_ms", self.hop_ms, above=0, at_most=self.window_ms)
         check_range("dataset.high_hz", self.high_hz, above=self.low_hz, at_most=self.sample_rate / 2)
         check_range("dataset.low_hz", self.low_hz, at_least=0, below=self.sample_rate / 2)
         for key in ("mean", "std"):
             values = getattr(self, key)
             if values is not None and len(values) != 1:
-                raise ConfigError(f"dataset.{key} is one number in a list for sound, got {list(values)}")
+                raise ConfigError(f"dataset.{key} must be a list of one number for audio, got {list(values)}")
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Those of the form, or of all forms if it is open."""
+        """Batch types of the form, or of all forms if it is null."""
         return FORMS[self.form] if self.form else self.gives
 
     @property
@@ -81,39 +81,39 @@ class AudioDatasetConfig(DatasetConfig):
 
     @property
     def window(self) -> int:
-        """Samples of a frame."""
+        """Samples per frame."""
         return max(2, round(self.window_ms * self.sample_rate / 1000))
 
     @property
     def clip_samples(self) -> int:
-        """Samples of one clip at most."""
+        """Maximum samples of one clip."""
         return max(1, round(self.seconds * self.sample_rate))
 
     @property
     def samples(self) -> int:
-        """Samples of an item at most: of a clip, or of those that are joined."""
+        """Maximum samples of an item: of a clip, or of all that are joined."""
         return self.clip_samples * (self.join[1] if self.join else 1)
 
     @property
     def frames(self) -> int:
-        """Frames of an item at most."""
+        """Maximum frames of an item."""
         return max(4, round(self.samples / self.hop))
 
 
 @register(target="sslrun.data.audio.files:AudioFiles", paper="own recordings", modality="audio")
 @dataclass(kw_only=True)
 class AudioConfig(NamedSplitsConfig, AudioDatasetConfig):
-    """Files of sound: .wav, .flac, .ogg, .mp3 and what else libsndfile reads; several channels are averaged.
+    """Audio files: .wav, .flac, .ogg, .mp3 and others that libsndfile reads; channels are averaged.
 
     Attributes:
-        path: a folder, or one with train, val and test as folders. The folders below are the classes, if two or
-            more of them hold files and nothing else gives labels.
-        train, val, test: instead of `path`: a folder each.
+        path: a folder, or one with the folders train, val and test. Subfolders are the classes if two or more of them
+            contain files and nothing else gives labels.
+        train, val, test: a folder per split, instead of `path`.
         table: a .csv or .tsv of labels, relative to `path` or absolute.
-        file, label, group: names of its columns, or of the named groups of `pattern`; `file` is relative to the folder.
-            label null: no labels. A group is what leave-one-group-out probes hold out, e.g. a speaker.
-        pattern: regular expression, searched in a file's path below the folder without its ending, with named groups.
-        test_pattern: regular expression, searched in the path with its ending; what it matches is the test split.
+        file, label, group: columns of the table, or named groups of `pattern`; `file` is relative to the folder.
+            label null: no labels. Leave-one-group-out probes hold out groups, e.g. speakers.
+        pattern: regular expression with named groups, searched in the relative path without its extension.
+        test_pattern: regular expression, searched in the relative path with its extension; matches are the test split.
     """
 
     kind: str = "audio"
@@ -127,7 +127,7 @@ class AudioConfig(NamedSplitsConfig, AudioDatasetConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_place(self.path, train=self.train, val=self.val, test=self.test)
+        check_path_or_splits(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
                 "dataset.path is not set; say where the recordings are: dataset.path=/data/sounds, or dataset.train=… "
@@ -150,8 +150,8 @@ class TonesConfig(AudioDatasetConfig):
     """Synthetic: five melodies of three tones by six voices, with noise; always available.
 
     Attributes:
-        items: of all splits together.
-        noise: standard deviation, of tones between -1 and 1.
+        items: number in all splits together.
+        noise: standard deviation, for tones between -1 and 1.
     """
 
     kind: str = "tones"

@@ -1,9 +1,9 @@
-"""Configurations of the datasets of images with captions."""
+"""Configurations of the image-caption datasets."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sslrun.config.checks import check_one_place
+from sslrun.config.checks import check_path_or_splits
 from sslrun.config.dataset.splits import NamedSplitsConfig
 from sslrun.config.dataset.vision import ImageDatasetConfig
 from sslrun.config.errors import ConfigError
@@ -13,13 +13,13 @@ from sslrun.config.registry import register
 
 @dataclass(kw_only=True)
 class PairDatasetConfig(ImageDatasetConfig):
-    """What all datasets of images with captions share.
+    """Keys of all image-caption datasets.
 
     Attributes:
-        tokenizer: `wordpiece` (lower case), `bpe` (bytes) or `char`, trained on the captions of the train split; or a
+        tokenizer: `wordpiece` (lower case), `bpe` (bytes) or `char`, trained on the training captions; or a
             tokenizer.json, or a folder with one.
-        vocab_size: tokens of a trained one.
-        max_length: most tokens of a caption that the encoder sees, marks included.
+        vocab_size: of a trained tokenizer.
+        max_length: maximum tokens per caption, special tokens included.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("image-text pairs", "views", "images")
@@ -32,24 +32,24 @@ class PairDatasetConfig(ImageDatasetConfig):
 @register(target="sslrun.data.pairs.digits:DigitSentences", paper="scikit-learn; sentences made here", modality="pair")
 @dataclass(kw_only=True)
 class DigitSentencesConfig(PairDatasetConfig):
-    """scikit-learn's 1,797 handwritten digits of 8x8 with made sentences; nothing to download."""
+    """scikit-learn's 1,797 handwritten digits of 8x8 px with generated captions; nothing to download."""
 
     kind: str = "digit_sentences"
 
 
-@register(target="sslrun.data.pairs.files:Pairs", paper="own pictures", modality="pair")
+@register(target="sslrun.data.pairs.files:Pairs", paper="own images", modality="pair")
 @dataclass(kw_only=True)
 class PairsConfig(NamedSplitsConfig, PairDatasetConfig):
     """Parquet files with a column of image bytes, or tables (.csv, .tsv, .jsonl, .json) that name image files.
 
     Attributes:
-        path: a table, or a folder that holds train, val and test as tables, or one table.
-        train, val, test: instead of `path`: a table each.
-        image, caption: names of columns; a caption is a text or a list of texts, and rows of the same file are one
-            image with several captions.
+        path: a table, or a folder with the tables train, val and test, or with one table.
+        train, val, test: a table per split, instead of `path`.
+        image, caption: columns; a caption is a text or a list of texts, and rows with the same file are one image with
+            several captions.
         label: column of classes, for probes; null for none.
-        images: folder of the files that a table names; null takes the table's own.
-        together: column whose equal values stay in one split where splits are cut, e.g. a product or a name.
+        images: folder of the image files; null takes the table's folder.
+        together: column whose equal values stay in one split when splits are cut, e.g. a product or a name.
         test_column, test_values: rows with one of these values in this column are the test split, the others train.
     """
 
@@ -65,7 +65,7 @@ class PairsConfig(NamedSplitsConfig, PairDatasetConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_one_place(self.path, train=self.train, val=self.val, test=self.test)
+        check_path_or_splits(self.path, train=self.train, val=self.val, test=self.test)
         if not (self.path or self.train):
             raise ConfigError(
                 "dataset.path is not set; say where images and captions are: dataset.path=/data/captions.csv, or "

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from sslrun.config.schema import DatasetConfig
 
 SPLIT_KEYS = {"train": "train", "validation": "val", "test": "test"}
-"""The configuration's key of each split."""
+"""Configuration key of each split."""
 SPLITS = tuple(SPLIT_KEYS)
 
 
 @dataclass(kw_only=True)
 class NamedSplitsConfig(DatasetConfig):
-    """Base of datasets whose splits can be named one by one.
+    """Base of datasets whose splits can be named separately.
 
     Attributes:
-        train, val, test: where each split is; the kind says what they name.
+        train, val, test: location or name of each split; the meaning depends on the kind.
     """
 
     train: str | None = None
@@ -23,5 +23,5 @@ class NamedSplitsConfig(DatasetConfig):
 
     @property
     def named_splits(self) -> dict[str, str | None]:
-        """What `train`, `val` and `test` name, by split."""
+        """Split -> value of `train`, `val` or `test`."""
         return {split: getattr(self, key) for split, key in SPLIT_KEYS.items()}

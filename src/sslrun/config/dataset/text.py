@@ -12,7 +12,7 @@ from sslrun.config.schema import DatasetConfig
 
 
 class Unit(Enum):
-    """What one document of a .txt file is."""
+    """Unit of a .txt file that is one document."""
 
     file = "file"
     paragraph = "paragraph"
@@ -21,14 +21,14 @@ class Unit(Enum):
 
 @dataclass(kw_only=True)
 class TextDatasetConfig(DatasetConfig):
-    """What all text datasets share.
+    """Keys of all text datasets.
 
     Attributes:
         tokenizer: `wordpiece` (lower case), `bpe` (bytes) or `char`, trained on the train split; or a tokenizer.json,
             or a folder with one.
-        vocab_size: tokens of a trained one; `char` has as many as there are characters.
-        max_length: most tokens of a text or block that the encoder sees, marks included.
-        max_corrupt: largest share of empty texts; beyond it the run stops.
+        vocab_size: of a trained tokenizer; `char` has one token per character.
+        max_length: maximum tokens per text or block, special tokens included.
+        max_corrupt: maximum share of empty texts, above which the run stops.
         cache_dir: for tokenizers; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
 
@@ -43,10 +43,10 @@ class TextDatasetConfig(DatasetConfig):
 
 @dataclass(kw_only=True)
 class StreamedTextConfig(TextDatasetConfig):
-    """What datasets of texts that are not held in memory share.
+    """Keys of text datasets that are not held in memory.
 
     Attributes:
-        tokenizer_texts: most texts of train that a tokenizer is trained on, spread evenly over it.
+        tokenizer_texts: maximum training texts for training a tokenizer, evenly spaced over train.
     """
 
     tokenizer_texts: int = limited(100_000, at_least=1)
@@ -55,13 +55,13 @@ class StreamedTextConfig(TextDatasetConfig):
 @register(target="sslrun.data.text.hub:HubTexts", paper="datasets.load_dataset", modality="text")
 @dataclass(kw_only=True)
 class HuggingFaceTextConfig(NamedSplitsConfig, StreamedTextConfig):
-    """Anything that `datasets` loads, read out of its mapped files and tokenized when it is asked for.
+    """Any dataset of the library `datasets`, read from memory-mapped files and tokenized on access.
 
     Attributes:
         path: a local folder, also one of `save_to_disk`, or a hub name.
         subset: the hub dataset's configuration.
-        train, val, test: names of splits; one that is absent is cut off train.
-        text, label: names of columns; label null means unlabelled.
+        train, val, test: names of splits; an absent one is split off train.
+        text, label: columns; label null means unlabelled.
         options: further arguments of `datasets.load_dataset`.
     """
 
@@ -84,15 +84,15 @@ class HuggingFaceTextConfig(NamedSplitsConfig, StreamedTextConfig):
 @register(target="sslrun.data.text.files:Texts", paper="own texts", modality="text")
 @dataclass(kw_only=True)
 class TextConfig(NamedSplitsConfig, TextDatasetConfig):
-    """Files of text, tables with a column of text, or anything that `datasets` loads.
+    """Text files, tables with a text column, or any dataset of the library `datasets`.
 
     Attributes:
-        path: a file, a folder, or a hub name; a folder may hold train, val and test as folders or files, class folders
-            of .txt, or only files.
-        train, val, test: instead of `path`: a file or folder each; of a hub name, its splits.
-        text, label: names of columns; label null means unlabelled. Of .txt files the class is the folder.
-        columns: names of the columns of .csv or .tsv files that have no first line with names.
-        unit: what one document of a .txt file is.
+        path: a file, a folder, or a hub name; a folder may contain train, val and test as folders or files, class
+            folders of .txt, or only files.
+        train, val, test: a file or folder per split, instead of `path`; with a hub name, its splits.
+        text, label: columns; label null means unlabelled. The class of a .txt file is its folder.
+        columns: column names of .csv or .tsv files without a header line.
+        unit: unit of a .txt file that is one document.
         subset: the hub dataset's configuration.
         options: further arguments of `datasets.load_dataset`.
     """
@@ -118,6 +118,6 @@ class TextConfig(NamedSplitsConfig, TextDatasetConfig):
 @register(target="sslrun.data.text.pydocs:PyDocs", paper="Python's library", modality="text")
 @dataclass(kw_only=True)
 class PyDocsConfig(TextDatasetConfig):
-    """Docstrings of Python's standard library, by family of module; they differ between Python versions."""
+    """Docstrings of Python's standard library, labelled by module family; they differ between Python versions."""
 
     kind: str = "pydocs"

@@ -12,7 +12,7 @@ from sslrun.config.schema import DatasetConfig
 
 
 class Cache(Enum):
-    """`auto`: decoded once into a memory-mapped uint8 array if that stays below `cache_bytes`."""
+    """`auto`: images are decoded once into a memory-mapped uint8 array if it stays below `cache_bytes`."""
 
     auto = "auto"
     always = "always"
@@ -21,16 +21,16 @@ class Cache(Enum):
 
 @dataclass(kw_only=True)
 class ImageDatasetConfig(DatasetConfig):
-    """What all image datasets share.
+    """Keys of all image datasets.
 
     Attributes:
-        image_size: side in pixels that the encoder sees.
-        channels: 1 grey, 3 colour, or any number that the files have.
+        image_size: side of the encoder's input in pixels.
+        channels: 1 greyscale, 3 colour, or any number that the files have.
         mean, std: per channel, of values in [0, 1]; null measures them on training images.
-        intensity_range: values mapped onto 0 to 255; null takes the file type's full range (16 bit: 0 to 65535).
-        max_corrupt: largest share of unreadable images; beyond it the run stops.
-        unsuitable: transforms that would spoil these images; omitted from any policy.
-        min_crop_scale: smallest share of the area that a random crop may keep.
+        intensity_range: values mapped to 0 and 255; null takes the file type's full range (16 bit: 0 to 65535).
+        max_corrupt: maximum share of unreadable images, above which the run stops.
+        unsuitable: transforms that are harmful for these images; omitted from any policy.
+        min_crop_scale: minimum share of the area that a random crop keeps.
         cache_dir: for decoded arrays; null means ~/.cache/sslrun, or $SSLRUN_CACHE.
     """
 
@@ -61,7 +61,7 @@ class ImageDatasetConfig(DatasetConfig):
 @register(target="sslrun.data.vision.digits:Digits", paper="scikit-learn; Alpaydin and Kaynak 1998")
 @dataclass(kw_only=True)
 class DigitsConfig(ImageDatasetConfig):
-    """scikit-learn's 1,797 handwritten digits of 8x8; nothing to download."""
+    """scikit-learn's 1,797 handwritten digits of 8x8 px; nothing to download."""
 
     kind: str = "digits"
 
@@ -69,12 +69,12 @@ class DigitsConfig(ImageDatasetConfig):
 @register(target="sslrun.data.vision.torchvision:Torchvision", paper="torchvision.datasets")
 @dataclass(kw_only=True)
 class TorchvisionConfig(ImageDatasetConfig):
-    """cifar10, cifar100 or stl10, chosen by `name`, as torchvision reads them.
+    """torchvision's cifar10, cifar100 or stl10, chosen by `name`.
 
     Attributes:
-        root: folder that holds the files, or gets them.
-        download: fetch them if they are absent.
-        unlabelled: stl10: its 100,000 unlabelled images join train, which then has no labels.
+        root: folder of the files, also for downloads.
+        download: download the files if they are absent.
+        unlabelled: add stl10's 100,000 unlabelled images to train, which then has no labels.
     """
 
     kind: str = "torchvision"
@@ -95,7 +95,7 @@ class ImageFolderConfig(ImageDatasetConfig):
     """A folder of images: root/{train,val,test} if those exist; with or without class folders; nested.
 
     Attributes:
-        val_is_test: the folder `val` is the test split (ImageNet's custom) and validation is cut off train.
+        val_is_test: use the folder `val` as test split, as is usual for ImageNet; validation is split off train.
     """
 
     kind: str = "imagefolder"
@@ -114,8 +114,8 @@ class ParquetConfig(NamedSplitsConfig, ImageDatasetConfig):
     """Parquet files with image bytes, as Hugging Face writes them.
 
     Attributes:
-        train, val, test: a file, a folder, or a pattern; val null cuts validation off train, test null likewise.
-        image, label: names of columns; label null means unlabelled.
+        train, val, test: a file, a folder, or a glob pattern; val or test null splits it off train.
+        image, label: columns; label null means unlabelled.
     """
 
     kind: str = "parquet"
@@ -131,13 +131,13 @@ class ParquetConfig(NamedSplitsConfig, ImageDatasetConfig):
 @register(target="sslrun.data.vision.hub:HuggingFace", paper="datasets.load_dataset")
 @dataclass(kw_only=True)
 class HuggingFaceConfig(NamedSplitsConfig, ImageDatasetConfig):
-    """Anything that `datasets` loads.
+    """Any dataset of the library `datasets`.
 
     Attributes:
         path: a local folder, also one of `save_to_disk`, or a hub name.
         subset: the hub dataset's configuration.
-        train, val, test: names of splits; one that is absent is cut off train.
-        image, label: names of columns; label null means unlabelled.
+        train, val, test: names of splits; an absent one is split off train.
+        image, label: columns; label null means unlabelled.
         options: further arguments of `datasets.load_dataset`.
     """
 

@@ -1,4 +1,4 @@
-"""Configurations of datasets out of tar files (WebDataset)."""
+"""Configurations of datasets in tar files (WebDataset)."""
 
 from dataclasses import dataclass, field
 
@@ -14,13 +14,13 @@ from sslrun.config.registry import register
 
 @dataclass(kw_only=True)
 class ShardsConfig(NamedSplitsConfig):
-    """What datasets of tar files share; a file of a sample is named by its extension, a field of JSON `json:caption`.
+    """Keys of all datasets in tar files; a sample's files are named by extension, a field of JSON as `json:caption`.
 
     Attributes:
-        train, val, test: a file, a folder, or a pattern, `shard-{000000..000012}.tar` or `shard-*.tar`; val null cuts
-            validation off train, test null likewise if there are labels.
-        label: the file with the class; null means unlabelled.
-        shard_window: shards whose samples are mixed at a time; an epoch takes the shards in random order.
+        train, val, test: a file, a folder, or a pattern, `shard-{000000..000012}.tar` or `shard-*.tar`; val null splits
+            validation off train, and test null likewise if there are labels.
+        label: extension of the file with the class; null means unlabelled.
+        shard_window: shards whose samples are shuffled together; each epoch visits the shards in random order.
     """
 
     label: str | None = "cls"
@@ -37,10 +37,10 @@ class ShardsConfig(NamedSplitsConfig):
 @register(target="sslrun.data.vision.webdataset:WebDataset", paper="own images in tar files")
 @dataclass(kw_only=True)
 class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
-    """Images out of tar files, read in place.
+    """Images in tar files, read without unpacking.
 
     Attributes:
-        image: extensions of the image, the first that a sample has.
+        image: extensions of the image; the first that a sample has is taken.
     """
 
     kind: str = "webdataset"
@@ -50,10 +50,10 @@ class WebDatasetConfig(ShardsConfig, ImageDatasetConfig):
 @register(target="sslrun.data.text.webdataset:TextWebDataset", paper="own texts in tar files", modality="text")
 @dataclass(kw_only=True)
 class TextWebDatasetConfig(ShardsConfig, StreamedTextConfig):
-    """Texts out of tar files, read and tokenized when they are asked for.
+    """Texts in tar files, read and tokenized on access.
 
     Attributes:
-        text: extensions of the text, the first that a sample has; `json:caption` is a field of a JSON object.
+        text: extensions of the text; the first that a sample has is taken.
     """
 
     kind: str = "webdataset_text"
@@ -63,11 +63,11 @@ class TextWebDatasetConfig(ShardsConfig, StreamedTextConfig):
 @register(target="sslrun.data.audio.webdataset:AudioWebDataset", paper="own recordings in tar files", modality="audio")
 @dataclass(kw_only=True)
 class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
-    """Recordings out of tar files, read and made into log-mel when they are asked for.
+    """Recordings in tar files, read and converted to log-mel on access.
 
     Attributes:
-        audio: extensions of the recording, the first that a sample has.
-        group: the file with what leave-one-group-out probes hold out, e.g. `json:speaker`; null means none.
+        audio: extensions of the recording; the first that a sample has is taken.
+        group: file of the groups that leave-one-group-out probes hold out, e.g. `json:speaker`; null means none.
     """
 
     kind: str = "webdataset_audio"
@@ -75,14 +75,14 @@ class AudioWebDatasetConfig(ShardsConfig, AudioDatasetConfig):
     group: str | None = None
 
 
-@register(target="sslrun.data.pairs.webdataset:PairWebDataset", paper="own pictures in tar files", modality="pair")
+@register(target="sslrun.data.pairs.webdataset:PairWebDataset", paper="own images in tar files", modality="pair")
 @dataclass(kw_only=True)
 class PairWebDatasetConfig(ShardsConfig, PairDatasetConfig):
-    """Images with captions out of tar files; images are read in place.
+    """Images with captions in tar files, read without unpacking.
 
     Attributes:
-        image: extensions of the image, the first that a sample has.
-        caption: extensions of its caption; `json:caption` is a field of a JSON object, which may be a list of several.
+        image: extensions of the image; the first that a sample has is taken.
+        caption: extensions of its caption; a JSON field may be a list of several captions.
     """
 
     kind: str = "webdataset_pairs"

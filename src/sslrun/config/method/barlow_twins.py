@@ -19,7 +19,7 @@ class BarlowTwinsConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; off_diagonal: lambda of eq. 1.
 
     bias_lr_scale: learning rate of biases and norms relative to that of weights.
-    joint_views: both views through the encoder in one batch, with common BatchNorm statistics; always, if it has none.
+    joint_views: encode both views in one batch, with shared BatchNorm statistics; always done without BatchNorm.
     """
 
     kind: str = "barlow_twins"

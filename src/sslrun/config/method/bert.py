@@ -14,6 +14,6 @@ from sslrun.config.schema import MethodConfig
 )
 @dataclass(kw_only=True)
 class BERTConfig(MethodConfig):
-    """No numbers of its own: what is hidden is the policy's to say."""
+    """No hyperparameters of its own; masking is part of the augmentation policy."""
 
     kind: str = "bert"

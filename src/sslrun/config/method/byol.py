@@ -14,10 +14,9 @@ class BYOLConfig(MethodConfig):
 
     Attributes:
         hidden_dim, out_dim: widths of projector and predictor.
-        decay_start: tau_base, rises to 1 by a cosine.
-        output_batch_norm: BatchNorm without affine on the projector's output.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; an
-            encoder without BatchNorm always takes them together.
+        decay_start: tau_base, the initial EMA decay; rises to 1 along a cosine.
+        output_batch_norm: BatchNorm without affine parameters on the projector's output.
+        joint_views: encode both views in one batch, with shared BatchNorm statistics; always done without BatchNorm.
     """
 
     kind: str = "byol"

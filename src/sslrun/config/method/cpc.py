@@ -9,7 +9,7 @@ from sslrun.config.schema import MethodConfig
 
 
 class Negatives(Enum):
-    """What a moment's future is distinguished from: the moments of its own clip, or those of all clips of the batch."""
+    """Source of the negatives of a future time step: its own clip, or all clips of the batch."""
 
     clip = "clip"
     batch = "batch"
@@ -26,9 +26,9 @@ class CPCConfig(MethodConfig):
     """CPC.
 
     Attributes:
-        steps: how far ahead is predicted, in moments of the encoder; each of 1 to `steps` has its own matrix.
-        negatives: `batch` needs memory that grows with the square of all moments of a batch; whatever clips differ
-            in, e.g. their voices, then helps to tell them apart.
+        steps: K, the prediction horizon in time steps of the encoder; each k in 1..K has its own matrix W_k.
+        negatives: `batch` needs memory quadratic in the time steps of a batch, and lets the model use any difference
+            between clips, e.g. the speaker, to identify negatives.
     """
 
     kind: str = "cpc"

@@ -10,18 +10,18 @@ from sslrun.config.schema import MethodConfig
 @register(target="sslrun.methods.dino:DINO", paper="Caron et al. 2021, arXiv:2104.14294", reads=("views",))
 @dataclass(kw_only=True)
 class DINOConfig(MethodConfig):
-    """What DINO adds.
+    """DINO.
 
     Attributes:
-        hidden_dim, bottleneck_dim, prototypes: widths of the head: two hidden layers, what meets the prototypes, K.
+        hidden_dim, bottleneck_dim, prototypes: widths of the head: two hidden layers, the bottleneck, and K outputs.
         head_batch_norm: BatchNorm in the hidden layers of the head.
         student_temperature: tau_s.
         teacher_temperature: tau_t, after its warm-up.
         teacher_temperature_start: tau_t in the first step.
-        teacher_temperature_warmup: share of the run in which it rises.
+        teacher_temperature_warmup: share of the run over which tau_t rises.
         center_momentum: m of eq. 4.
-        frozen: share of the run in which the prototypes rest.
-        decay_start: lambda of the teacher, rises to 1 by a cosine.
+        frozen: share of the run, from its start, in which the prototypes are frozen.
+        decay_start: lambda, the teacher's initial EMA decay; rises to 1 along a cosine.
     """
 
     kind: str = "dino"

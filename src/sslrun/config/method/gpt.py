@@ -14,6 +14,6 @@ from sslrun.config.schema import MethodConfig
 )
 @dataclass(kw_only=True)
 class GPTConfig(MethodConfig):
-    """No numbers of its own."""
+    """No hyperparameters of its own."""
 
     kind: str = "gpt"

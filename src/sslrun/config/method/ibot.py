@@ -12,7 +12,7 @@ from sslrun.config.registry import register
 
 
 class Centering(Enum):
-    """How the teacher's outputs become targets: a softmax after a running mean, or Sinkhorn-Knopp over the batch."""
+    """Centering of the teacher's outputs: softmax after subtracting an EMA center, or Sinkhorn-Knopp over the batch."""
 
     softmax = "softmax"
     sinkhorn = "sinkhorn"
@@ -21,16 +21,16 @@ class Centering(Enum):
 @register(target="sslrun.methods.ibot:IBOT", paper="Zhou et al. 2022, arXiv:2111.07832", reads=("views",))
 @dataclass(kw_only=True)
 class IBOTConfig(DINOConfig):
-    """What iBOT, and DINOv2 (arXiv:2304.07193), add to DINO.
+    """What iBOT and DINOv2 (arXiv:2304.07193) add to DINO.
 
     Attributes:
-        mask_share: share of the large views that are masked.
-        mask_ratios: the least and the most of the patches that are hidden in a masked view.
-        shared_head: whether patches go through the head of the pooled output; false gives them their own.
-        centering: of both kinds of targets.
+        mask_share: share of the global views that are masked.
+        mask_ratios: minimum and maximum share of masked patches in a masked view.
+        shared_head: one head for class token and patches; false gives patches their own.
+        centering: of the targets of both losses.
         sinkhorn_iterations: used if centering is sinkhorn.
-        patch_weight: of the patch loss.
-        koleo_weight: of the KoLeo loss, for each large view; 0 omits it.
+        patch_weight: weight of the patch loss.
+        koleo_weight: weight of the KoLeo loss, per global view; 0 omits it.
     """
 
     kind: str = "ibot"

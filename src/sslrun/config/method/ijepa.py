@@ -14,12 +14,12 @@ class IJEPAConfig(MethodConfig):
     """I-JEPA.
 
     Attributes:
-        targets: blocks to predict.
-        target_scale, context_scale: smallest and largest share of the image that a block covers.
-        target_aspect: smallest and largest height / width of a target, relative to the image's own.
-        min_context: share of the image that stays visible at least, once the targets are cut out of the context.
+        targets: number of target blocks.
+        target_scale, context_scale: minimum and maximum share of the image that a block covers.
+        target_aspect: minimum and maximum height / width of a target, relative to the image's own.
+        min_context: minimum share of the image in the context after removing the targets.
         predictor_dim, predictor_depth, predictor_heads: the predictor's size.
-        decay_start: of the target encoder's moving average; rises to 1.
+        decay_start: initial EMA decay of the target encoder; rises to 1.
     """
 
     kind: str = "ijepa"

@@ -13,7 +13,7 @@ from sslrun.config.schema import MethodConfig
 class LeJEPAConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; sigreg_weight: lambda, the share of SIGReg in the loss.
 
-    directions: random projections of a step; knots, domain: points of the integral over [-domain, domain].
+    directions: random projections per step; knots, domain: quadrature points of the integral over [-domain, domain].
     """
 
     kind: str = "lejepa"

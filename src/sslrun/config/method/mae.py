@@ -11,7 +11,7 @@ from sslrun.config.schema import MethodConfig
 @register(target="sslrun.methods.mae:MAE", paper="He et al. 2022, arXiv:2111.06377", reads=("images",))
 @dataclass(kw_only=True)
 class MAEConfig(MethodConfig):
-    """mask_ratio: share of the patches to hide; decoder_dim, decoder_depth, decoder_heads: the decoder's size."""
+    """mask_ratio: share of masked patches; decoder_dim, decoder_depth, decoder_heads: the decoder's size."""
 
     kind: str = "mae"
     mask_ratio: float = limited(above=0, below=1)

@@ -9,7 +9,7 @@ from sslrun.config.schema import MethodConfig
 
 
 class ShuffledBatchNorm(Enum):
-    """`shuffled`: keys are encoded in another order than their queries, over all ranks; `none`: in the same order."""
+    """`shuffled`: encode keys in another order than their queries, over all ranks; `none`: in the same order."""
 
     shuffled = "shuffled"
     none = "none"
@@ -22,17 +22,16 @@ class ShuffledBatchNorm(Enum):
 )
 @dataclass(kw_only=True)
 class MoCoV2Config(MethodConfig):
-    """The queue, the key encoder, and what BatchNorm may reveal.
+    """MoCo v2.
 
     Attributes:
         hidden_dim, out_dim: widths of the projector.
-        queue_size: keys kept as negatives.
+        queue_size: number of keys kept as negatives.
         temperature: tau of eq. 1.
-        decay_start, decay_end: of the key encoder, from the first to the last step along a cosine.
-        batch_norm: which images share their statistics; over all devices it is trainer.sync_batchnorm, whose null means
-            true only with `none`.
-        bn_splits: groups of each device's batch that have statistics of their own: several GPUs' worth on one.
-        symmetric: both views are query and key.
+        decay_start, decay_end: EMA decay of the key encoder in the first and in the last step, along a cosine.
+        batch_norm: shuffling BN. With `none`, trainer.sync_batchnorm=null means true.
+        bn_splits: groups of each device's batch with separate BatchNorm statistics, which emulate several GPUs on one.
+        symmetric: use each view as query and as key.
     """
 
     kind: str = "mocov2"

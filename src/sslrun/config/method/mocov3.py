@@ -10,17 +10,16 @@ from sslrun.config.schema import MethodConfig
 @register(target="sslrun.methods.mocov3:MoCoV3", paper="Chen et al. 2021, arXiv:2104.02057", reads=("views",))
 @dataclass(kw_only=True)
 class MoCoV3Config(MethodConfig):
-    """The heads, the momentum encoder, and what keeps a ViT stable.
+    """MoCo v3.
 
     Attributes:
         hidden_dim, out_dim: widths of projector and predictor.
         projector_layers: linear layers of the projector.
-        predictor_last_batch_norm: BatchNorm after the predictor's output too.
+        predictor_last_batch_norm: BatchNorm on the predictor's output too.
         temperature: tau of eq. 1; the loss is scaled by 2 tau.
-        decay_start: of the momentum encoder; rises to 1 by a cosine.
-        freeze_patch_embed: a ViT's patch projection stays as it was drawn; CNNs have none.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; an
-            encoder without BatchNorm always takes them together.
+        decay_start: initial EMA decay of the momentum encoder; rises to 1 along a cosine.
+        freeze_patch_embed: freeze a ViT's patch projection at its random initialisation; CNNs have none.
+        joint_views: encode both views in one batch, with shared BatchNorm statistics; always done without BatchNorm.
     """
 
     kind: str = "mocov3"

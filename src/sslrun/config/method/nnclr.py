@@ -10,15 +10,14 @@ from sslrun.config.schema import MethodConfig
 @register(target="sslrun.methods.nnclr:NNCLR", paper="Dwibedi et al. 2021, arXiv:2104.14548", reads=("views",))
 @dataclass(kw_only=True)
 class NNCLRConfig(MethodConfig):
-    """The heads and the support set.
+    """NNCLR.
 
     Attributes:
-        hidden_dim, out_dim: widths of the projector, of three layers.
-        predictor_hidden_dim: width of the predictor.
-        queue_size: projections in the support set.
+        hidden_dim, out_dim: widths of the three-layer projector.
+        predictor_hidden_dim: hidden width of the predictor.
+        queue_size: number of projections in the support set.
         temperature: tau of the loss.
-        joint_views: both views go through the encoder in one batch and share its BatchNorm statistics; an
-            encoder without BatchNorm always takes them together.
+        joint_views: encode both views in one batch, with shared BatchNorm statistics; always done without BatchNorm.
     """
 
     kind: str = "nnclr"

@@ -1,4 +1,4 @@
-"""Configurations of the methods that bring images and their captions together."""
+"""Configurations of the image-text methods."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from sslrun.config.schema import MethodConfig
 
 @dataclass(kw_only=True)
 class PairMethodConfig(MethodConfig):
-    """What they share.
+    """Keys of all image-text methods.
 
     Attributes:
         text: the text encoder, chosen by `backbone@method.text=…`.
-        out_dim: width of the space that images and texts share.
-        scale, max_scale: inverse temperature at first, which is learned, and at most.
+        out_dim: width of the joint embedding space.
+        scale, max_scale: initial and maximum value of the learned inverse temperature.
     """
 
     text: TransformersConfig = MISSING
@@ -39,7 +39,7 @@ class PairMethodConfig(MethodConfig):
 )
 @dataclass(kw_only=True)
 class CLIPConfig(PairMethodConfig):
-    """No more numbers."""
+    """No hyperparameters of its own."""
 
     kind: str = "clip"
 
@@ -52,7 +52,7 @@ class CLIPConfig(PairMethodConfig):
 )
 @dataclass(kw_only=True)
 class SigLIPConfig(PairMethodConfig):
-    """bias: what is added to the logit of every pair at first; learned."""
+    """bias: initial value of the learned bias on the logits."""
 
     kind: str = "siglip"
     bias: float = MISSING

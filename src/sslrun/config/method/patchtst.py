@@ -15,7 +15,7 @@ from sslrun.config.schema import MethodConfig
 )
 @dataclass(kw_only=True)
 class PatchTSTConfig(MethodConfig):
-    """mask_ratio: share of each channel's patches that is hidden; dropout: before the head."""
+    """mask_ratio: share of masked patches per channel; dropout: before the head."""
 
     kind: str = "patchtst"
     mask_ratio: float = limited(above=0, below=1)

@@ -12,7 +12,7 @@ from sslrun.config.schema import MethodConfig
 class SimCLRConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; temperature: tau of eq. 1.
 
-    output_batch_norm: BatchNorm without affine on the projector's output.
+    output_batch_norm: BatchNorm without affine parameters on the projector's output.
     """
 
     kind: str = "simclr"

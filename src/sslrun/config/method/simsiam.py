@@ -12,12 +12,12 @@ from sslrun.config.schema import MethodConfig
 @register(target="sslrun.methods.simsiam:SimSiam", paper="Chen and He 2021, arXiv:2011.10566", reads=("views",))
 @dataclass(kw_only=True)
 class SimSiamConfig(MethodConfig):
-    """What SimSiam adds.
+    """SimSiam.
 
     Attributes:
         hidden_dim, out_dim: widths of the three-layer projector.
-        predictor_hidden_dim: the predictor's bottleneck.
-        joint_views: whether both views go through the encoder in one batch; they always do if it has no BatchNorm.
+        predictor_hidden_dim: width of the predictor's bottleneck.
+        joint_views: encode both views in one batch, with shared BatchNorm statistics; always done without BatchNorm.
     """
 
     kind: str = "simsiam"

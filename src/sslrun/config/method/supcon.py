@@ -14,8 +14,8 @@ from sslrun.config.schema import MethodConfig
 class SupConConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the projector; temperature: tau of eq. 2.
 
-    normalize_features: the projector reads features of unit length.
-    scale_by_temperature: the loss is multiplied by tau.
+    normalize_features: L2-normalise the features before the projector.
+    scale_by_temperature: multiply the loss by tau.
     """
 
     kind: str = "supcon"

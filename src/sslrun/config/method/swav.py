@@ -14,13 +14,13 @@ class SwAVConfig(MethodConfig):
 
     Attributes:
         hidden_dim, out_dim: widths of the projector.
-        output_batch_norm: BatchNorm without affine on the projector's output.
+        output_batch_norm: BatchNorm without affine parameters on the projector's output.
         prototypes: K.
         temperature: tau of eq. 2.
         epsilon, iterations: of Sinkhorn-Knopp.
-        queue_size: past projections that join the batch in the assignment; 0 for none.
-        queue_start: share of the run before they do.
-        frozen: share of the run in which the prototypes stand still.
+        queue_size: number of past projections used in the assignment along with the batch; 0 for none.
+        queue_start: share of the run after which the queue is used.
+        frozen: share of the run, from its start, in which the prototypes are frozen.
     """
 
     kind: str = "swav"

@@ -15,12 +15,12 @@ from sslrun.config.schema import MethodConfig
 )
 @dataclass(kw_only=True)
 class TS2VecConfig(MethodConfig):
-    """Section 3 of the paper.
+    """TS2Vec.
 
     Attributes:
         alpha: share of the instance-wise loss.
-        mask_share: of timestamps that are hidden in training.
-        average: whether the encoder is the average of the weights over all steps, or the last weights.
+        mask_share: share of time steps masked in training.
+        average: whether to keep the average of the weights over all steps instead of the last weights.
     """
 
     kind: str = "ts2vec"

@@ -14,7 +14,7 @@ from sslrun.config.schema import MethodConfig
 class VICRegConfig(MethodConfig):
     """hidden_dim, out_dim: widths of the expander; invariance, variance, covariance: weights of the terms (eq. 6).
 
-    joint_views: both views through the encoder in one batch, with common BatchNorm statistics; always, if it has none.
+    joint_views: encode both views in one batch, with shared BatchNorm statistics; always done without BatchNorm.
     """
 
     kind: str = "vicreg"

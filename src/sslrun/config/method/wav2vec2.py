@@ -18,20 +18,20 @@ from sslrun.config.schema import MethodConfig
 )
 @dataclass(kw_only=True)
 class Wav2Vec2Config(MethodConfig):
-    """Numbers of the masks, the codes and the loss.
+    """wav2vec 2.0.
 
     Attributes:
-        mask_share: of a clip's moments, at which hidden spans begin.
-        mask_span: moments of a span; in clips of less than two spans it is half the clip.
-        min_spans: of a clip.
-        negatives: distractors of each hidden moment, drawn among the clip's other hidden moments.
-        temperature: of the cosines.
+        mask_share: p, share of a clip's time steps at which masked spans start.
+        mask_span: M, time steps per span; in clips shorter than two spans it is half the clip.
+        min_spans: minimum number of spans per clip.
+        negatives: number of distractors per masked time step, sampled from the clip's other masked time steps.
+        temperature: kappa of eq. 3.
         codebooks, codes: G and V.
-        code_dim: of the codes of all books together.
-        out_dim: of what is compared.
-        diversity_weight: of the loss that asks for all codes.
-        gumbel_start, gumbel_end: temperature of the draw of codes, at the beginning and from `gumbel_until` on.
-        gumbel_until: share of the run.
+        code_dim: width of the codes, all codebooks concatenated.
+        out_dim: width of the projections that are compared.
+        diversity_weight: weight of the diversity loss.
+        gumbel_start, gumbel_end: Gumbel-softmax temperature at the start, and from `gumbel_until` on.
+        gumbel_until: share of the run over which the temperature falls.
     """
 
     kind: str = "wav2vec2"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sslrun.config.checks import check_one_place, did_you_mean
+from sslrun.config.checks import check_path_or_splits, did_you_mean
 from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.dataset.text import TextConfig
 from sslrun.config.errors import DataError
@@ -38,7 +38,7 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
     is_saved = (path / "dataset_dict.json").exists() or (path / "state.json").exists()
     if is_saved or not path.exists():
         return _from_hub(path if is_saved else None, config, named)
-    check_one_place(config.path, train=config.train, val=config.val, test=config.test)
+    check_path_or_splits(config.path, train=config.train, val=config.val, test=config.test)
     return {split: read_documents(found, config) for split, found in split_paths(path).items()}
 
 

@@ -97,8 +97,8 @@ def test_items_carry_their_characters(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["dataset.join=[3]"], "dataset.join is the fewest and the most clips, e.g. [2, 5], got [3]"),
-        (["dataset.join=null"], "dataset.words spells transcripts, which dataset.join=[fewest,most] makes"),
+        (["dataset.join=[3]"], "dataset.join must be [minimum, maximum] clips, e.g. [2, 5], got [3]"),
+        (["dataset.join=null"], "dataset.words spells transcripts, which need dataset.join=[minimum,maximum]"),
         (["dataset.pattern=null"], "has no labels to make transcripts of"),
         (["dataset.words=[yes]"], "dataset.words has 1 words; there are 2 labels: 0, 1"),
     ],
