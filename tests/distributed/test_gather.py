@@ -54,7 +54,7 @@ def test_images_keep_their_pixels_in_place(pool: Any) -> None:
 
 def share(mine: list[list[str]]) -> list[str]:
     names = mine[dist.rank()]
-    dist.share_names(names)
+    dist.merge_names(names)
     return names
 
 

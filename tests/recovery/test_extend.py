@@ -67,7 +67,7 @@ def test_extended_killed_and_continued(tmp_path: Path, runner: Runner, how: str)
         runner.run(*COMMON, f"run.dir={folder}", "trainer.steps=6", "schedule.warmup_epochs=0.25")
     longer = [*COMMON, "trainer.steps=14", "schedule.warmup_epochs=0.25", "trainer.checkpoint_steps=1"]
     told = runner.run(*longer, f"run.dir={whole}", f"run.extend={how}")
-    assert f"; 6 before, schedules {'anew' if how == 'restart' else 'stretched'} from step 6 on" in told
+    assert f"; 6 before, schedules {'restarted' if how == 'restart' else 'stretched'} from step 6 on" in told
 
     runner.run(*longer, f"run.dir={killed}", f"run.extend={how}", code=-9, before=die_at(9))
     assert manifest(killed)["status"] == "running" and not (killed / "encoder").exists()  # it would be the old one

@@ -1,1 +1,1 @@
-"""What Hydra finds by itself: it accepts launchers and sweepers from packages below `hydra_plugins` only."""
+"""Hydra plugins; Hydra discovers launchers and sweepers only in packages below `hydra_plugins`."""

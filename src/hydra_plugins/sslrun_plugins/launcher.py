@@ -1,7 +1,7 @@
-"""`hydra/launcher=process` and `hydra/launcher=slurm`: thin, the substance is in `sslrun.launch`."""
+"""`hydra/launcher=process` and `hydra/launcher=slurm`: thin wrappers of `sslrun.launch`."""
 
 from dataclasses import dataclass
-from typing import Any, Sequence  # noqa: UP035  (as Hydra's interface spells them)
+from typing import Any, Sequence  # noqa: UP035  (as in Hydra's interface)
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
@@ -32,7 +32,7 @@ class _Jobs(Launcher):
         self.config: DictConfig | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from sslrun.launch.sweep import backend_of  # here, since Hydra reads this file at every start
+        from sslrun.launch.sweep import backend_of  # lazily: Hydra imports this file at every start
 
         self.context, self.config = hydra_context, config
         self.backend = backend_of(config.hydra)

@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna` and `hydra/sweeper=wandb`: thin, the substance is in `sslrun.sweeps`."""
+"""`hydra/sweeper=optuna` and `hydra/sweeper=wandb`: thin wrappers of `sslrun.sweeps`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +32,14 @@ class _Search(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
-        self.settings: Any = OmegaConf.to_object(config.hydra.sweeper)  # the ranges are checked here
+        self.settings: Any = OmegaConf.to_object(config.hydra.sweeper)  # checks the ranges
 
 
 class OptunaSweeper(_Search):
-    """A study on Optuna."""
+    """An Optuna study."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from sslrun.commands.sweep import search  # here, since Hydra reads this file at every start
+        from sslrun.commands.sweep import search  # lazily: Hydra imports this file at every start
 
         assert self.config is not None
         return search(self.settings, arguments, self.hydra_context, self.task_function, self.config)

@@ -15,7 +15,7 @@ from sslrun.runs.folder import RunFolder
 from sslrun.runs.job import read_job
 from sslrun.runs.newest import last_step
 from sslrun.runs.rank import global_rank
-from sslrun.runs.rank_errors import leave_error
+from sslrun.runs.rank_errors import write_error
 from sslrun.runs.storage import storage_error
 
 
@@ -34,7 +34,7 @@ def run_command(command: str, config: CommandConfig) -> float | None:
         leave(asked, "the same command starts it again")
     except Exception as error:
         if (rank := global_rank()) > 0 and config.run.dir is not None:
-            leave_error(Path(config.run.dir), rank, error)
+            write_error(Path(config.run.dir), rank, error)
         raise
 
 

@@ -27,7 +27,7 @@ from sslrun.monitors.validation import Validation
 from sslrun.report.tables import results_table
 from sslrun.runs.encoders import PixelsRef
 from sslrun.training.checkpoints import BEST
-from sslrun.training.plan import Plan, describe_plan, make_plan, parts_of_batch
+from sslrun.training.plan import Plan, describe_plan, make_plan, micro_batches
 from sslrun.training.states import method_state
 
 
@@ -100,7 +100,7 @@ def numbers_of_validation(goal: Goal, label_split: LabelSplit, method: FineTuned
 
 def plan_of(config: FinetuneConfig, *, items: int) -> Plan:
     """The plan, with a batch no larger than the labelled items and at least `min_steps` steps."""
-    parts = parts_of_batch(config.trainer)
+    parts = micro_batches(config.trainer)
     most = max(2, items // parts * parts or parts)
     loader = LoaderConfig(batch_size=min(config.loader.batch_size, most), workers=config.loader.workers)
     plan = make_plan(config.trainer, loader, config.optimizer, config.schedule, items=items)

@@ -14,7 +14,7 @@ from sslrun.runs.find import find_runs
 from sslrun.runs.job import LOG, read_job
 from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.queue import SlurmQueue
-from sslrun.runs.state import Standing, State, is_run, standing
+from sslrun.runs.state import CurrentState, State, current_state, is_run
 from sslrun.runs.tail import Tail
 
 POLL_SECONDS = 0.25
@@ -66,9 +66,9 @@ def follow(folder: Path, *, lines: int, until_end: bool) -> None:
             if time.monotonic() - looked >= LOOK_SECONDS.get(launcher, POLL_SECONDS):
                 looked = time.monotonic()
                 queue.refresh([folder])
-                now = standing(folder, manifest_or_failed(folder), queue)
+                now = current_state(folder, manifest_or_failed(folder), queue)
             if tail.path != followed(folder):  # a launcher has taken it over
-                tail.leave(followed(folder))
+                tail.switch_to(followed(folder))
             _print(_shown(tail, tail.new()))  # after the look: lines from before the end come before its announcement
             if now.over or not until_end:
                 say(f"{folder} {describe(now)}")
@@ -86,7 +86,7 @@ def followed(folder: Path) -> Path:
     return folder / (LOG if own_log else "metrics.csv")
 
 
-def describe(now: Standing) -> str:
+def describe(now: CurrentState) -> str:
     """`is running`, `has failed: …`."""
     verb = "is" if now.state in (State.running, State.queued, State.lost) else "has been"
     if now.state in (State.failed, State.finished):

@@ -20,10 +20,10 @@ from sslrun.runs import signals
 from sslrun.runs.changes import changed_length, length_of, refuse_changes, refuse_length
 from sslrun.runs.folder import RunFolder
 from sslrun.runs.forks import find_location
-from sslrun.runs.length import Length, settle
+from sslrun.runs.length import Length, resolve_length
 from sslrun.runs.manifest import manifest_if_any
 from sslrun.runs.newest import Checkpoint, newest
-from sslrun.runs.opening import adopt, open_run
+from sslrun.runs.opening import open_run, save_changed_config
 from sslrun.runs.rank import global_rank
 from sslrun.runs.results import main_value, read_rows
 from sslrun.training.plan import Plan, with_length
@@ -152,7 +152,7 @@ class Session:
                 raise RunError(
                     f"{known} has finished, a fork has nothing to train; give a longer trainer.epochs and run.extend"
                 )
-        self._length = settle(
+        self._length = resolve_length(
             manifest, planned=plan.total_steps, changed=changed, step=step, extend=self.config.run.extend
         )
         return with_length(plan, self._length)
@@ -196,7 +196,7 @@ class Session:
         for line in self._warnings:
             print(f"warning: {line}", flush=True)
         if self._run.resumed:
-            adopt(self._run, self.command, self.config)
+            save_changed_config(self._run, self.command, self.config)
 
     def finish(self, rows: list[Row], *, data: Data, **fields: Any) -> None:
         """Write results.json and mark the run finished; from here on a signal stops nothing."""

@@ -12,7 +12,7 @@ from sslrun.data.base import Data, Items
 from sslrun.methods.base import Method
 from sslrun.runs.rank import global_rank
 from sslrun.training.fit import fit
-from sslrun.training.loggers import MetricsFile, build_loggers, check_loggers, end_at_wandb
+from sslrun.training.loggers import MetricsFile, build_loggers, check_loggers, finish_wandb
 from sslrun.training.plan import Plan, check_machine
 from sslrun.training.pruning import Pruned, pruning
 from sslrun.training.ranks import Ranks
@@ -60,7 +60,7 @@ def train(
         session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
     )
     reporting, ending = pruning(config.run.trial, is_rank_zero=global_rank() == 0)
-    session.afterwards(end_at_wandb)
+    session.afterwards(finish_wandb)
     loggers = build_loggers(config.logger, session.path, plain(config), metrics, wandb_id=session.wandb_id)
     try:
         return fit(

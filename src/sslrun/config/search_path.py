@@ -78,7 +78,7 @@ def refuse_contradiction(overrides: list[str], *, config_dirs: list[str]) -> Non
         stated = experiment_method(experiment, [*map(Path, config_dirs), *conf_folders()])
         if stated is not None and given["method"] != stated:
             raise ConfigError(
-                f"experiment={experiment} is a recipe of method={stated}, but method={given['method']} was asked for; "
+                f"experiment={experiment} is a recipe of method={stated}, but method={given['method']} is set; "
                 "omit one of the two"
             )
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented, refusing NaN, which is not JSON."""
+    """Write indented JSON atomically; ValueError for NaN, which is not JSON."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
@@ -44,11 +44,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def made_once(make: Callable[..., None], *paths: Path) -> None:
-    """Make files that belong together, unless all of them are there; processes that ask meanwhile wait for the first.
+    """Create files that belong together unless all exist; concurrent callers wait for the process that creates them.
 
     Args:
-        make: writes the files; it is called with a temporary path for each.
-        paths: in one folder, which is made.
+        make: writes the files; called with a temporary path for each.
+        paths: in one folder, which is created.
     """
     if all(path.exists() for path in paths):
         return

@@ -1,33 +1,33 @@
-"""What a dataset gives and a method reads. A leading B is the batch on this rank, L is tokens."""
+"""Batch types, from datasets to methods. B is the batch size on this rank, L the number of tokens."""
 
 from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
 NO_TARGET = -100
-"""In `targets`, where nothing is to be predicted: what torch's cross_entropy ignores."""
+"""Value in `targets` where nothing is predicted; the ignore_index of torch's cross_entropy."""
 
 
 class Labelled(TypedDict):
-    """Keys that any batch may have."""
+    """Optional keys of all batches."""
 
     index: NotRequired[Tensor]
-    """(B,) int64: position in the dataset; seeds masks in validation."""
+    """(B,) int64: index in the dataset; seeds masks in validation."""
     label: NotRequired[Tensor]
     """(B,) int64 class."""
     transcript: NotRequired[Tensor]
-    """(B, L) int64: characters of what is said, as positions in the dataset's alphabet; NO_TARGET behind the end."""
+    """(B, L) int64: characters of the transcript, as indices into the dataset's alphabet, padded with NO_TARGET."""
 
 
 class ViewsBatch(Labelled):
     """Augmented views, largest first."""
 
     views: list[Tensor]
-    """V tensors of (B, C, H, W), of series (B, T, C); H and W, or T, may differ between views."""
+    """V tensors of (B, C, H, W), or (B, T, C) for series; H and W, or T, may differ between views."""
 
 
 class ImageBatch(Labelled):
-    """One image each; spectrograms are images of shape (B, 1, F, T)."""
+    """One image per item; spectrograms are images of shape (B, 1, F, T)."""
 
     image: Tensor
     """(B, C, H, W)."""
@@ -39,13 +39,13 @@ class TokensBatch(Labelled):
     input_ids: Tensor
     """(B, L) int64, padded at the end."""
     attention_mask: Tensor
-    """(B, L) int64, 1 where a token is."""
+    """(B, L) int64, 1 for tokens, 0 for padding."""
     targets: NotRequired[Tensor]
-    """(B, L) int64: the token to predict at each place, NO_TARGET where there is none; in corrupted text alone."""
+    """(B, L) int64: the token to predict at each position, else NO_TARGET; only in masked text."""
 
 
 class BlocksBatch(TokensBatch):
-    """Blocks cut out of a stream of documents with an end mark after each; `targets` are the next tokens."""
+    """Blocks of a stream of documents, each followed by an end-of-text token; `targets` are the next tokens."""
 
 
 class WaveBatch(Labelled):
@@ -65,16 +65,16 @@ class SeriesBatch(Labelled):
 
 
 class PairBatch(Labelled):
-    """Images with a caption each."""
+    """Images with one caption each."""
 
     image: Tensor
     """(B, C, H, W)."""
     input_ids: Tensor
     """(B, L) int64, padded at the end."""
     attention_mask: Tensor
-    """(B, L) int64, 1 where a token is."""
+    """(B, L) int64, 1 for tokens, 0 for padding."""
     caption: Tensor
-    """(B,) int64, equal where captions are equal, on whatever rank."""
+    """(B,) int64 ids, equal for equal captions, also across ranks."""
 
 
 BATCH_NAMES: dict[type, str] = {
@@ -86,4 +86,4 @@ BATCH_NAMES: dict[type, str] = {
     SeriesBatch: "series",
     PairBatch: "image-text pairs",
 }
-"""As configurations and error messages call them; a plugin with a batch type of its own adds it."""
+"""Names in configurations and error messages; a plugin adds its own batch types."""

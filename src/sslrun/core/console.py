@@ -1,9 +1,9 @@
-"""Lines for the user: numbers go to stdout, news to stderr."""
+"""Output for the user: results go to stdout, messages to stderr."""
 
 import sys
 
 
 def say(line: str) -> None:
-    """Write a line to stderr at once."""
+    """Write a line to stderr and flush."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

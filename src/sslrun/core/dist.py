@@ -1,7 +1,7 @@
-"""Collectives that keep gradients right: N ranks equal one process in loss and gradient.
+"""Collectives with correct gradients: N ranks equal one process in loss and gradient.
 
-DDP averages gradients over ranks. A loss that is a mean over this rank's rows therefore has the right gradient as it
-is; what was gathered must send its gradient back to the rank that made it, summed over all ranks.
+DDP averages gradients over ranks, so a loss that is a mean over this rank's rows has the right gradient. For gathered
+rows, the gradient is summed over all ranks and returned to the rank that they came from.
 """
 
 from typing import Any
@@ -25,48 +25,48 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.rows = len(x)
-        x = x.contiguous()  # images come channels_last, and all parts must have the layout of what is sent
+        x = x.contiguous()  # may be channels_last; all_gather needs one memory layout
         parts = [torch.empty_like(x) for _ in range(world_size())]
         dist.all_gather(parts, x)
         return torch.cat(parts)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        wide = torch.promote_types(gradient.dtype, torch.float32)  # a sum over many ranks in bf16 would be coarse
-        total = gradient.to(wide, memory_format=torch.contiguous_format, copy=True)  # others may hold what comes
+        wide = torch.promote_types(gradient.dtype, torch.float32)  # bf16 is too coarse for a sum over many ranks
+        total = gradient.to(wide, memory_format=torch.contiguous_format, copy=True)  # all_reduce works in place
         dist.all_reduce(total)
-        return own(total, ctx.rows).to(gradient.dtype)
+        return local_rows(total, ctx.rows).to(gradient.dtype)
 
 
 def gather(x: Tensor) -> Tensor:
-    """Rows of all ranks in rank order, (B, …) -> (W*B, …); every rank must hand in the same shape.
+    """Rows of all ranks in rank order, (B, …) -> (W*B, …); the shape must be the same on all ranks.
 
-    The gradient of a row is the sum of what all ranks' losses send to it.
+    The gradient of a row is the sum over the losses of all ranks.
     """
     return x if world_size() == 1 else _Gather.apply(x)
 
 
-def own(of_all: Tensor, rows: int) -> Tensor:
-    """This rank's `rows` of what was gathered, or drawn, for all ranks: (W*B, …) -> (B, …)."""
-    return of_all[rank() * rows : (rank() + 1) * rows]
+def local_rows(x: Tensor, rows: int) -> Tensor:
+    """This rank's `rows` of a tensor for all ranks: (W*B, …) -> (B, …)."""
+    return x[rank() * rows : (rank() + 1) * rows]
 
 
-def largest(number: int, *, device: torch.device) -> int:
-    """The largest of the numbers that the ranks hand in."""
+def max_over_ranks(number: int, *, device: torch.device) -> int:
+    """Maximum of `number` over all ranks."""
     return int(gather(torch.tensor([number], device=device)).max())
 
 
-def share_names(names: list[str]) -> None:
-    """Add what other ranks have in their lists."""
+def merge_names(names: list[str]) -> None:
+    """Append the names in other ranks' lists, in place."""
     known = set(names)
     of_all = dict.fromkeys(name for names_of_one in gather_objects(names) for name in names_of_one)
     names += [name for name in of_all if name not in known]
 
 
-def gather_objects(mine: Any) -> list[Any]:
-    """What every rank hands in, in rank order; it is pickled."""
+def gather_objects(local: Any) -> list[Any]:
+    """Objects of all ranks in rank order; they must be picklable."""
     if world_size() == 1:
-        return [mine]
+        return [local]
     found: list[Any] = [None] * world_size()
-    dist.all_gather_object(found, mine)
+    dist.all_gather_object(found, local)
     return found

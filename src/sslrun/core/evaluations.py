@@ -1,19 +1,19 @@
-"""Evaluations and metrics that rows of results.json name: their titles, their order, their names in metrics.csv."""
+"""Evaluations and metrics in results.json: titles, order, and names in metrics.csv."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SHARES = ("macro_f1", "balanced_accuracy", "auroc", "average_precision", "ece", "wer", "cer")
-"""Metrics that are fractions, besides top1, top5, recall@10 and their like."""
+"""Metrics that are fractions, in addition to top-k and recall@k."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One way to measure an encoder.
+    """A protocol that measures an encoder.
 
     Attributes:
-        title: its name in a sentence.
-        logged: metric -> name in metrics.csv, for those that are also logged during training.
+        title: for use in sentences.
+        logged: metric -> name in metrics.csv, for metrics that are also logged during training.
     """
 
     title: str
@@ -35,7 +35,7 @@ EVALUATIONS = {
     "held_out": Evaluation("Held-out loss"),
     "anomaly": Evaluation("Anomaly scores"),
 }
-"""Those that a reader wants first come first."""
+"""In the order of reports, most important first."""
 
 
 def is_share(metric: str) -> bool:

@@ -1,4 +1,4 @@
-"""Files that say which process works on a folder."""
+"""File locks that name the process that holds them."""
 
 import errno
 import fcntl
@@ -14,32 +14,31 @@ from typing import IO
 from sslrun.core.console import say
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""Errors of a file system without locks: Lustre without `-o flock`, NFS without lockd."""
+"""Errors of file systems without locks: Lustre without `-o flock`, NFS without lockd."""
 POLL_SECONDS = 0.05
 _taken: "weakref.WeakSet[IO[str]]" = weakref.WeakSet()
 
 
 class LockedError(Exception):
-    """Another process has the lock; the message says which."""
+    """Another process holds the lock; the message names it."""
 
 
-def take_lock(path: Path, *, patience_seconds: float = 0.2, sign: bool = True) -> IO[str]:
-    """Take the lock in a file; it is free again when the file is closed or this process ends.
+def take_lock(path: Path, *, timeout_seconds: float = 0.2, sign: bool = True) -> IO[str]:
+    """Acquire the lock on a file; it is released when the file is closed or this process ends.
 
-    On a file system without locks a line on stderr says so, and work goes on without one.
+    On a file system without locks, print a warning and continue without one.
 
     Args:
-        patience_seconds: how long to wait for it; the default outlasts another process's `is_locked`, which holds it
-            for microseconds.
-        sign: whether to write into the file that this process has it.
+        timeout_seconds: the default outlasts `is_locked` in another process, which holds the lock for microseconds.
+        sign: whether to write this process's id and host into the file.
 
     Raises:
-        LockedError: another process has it.
-        OSError: the file cannot be made.
+        LockedError: another process holds it.
+        OSError: the file cannot be created.
     """
     lock = path.open("a+")
     try:
-        _lock(lock, patience_seconds)
+        _lock(lock, timeout_seconds)
     except BlockingIOError as error:
         lock.seek(0)
         holder = lock.read().strip() or "another process"
@@ -60,9 +59,9 @@ def take_lock(path: Path, *, patience_seconds: float = 0.2, sign: bool = True) -
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait for the lock in a file and hold it; the system frees it if this process dies.
+    """Wait for the lock on a file and hold it; the system releases it if this process dies.
 
-    On a file system without locks nothing is held: two processes may then do the same work.
+    On a file system without locks nothing is locked: two processes may then do the same work.
     """
     with path.open("w") as file:
         try:
@@ -74,7 +73,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process has the lock in a file now; False on a file system without locks."""
+    """Whether a process holds the lock on a file; False on a file system without locks."""
     try:
         with path.open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -89,13 +88,13 @@ def is_locked(path: Path) -> bool:
 
 
 def signer_is_dead(path: Path) -> bool:
-    """Whether the process that last signed a lock ran on this machine and has ended."""
+    """Whether the process that last signed the lock file ran on this machine and has ended."""
     signed = re.fullmatch(r"process (\d+) on (.*)", path.read_text())
     return signed is not None and signed[2] == os.uname().nodename and not is_alive(int(signed[1]))
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine is running."""
+    """Whether a process on this machine is running."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -105,8 +104,8 @@ def is_alive(pid: int) -> bool:
     return pid > 0
 
 
-def _lock(lock: IO[str], patience_seconds: float) -> None:
-    deadline = time.monotonic() + patience_seconds
+def _lock(lock: IO[str], timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,7 +116,7 @@ def _lock(lock: IO[str], patience_seconds: float) -> None:
 
 
 def _close_all() -> None:
-    """A fork shares its parent's locks: loader workers would hold them for seconds after the trainer was killed."""
+    """Forks share their parent's locks: loader workers would hold them for seconds after the trainer was killed."""
     for lock in list(_taken):
         lock.close()
 

@@ -1,4 +1,4 @@
-"""The processor that this process runs on."""
+"""The CPU of this machine."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cpu_name() -> str:
-    """Model name of the processor."""
+    """Model name of the CPU."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -15,5 +15,5 @@ def cpu_name() -> str:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on; all of them on systems that do not say, such as macOS."""
+    """Cores in this process's affinity mask; all cores on systems without one, such as macOS."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Rows of results.json: one number each, with its interval."""
+"""Rows of results.json: one value each, with its confidence interval."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -7,25 +7,25 @@ from typing import Any
 SCHEMA_VERSION = 1
 
 Labels = int | float | str
-"""Labels per class (int), a share of each class (float in (0, 1)), or `"all"`."""
+"""Labels per class (int), fraction of each class (float in (0, 1)), or `"all"`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured number.
+    """One measured value.
 
     Attributes:
         encoder: name of the run, or `random`, `pixels`, `timm:NAME`.
         dataset: name of the labelled dataset.
         split: `test` or `validation`.
         evaluation: `knn1`, `linear`, `few_labels`, `finetune`, …, as in core/evaluations.py.
-        condition: free text: a corruption, a horizon, a subgroup; empty for the plain test.
-        labels: what was trained with.
+        condition: free text: a corruption, a horizon, a subgroup; empty for the plain test set.
+        labels: label budget for training.
         metric: `top1`, `top5`, `macro_f1`, `balanced_accuracy`, `auroc`, `ece`, `wer`, `cer`, `loss`, ….
-        value: the number, fractions as fractions (0.93, not 93).
-        low, high: 95 % interval; None if none can be given.
-        n: test items behind the number.
-        draws: label subsets (or runs) averaged.
+        value: fractions as fractions (0.93, not 93).
+        low, high: 95 % confidence interval; None if unknown.
+        n: number of test items.
+        draws: number of label subsets (or runs) averaged.
         seed: seed of the evaluation.
     """
 
@@ -44,13 +44,13 @@ class Row:
     labels: Labels = "all"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain dict; numbers that are not finite become null, which JSON can carry."""
+        """Plain dict; non-finite values become None, as JSON has none."""
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowKey:
-    """What rows share before anything is measured; attributes as in `Row`."""
+    """Attributes of `Row` that are known before measuring."""
 
     encoder: str
     dataset: str

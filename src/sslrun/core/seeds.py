@@ -1,4 +1,4 @@
-"""Seeds of what is drawn anew at each step: functions of progress, so that a resume draws the same without saving."""
+"""Seeds for per-step sampling: functions of progress, so that a resumed run samples the same without saved state."""
 
 import struct
 
@@ -7,15 +7,15 @@ import torch
 
 
 def step_seed(progress: float, *further: int) -> np.random.SeedSequence:
-    """Seed of the step at `progress`; all of its bits count, in every 32-bit word that is taken from it.
+    """Seed of the step at `progress`; depends on all 64 bits of it.
 
     Args:
-        further: what tells apart several draws of one step, each at least 0.
+        further: non-negative integers that distinguish several samples within a step.
     """
     return np.random.SeedSequence([*struct.unpack("<2I", struct.pack("<d", progress)), *further])
 
 
 def seed_of_run() -> int:
-    """What torch was seeded with: while a method is built the run's `seed`, on all ranks and after each restart,
-    whatever was drawn since."""
+    """torch's initial seed: during construction of a method this is the run's `seed`, on all ranks and after each
+    restart, however many numbers have been generated since."""
     return torch.initial_seed()

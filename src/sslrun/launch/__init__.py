@@ -1,1 +1,1 @@
-"""Jobs outside this process: plain command lines, run by local subprocesses or by SLURM. No torch."""
+"""Jobs outside this process: command lines, run in local subprocesses or by SLURM. Imports no torch."""

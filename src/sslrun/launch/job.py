@@ -17,15 +17,15 @@ SCRIPT = "job.sh"
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One run, as it will be started.
+    """One run to start.
 
     Attributes:
         number: within its sweep.
-        arguments: of `sslrun`, the command first; they name the folder.
+        arguments: of `sslrun`, starting with the command; they include the folder.
         folder: the run folder, absolute.
-        cwd: where relative paths in the arguments start.
-        nodes, tasks_per_node: processes that it trains in.
-        done: whether its folder holds this run finished, so that there is nothing to start.
+        cwd: base of relative paths in the arguments.
+        nodes, tasks_per_node: training processes.
+        done: whether the folder has this run finished already, so that nothing needs to start.
     """
 
     number: int
@@ -38,12 +38,12 @@ class Job:
 
     @property
     def log(self) -> Path:
-        """What the run prints."""
+        """Output of the run."""
         return self.folder / LOG
 
     @property
     def script(self) -> Path:
-        """The shell script that runs it; running it again by hand continues the run."""
+        """The shell script of the job; running it again by hand continues the run."""
         return self.folder / SCRIPT
 
     def write_script(self) -> None:
@@ -58,8 +58,8 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        status: as in run.json; `failed` if there is none; `submitted` if nobody waited.
-        value: the command's number, if it has one.
+        status: as in run.json; `failed` if there is none; `submitted` if the launcher did not wait.
+        value: the command's main metric, if it has one.
         error: one line, if it failed.
     """
 
@@ -72,12 +72,12 @@ class Outcome:
 def job_arguments(
     command: str, task: Sequence[str], *, folder: Path, config_dirs: Sequence[str] = (), hydra: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The command line of one run: single, in `folder`, not to be launched any further."""
-    mine = ("run.dir=", "+run.dir=", "++run.dir=")
+    """The command line of a single run in `folder`, executed in the process that it starts."""
+    run_dir = ("run.dir=", "+run.dir=", "++run.dir=")
     return (
         command,
         *(f"--config-dir={path}" for path in config_dirs),
-        *(o for o in task if not o.startswith(mine)),
+        *(o for o in task if not o.startswith(run_dir)),
         *hydra,
         f"run.dir={quoted(str(folder))}",
         "hydra/launcher=basic",
@@ -85,7 +85,7 @@ def job_arguments(
 
 
 def write_record(job: Job, *, launcher: str, identity: str, task: int | None, script: Path | None) -> None:
-    """Write `job.json`: who runs this folder's job, and what it was asked."""
+    """Write `job.json`: the launcher, the job's id there, and its arguments."""
     record = {
         "launcher": launcher,
         "job": identity,
@@ -98,7 +98,7 @@ def write_record(job: Job, *, launcher: str, identity: str, task: int | None, sc
 
 
 def outcome(job: Job) -> Outcome:
-    """How a job that no longer runs has ended, according to its folder."""
+    """How a job that no longer runs ended, according to its folder."""
     manifest = manifest_or_empty(job.folder)
     status = manifest.get("status")
     if status == "finished":

@@ -1,4 +1,4 @@
-"""The script for sbatch: an array with a task for each run, each put into the queue again where it crashes."""
+"""The sbatch script: an array with a task per run, which is requeued if it crashes."""
 
 import re
 import shlex
@@ -11,21 +11,21 @@ from sslrun.runs.job import LOG
 
 TASK = (
     f'if [ "$SLURM_PROCID" = 0 ]; then exec >> "$1/{LOG}"; else exec > "$1/log-rank$SLURM_PROCID.txt"; fi; '
-    "trap : TERM USR1; "  # they are the run's to heed
+    "trap : TERM USR1; "  # the run handles them
     f'bash "$1/{SCRIPT}" 2>&1; code=$?; case $code in 2|3) echo $code > "$2" ;; esac; exit $code'
 )
-"""What each task of a run does, given the run folder and a file.
+"""Shell code of each task of a run; its arguments are the run folder and a file for the exit code.
 
-It writes its own log, since srun, which would carry the lines, may end before they arrive when a rank fails. Those of
-further ranks hold their latest start only. A code that no other try mends goes into the file: srun tells that of the
-ranks which it then killed."""
+Tasks write their own logs, since srun may end before forwarding their lines when a rank fails; logs of ranks above 0
+cover the latest start only. Exit codes that make a retry useless go into the file, because srun returns that of the
+ranks that it killed."""
 
 
 def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> str:
     """The script for jobs of one shape.
 
     Args:
-        output: folder for what SLURM itself has to say.
+        output: folder for SLURM's own messages.
     """
     options = {
         "job-name": f"sslrun-{jobs[0].arguments[0]}",
@@ -55,14 +55,14 @@ def array_script(jobs: Sequence[Job], config: SlurmConfig, *, output: Path) -> s
             'job="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"',
             f'exec >> "$run/{LOG}" 2>&1',
             *config.setup,
-            *_run_and_try_again(config),
+            *_run_and_requeue(config),
             "",
         ]
     )
 
 
 def directive(name: str, value: object) -> str:
-    """`#SBATCH --name=value`, quoted as sbatch reads it: in double quotes, a backslash before those and itself."""
+    """`#SBATCH --name=value`, quoted as sbatch reads it: in double quotes, with `"` and `\\` escaped by a backslash."""
     if value is True:
         return f"#SBATCH --{name}"
     text = str(value)
@@ -71,18 +71,18 @@ def directive(name: str, value: object) -> str:
     return f"#SBATCH --{name}={text}"
 
 
-def _run_and_try_again(config: SlurmConfig) -> list[str]:
+def _run_and_requeue(config: SlurmConfig) -> list[str]:
     srun = shlex.join(["srun", "--kill-on-bad-exit=1", *config.srun, "bash", "-c", TASK, "task"])
     return [
-        "# a name of its own for each start: other nodes write it, and what was once absent may be remembered so",
-        'told="$run/.exit-code-$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}"',
-        'rm -f "$run"/.exit-code-*  # of a start that was put into the queue again, which ends this script',
+        "# a new name for each start: other nodes write the file, and NFS may cache its absence",
+        'code_file="$run/.exit-code-$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}"',
+        'rm -f "$run"/.exit-code-*  # of an earlier start, which requeueing ended',
         "code=0",
-        f'{srun} "$run" "$told" || code=$?',
-        'if [ -s "$told" ]; then code=$(cat "$told"); rm -f "$told"; fi',
-        "# 0 finished, 2 a user's error, 3 stopped and saved: none of them is mended by another try",
+        f'{srun} "$run" "$code_file" || code=$?',
+        'if [ -s "$code_file" ]; then code=$(cat "$code_file"); rm -f "$code_file"; fi',
+        "# 0 finished, 2 user error, 3 stopped and saved: a retry is useless",
         "case $code in 0|2|3) exit $code ;; esac",
-        "# crashes of this submission at this checkpoint count; one that went on since is no loop",
+        "# count crashes of this submission at this checkpoint only; after progress it is no crash loop",
         'saved=$(date -ur "$run/checkpoints/last.ckpt" +%FT%TZ 2> /dev/null || echo none)',
         'crash="job $job, last checkpoint $saved"',
         'echo "$(date -u +%FT%TZ) ended with code $code on $SLURM_JOB_NODELIST, $crash" >> "$run/crashes.txt"',

@@ -1,4 +1,4 @@
-"""A SLURM cluster: one array of plain command lines, which SLURM itself restarts if they were stopped."""
+"""A SLURM cluster: arrays of command lines, which SLURM restarts if they were stopped."""
 
 import math
 import threading
@@ -15,7 +15,7 @@ from sslrun.launch.script import array_script
 from sslrun.runs.job import read_job
 
 LARGEST_ARRAY = 1000
-"""SLURM's own limit, unless its administrator has set another."""
+"""SLURM's default limit."""
 
 
 class Slurm:
@@ -23,51 +23,51 @@ class Slurm:
 
     def __init__(self, config: SlurmConfig) -> None:
         self.config = config
-        self._looking = threading.Lock()
-        self._looked_at = -math.inf
-        self._seen: Mapping[str, str] = {}
+        self._poll_lock = threading.Lock()
+        self._polled_at = -math.inf
+        self._queue: Mapping[str, str] = {}
 
     def run(self, jobs: Sequence[Job], *, folder: Path) -> list[Outcome]:
-        """Submit what does not run yet, one array for all jobs of one shape, and wait where that is wanted.
+        """Submit jobs that are not queued yet, as one array per shape, and wait for them if `config.wait`.
 
         Args:
-            folder: where the submitted scripts go, of the sweep or of the single run.
+            folder: for the scripts; of the sweep or of the single run.
 
         Raises:
-            RunError: sbatch refuses, or is not there.
+            RunError: sbatch refuses, or is absent.
         """
-        queued = self._look(time.monotonic())
+        queued = self._poll(time.monotonic())
         waiting = {job: found for job in jobs if (found := _task_of(job)) is not None and found in queued}
-        self._release([task for task in waiting.values() if queued[task] == HELD])  # of a launcher that was killed
+        self._release([task for task in waiting.values() if queued[task] == HELD])  # left by a killed launcher
         for group in arrays([job for job in jobs if job not in waiting]):
             waiting |= self._submit(group, folder)
         if not self.config.wait:
             return [Outcome(job=job, status="submitted") for job in jobs]
         try:
             since = time.monotonic()
-            while set(waiting.values()) & self._look(since).keys():
+            while set(waiting.values()) & self._poll(since).keys():
                 time.sleep(self.config.poll_seconds)
         except KeyboardInterrupt:
             named = " ".join(dict.fromkeys(task.split("_")[0] for task in waiting.values()))
-            say(f"\nSLURM goes on with {named}; the same command waits for it again, `scancel {named}` stops it")
+            say(f"\nSLURM continues with {named}; the same command waits for it again, `scancel {named}` stops it")
             raise
         return [outcome(job) for job in jobs]
 
-    def _look(self, since: float) -> Mapping[str, str]:
-        """The queue as it was at most `poll_seconds` ago, and after `since`; once it has answered, it is waited for.
+    def _poll(self, since: float) -> Mapping[str, str]:
+        """The queue at most `poll_seconds` ago and after `since`; after a first answer, retry until the next.
 
-        The threads of a search, of which each waits for one trial, share a look: otherwise hundreds of them would ask
-        the controller hundreds of times.
+        Threads of a search, each of which waits for one trial, share a poll, so that hundreds of them do not query the
+        controller hundreds of times.
         """
-        with self._looking:
+        with self._poll_lock:
             now = time.monotonic()
-            if self._looked_at < max(since, now - self.config.poll_seconds):
-                self._seen, self._looked_at = queue(patient=self._looked_at > -math.inf), now
-            return self._seen
+            if self._polled_at < max(since, now - self.config.poll_seconds):
+                self._queue, self._polled_at = queue(retry=self._polled_at > -math.inf), now
+            return self._queue
 
     def _submit(self, jobs: list[Job], folder: Path) -> dict[Job, str]:
-        """Held until each folder says whose job it has: a launcher that is killed meanwhile leaves none that runs
-        and that the same command would not find."""
+        """Submit held, write the job id into each folder, then release: if the launcher is killed meanwhile, no job
+        runs that the same command would not find."""
         scripts = folder / "slurm"
         scripts.mkdir(parents=True, exist_ok=True)
         text = array_script(jobs, self.config, output=scripts)
@@ -93,7 +93,7 @@ class Slurm:
 
 
 def arrays(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs of one shape together, at most `LARGEST_ARRAY` each."""
+    """Jobs grouped by shape, at most `LARGEST_ARRAY` per group."""
     shapes: dict[tuple[int, int], list[Job]] = {}
     for job in jobs:
         shapes.setdefault((job.nodes, job.tasks_per_node), []).append(job)

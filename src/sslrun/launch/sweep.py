@@ -1,4 +1,4 @@
-"""From Hydra's overrides to jobs: each is checked before any of them starts."""
+"""Jobs from Hydra's overrides; all are checked before any of them starts."""
 
 import threading
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from sslrun.runs.changes import MAY_DIFFER
 from sslrun.runs.manifest import read_manifest
 
 _composing = threading.Lock()
-"""Hydra's composition keeps state in singletons; a sweeper may launch from several threads."""
+"""Hydra composes with singletons, and a sweeper may launch from several threads."""
 _NOT_PASSED = (
     "hydra/launcher",
     "hydra.launcher",
@@ -35,21 +35,21 @@ _NOT_PASSED = (
 
 
 class Backend(Protocol):
-    """What runs jobs."""
+    """Runner of jobs."""
 
     def run(self, jobs: Sequence[Job], *, folder: Path) -> list[Outcome]:
-        """Run them and, where that is wanted, wait for them."""
+        """Run jobs and wait for them, unless configured not to wait."""
         ...
 
 
 def backend_of(hydra: DictConfig) -> Backend:
-    """The runner that `hydra.launcher` asks for.
+    """The backend that `hydra.launcher` configures.
 
     Raises:
         ConfigError: a value out of range.
     """
     settings: Any = OmegaConf.to_object(hydra.launcher)
-    signals.uninstall()  # nothing trains in this process
+    signals.uninstall()  # this process does not train
     return Slurm(settings) if isinstance(settings, SlurmConfig) else ProcessPool(settings)
 
 
@@ -57,7 +57,7 @@ def sweep_job(context: HydraContext, config: DictConfig, overrides: Sequence[str
     """The job of one point of a sweep.
 
     Raises:
-        ConfigError: its configuration is refused, as it would be by a single run.
+        ConfigError: its configuration is invalid, as for a single run.
     """
     with _composing:
         composed = context.config_loader.load_sweep_config(config, list(overrides))
@@ -77,8 +77,8 @@ def make_job(
     """A job of `sslrun <command> <task>` in `folder`.
 
     Args:
-        checked: the configuration that `task` comes to.
-        hydra: Hydra's own.
+        checked: the typed configuration of `task`.
+        hydra: Hydra's configuration.
     """
     launcher: Any = OmegaConf.to_object(hydra.launcher)
     nodes, tasks, shape = _shape(checked, launcher)
@@ -103,7 +103,7 @@ def config_dirs(hydra: DictConfig) -> list[str]:
 def launch_sweep(
     context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]], *, first: int, backend: Backend
 ) -> list[JobReturn]:
-    """Run a batch of a sweep; what Hydra's sweepers ask of a launcher."""
+    """Run a batch of a sweep; implements `launch` of Hydra's launchers."""
     jobs = [sweep_job(context, config, o, number=n) for n, o in enumerate(job_overrides, first)]
     for job, overrides in zip(jobs, job_overrides, strict=True):
         say(f"#{job.number} {' '.join(filter_overrides(overrides))}  {job.folder}")
@@ -112,7 +112,7 @@ def launch_sweep(
     outcomes = {o.job: o for o in [*ended, *(outcome(job) for job in jobs if job.done)]}
     for job in jobs:
         if outcomes[job].status != "submitted":
-            say(f"#{job.number} {tell(outcomes[job])}")
+            say(f"#{job.number} {describe(outcomes[job])}")
     return [_job_return(outcomes[job], list(overrides)) for job, overrides in zip(jobs, job_overrides, strict=True)]
 
 
@@ -120,29 +120,29 @@ def launch_single(job: Job, backend: Backend) -> float | None:
     """Run one job outside a sweep.
 
     Returns:
-        Its number, where it has one and somebody waited.
+        Its main metric; None if it has none or was only submitted.
 
     Raises:
-        RunError: it failed, or was stopped.
+        RunError: it failed or was stopped.
     """
     ended = outcome(job) if job.done else backend.run([job], folder=job.folder)[0]
     if ended.status == "submitted":
-        say(f"submitted; `sslrun runs {job.folder}` and `sslrun logs {job.folder}` tell how it goes")
+        say(f"submitted; `sslrun runs {job.folder}` and `sslrun logs {job.folder}` show its progress")
         return None
     if ended.error is not None:
-        raise RunError(f"{job.folder}: {tell(ended)}")
-    say(f"{job.folder}: {tell(ended)}")
+        raise RunError(f"{job.folder}: {describe(ended)}")
+    say(f"{job.folder}: {describe(ended)}")
     return ended.value
 
 
-def tell(ended: Outcome) -> str:
+def describe(ended: Outcome) -> str:
     """`finished 0.931`, `failed: …`."""
     value = "" if ended.value is None else f" {ended.value:.4g}"
     return f"{ended.status}{value}" + ("" if ended.error is None else f": {ended.error}")
 
 
 def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[str]]:
-    """Nodes, processes on each, and the overrides that say so to the run; `checked` is changed too."""
+    """Nodes, processes per node, and the overrides that set them in the run; `checked` is updated too."""
     trainer = getattr(checked, "trainer", None)
     if trainer is None:
         return 1, 1, []
@@ -160,7 +160,7 @@ def _shape(checked: CommandConfig, launcher: Launching) -> tuple[int, int, list[
 
 
 def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
-    """Whether the folder holds this very run, finished with its report; the job refuses the folder of another run."""
+    """Whether the folder has exactly this run, finished with its report; the job refuses folders of other runs."""
     if not all((folder / name).is_file() for name in ("run.json", "report.html")):
         return False
     if read_manifest(folder)["status"] != "finished":
@@ -172,7 +172,7 @@ def _is_done(command: str, checked: CommandConfig, folder: Path) -> bool:
 class _Return(JobReturn):
     @property
     def return_value(self) -> Any:
-        """As Hydra's, without its lines on stderr: how each job ended has been printed."""
+        """As Hydra's, without printing to stderr: outcomes have been printed already."""
         if self.status is JobStatus.FAILED:
             raise self._return_value
         return self._return_value
@@ -187,5 +187,5 @@ def _job_return(ended: Outcome, overrides: list[str]) -> JobReturn:
     result = _Return(overrides=overrides, working_dir=str(job.folder), task_name=job.arguments[0], cfg=None)
     failed = ended.error is not None
     result.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
-    result.return_value = RunError(f"job #{job.number} {tell(ended)}") if failed else ended.value
+    result.return_value = RunError(f"job #{job.number} {describe(ended)}") if failed else ended.value
     return result

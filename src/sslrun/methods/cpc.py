@@ -79,6 +79,6 @@ class CPC(Method):
 
 def of_all_ranks(local: Tensor, is_valid: Tensor) -> tuple[Tensor, Tensor]:
     """Time steps (B, N, Z) and (B, N) bool, False on padding, -> (M, Z) and (M,); N may differ between ranks."""
-    more = dist.largest(local.shape[1], device=local.device) - local.shape[1]
+    more = dist.max_over_ranks(local.shape[1], device=local.device) - local.shape[1]
     local, is_valid = F.pad(local, (0, 0, 0, more)), F.pad(is_valid, (0, more))
     return dist.gather(local).flatten(0, 1), dist.gather(is_valid).flatten()

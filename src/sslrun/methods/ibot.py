@@ -96,7 +96,7 @@ class IBOT(DINO):
         if self.config.centering is Centering.softmax:
             self.center.observe(outputs)
             return self.sharpen(outputs, self.center)
-        return dist.own(self.balance(dist.gather(outputs)), len(outputs))
+        return dist.local_rows(self.balance(dist.gather(outputs)), len(outputs))
 
     def patch_targets(self, seen: Tensor, at: Tensor, counts: list[int]) -> Tensor:
         """Teacher tokens (GB, N, D) -> (M, K) for the patches at `at`; `counts` holds M of every rank."""

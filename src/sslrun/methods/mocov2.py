@@ -70,7 +70,7 @@ class MoCoV2(Method):
         self.queue.push_deferred()
 
     def _contrast(self, q: Tensor, keys: Tensor) -> Tensor:
-        return info_nce(q, dist.own(keys, len(q)), self.queue.rows, temperature=self.config.temperature)
+        return info_nce(q, dist.local_rows(keys, len(q)), self.queue.rows, temperature=self.config.temperature)
 
     @torch.no_grad()
     def _keys(self, x: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class PatchTST(Method):
         series = batch["series"]  # (B, T, C)
         rows, shape = len(series), (series.shape[2], self.encoder.max_patches)
         drawn = torch.rand(rows * dist.world_size(), *shape, device=series.device)
-        errors, counted, pooled = self._errors(series, dist.own(drawn, rows))
+        errors, counted, pooled = self._errors(series, dist.local_rows(drawn, rows))
         count = dist.gather(counted.sum().float()[None]).mean().clamp(min=1)
         return StepOutput(errors.sum() / count, embedding=pooled.detach())
 

@@ -85,7 +85,7 @@ class SwAV(Method):
             sinkhorn(view @ self.prototypes.T, epsilon=epsilon, iterations=iterations)
             for view in rows.chunk(ASSIGNED, dim=1)
         ]
-        return [dist.own(q, len(z[0])) for q in of_all]
+        return [dist.local_rows(q, len(z[0])) for q in of_all]
 
     def after_backward(self, progress: float) -> None:
         """Prototypes are frozen at first (appendix A.1)."""

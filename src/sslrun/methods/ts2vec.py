@@ -71,7 +71,7 @@ class TS2Vec(Method):
         rows = []
         for start, length in ((crops.starts, crops.first), (crops.starts + crops.lag, crops.second)):
             crop = take_stretch(series, start.to(series.device), length)  # (B, L, C)
-            drawn = dist.own(torch.rand(len(series) * dist.world_size(), length), len(series))
+            drawn = dist.local_rows(torch.rand(len(series) * dist.world_size(), length), len(series))
             is_masked = drawn < self.config.mask_share
             rows.append(self.encoder.pooled_and_tokens(crop, is_masked=is_masked.to(series.device)))
         (pooled, z1), (_, z2) = rows
@@ -114,7 +114,7 @@ def draw_crops(rows: int, length: int) -> Crops:
     first = _integer(0, left + 1)
     last = _integer(left + overlap, length + 1)
     starts = torch.randint(0, length - (last - first) + 1, (rows * dist.world_size(),))
-    return Crops(left + overlap - first, last - left, overlap, dist.own(starts, rows), left - first)
+    return Crops(left + overlap - first, last - left, overlap, dist.local_rows(starts, rows), left - first)
 
 
 def take_stretch(series: Tensor, starts: Tensor, length: int) -> Tensor:
@@ -131,5 +131,5 @@ def _as_long_on_all_ranks(series: Tensor) -> Tensor:
     """Pad to the longest series of all ranks, so that all draw the same crops."""
     if dist.world_size() == 1:
         return series
-    more = dist.largest(series.shape[1], device=series.device) - series.shape[1]
+    more = dist.max_over_ranks(series.shape[1], device=series.device) - series.shape[1]
     return torch.nn.functional.pad(series, (0, 0, 0, more), value=torch.nan)

@@ -83,7 +83,7 @@ class Wav2Vec2(Method):
     def forward(self, batch: Mapping[str, Any]) -> StepOutput:
         """Loss on masked time steps only; their number differs between clips and between ranks."""
         seeds = torch.randint(2**31, (len(batch["wave"]) * dist.world_size(),))
-        outputs = self._predict(batch, dist.own(seeds, len(batch["wave"])))
+        outputs = self._predict(batch, dist.local_rows(seeds, len(batch["wave"])))
         count = dist.gather(outputs.losses.new_tensor([len(outputs.losses)])).mean().clamp(min=1)
         usage = dist.gather(outputs.probabilities.sum(dim=0)[None]).mean(dim=0) / count  # (G, V), over all ranks
         contrast, diversity = outputs.losses.sum() / count, diversity_loss(usage)

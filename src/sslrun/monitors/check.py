@@ -31,7 +31,7 @@ class Check(StepCallback):
         if not due:
             return
         module.check_weights()
-        method = module.whole()
+        method = module.unsharded()
         self.check(trainer, method if trainer.is_global_zero else None, step)
 
     @abstractmethod

@@ -49,7 +49,7 @@ class Health(PatientCheck):
             if (progress := progress_of(trainer)) is not None:
                 progress.show(**shown(numbers))
                 if alarm is not None:
-                    progress.tell(alarm)
+                    progress.write_line(alarm)
         if self.patience.saw(trainer, score) and self.measurements.is_labelled:
             save_best(trainer)
         if self.patience.is_over:

@@ -39,7 +39,7 @@ def random_tokens(
     """
     visible = tokens - _share(tokens, ratio)
     if index is None:
-        drawn = dist.own(torch.rand(rows * dist.world_size(), tokens, device=device), rows)  # (B, N)
+        drawn = dist.local_rows(torch.rand(rows * dist.world_size(), tokens, device=device), rows)  # (B, N)
     else:
         drawn = torch.stack([torch.rand(tokens, generator=torch.Generator().manual_seed(i)) for i in index.tolist()])
     order = drawn.to(device).argsort(dim=1)  # (B, N)
@@ -125,7 +125,7 @@ def context_and_targets(
         )
     visible = int(is_context.sum(dim=1).min())
     keep = (is_context + torch.rand(is_context.shape)).topk(visible, dim=1).indices  # (W*B, K)
-    return dist.own(keep, rows).to(device), dist.own(blocks, rows).to(device)
+    return dist.local_rows(keep, rows).to(device), dist.local_rows(blocks, rows).to(device)
 
 
 def block_size(grid: Grid, scale: Range, aspect: Range) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""The run folder: manifest, results, lock, resume. No torch."""
+"""The run folder: manifest, results, lock, resuming. Imports no torch."""

@@ -1,4 +1,4 @@
-"""What `encoder=` may name, distinguished before anything heavy is imported."""
+"""Parsing of `encoder=`, without heavy imports."""
 
 import json
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class FolderRef:
     """An `encoder/` folder: safetensors and config.json.
 
     Attributes:
-        name: what tables call it, as in every reference.
-        run: the run folder that made it, if there is one, as in every reference.
-        pair: the folder that holds the encoders of images and texts together, if this is one of them.
+        name: for tables, as in every reference.
+        run: the run folder that produced it, or None, as in every reference.
+        pair: the folder with both encoders of an image-text model, if this is one of them.
     """
 
     name: str
@@ -35,7 +35,7 @@ class CheckpointRef:
 
 @dataclass(frozen=True)
 class TransformersRef:
-    """A checkpoint of that library: `source` is a folder, or hf:OWNER/NAME."""
+    """A checkpoint of the library `transformers`; `source` is a folder, or hf:OWNER/NAME."""
 
     name: str
     source: str
@@ -44,7 +44,7 @@ class TransformersRef:
 
 @dataclass(frozen=True)
 class TimmRef:
-    """timm:NAME, with that library's weights."""
+    """timm:NAME, with timm's weights."""
 
     name: str
     run: ClassVar[None] = None
@@ -52,7 +52,7 @@ class TimmRef:
 
 @dataclass(frozen=True)
 class RandomRef:
-    """An untrained net."""
+    """An untrained network."""
 
     name: ClassVar[str] = "random"
     run: ClassVar[None] = None
@@ -60,7 +60,7 @@ class RandomRef:
 
 @dataclass(frozen=True)
 class PixelsRef:
-    """No net at all."""
+    """Raw pixels, without a network."""
 
     name: ClassVar[str] = "pixels"
     run: ClassVar[None] = None
@@ -73,10 +73,10 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
     """Parse `encoder=`.
 
     Args:
-        tower: `image` or `text`: which one to take from a folder that holds both.
+        tower: `image` or `text`: encoder to take from a folder with both.
 
     Raises:
-        ConfigError: neither a keyword nor a path that holds an encoder.
+        ConfigError: neither a keyword nor the path of an encoder.
     """
     if text == "random":
         return RandomRef()
@@ -98,7 +98,7 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
     if _is_of_transformers(path):
         return TransformersRef("/".join(path.parts[-2:]), str(path))
     if (path / "model.safetensors").is_file() and (path / "config.json").is_file():
-        if (path.parents[1] / "run.json").is_file():  # one of a run's further encoders
+        if (path.parents[1] / "run.json").is_file():  # an additional encoder of a run
             run = path.parents[1]
             return FolderRef("/".join((*run.parts[-2:], path.name)), path, run)
         known = path.parent if (path.parent / "run.json").is_file() else None
@@ -120,13 +120,13 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
 
 
 def run_of(path: Path) -> Path | None:
-    """The run folder that `path` is, or lies in."""
+    """The run folder that `path` is, or is in."""
     path = path.expanduser().absolute()
     return next((folder for folder in (path, *path.parents) if (folder / "run.json").is_file()), None)
 
 
 def _is_of_transformers(folder: Path) -> bool:
-    """Whether config.json is only transformers'; that of an `encoder/` folder also has our format."""
+    """Whether config.json is transformers' and not ours; that of an `encoder/` folder has both formats."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -135,7 +135,7 @@ def _is_of_transformers(folder: Path) -> bool:
 
 
 def _pair_folder(path: Path) -> Path | None:
-    """The folder of both encoders, if `path` is a run of images and texts, its `encoder/`, or one of the two in it."""
+    """The folder of both encoders, if `path` is an image-text run, its `encoder/`, or one of the two encoders."""
     for folder in (path / "encoder", path, path.parent):
         if (folder / "image" / "config.json").is_file() and (folder / "text" / "config.json").is_file():
             return folder if folder != path.parent or path.name in ("image", "text") else None

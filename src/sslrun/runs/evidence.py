@@ -1,4 +1,4 @@
-"""What a run's folder and its machine show about it, besides the status that it wrote itself."""
+"""Evidence for the state of a run beyond the status in its run.json: locks, processes, file times."""
 
 import socket
 import time
@@ -12,11 +12,11 @@ from sslrun.runs.job import LOG
 
 CRASHES = "crashes.txt"
 SILENT_SECONDS = 15 * 60
-"""A run on a machine that cannot be asked counts as lost after this long without a sign of life."""
+"""A run whose process cannot be checked from here counts as lost after this long without writing a file."""
 
 
 def last_change(folder: Path) -> float:
-    """When the run last wrote something, in seconds since 1970; 0 if it never did."""
+    """Time of the run's last write, in seconds since 1970; 0 if it never wrote."""
     times = [0.0]
     for name in ("run.json", "metrics.csv", LOG, "job.json"):
         try:
@@ -26,48 +26,48 @@ def last_change(folder: Path) -> float:
     return max(times)
 
 
-def seen_held(folder: Path) -> bool:
-    """Whether a process is seen to work on the folder; locks may not reach other machines."""
+def appears_locked(folder: Path) -> bool:
+    """Whether a process visibly holds the folder's lock; locks may not work across machines."""
     try:
         return is_held(folder)
     except PermissionError:  # another user's
         return False
 
 
-def may_run(folder: Path, manifest: dict[str, Any]) -> bool:
-    """Whether a run that noted no end may be at work though nobody is seen to hold its folder."""
+def may_be_running(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a run with status `running` may still be active although no lock is visible."""
     here = manifest.get("host") == socket.gethostname()
     recent = time.time() - last_change(folder) < SILENT_SECONDS
     return recent and (not here or is_alive(int(manifest.get("pid", 0))))
 
 
-def stopped(manifest: dict[str, Any]) -> datetime | None:
-    """When the latest session ended; None if it noted no end."""
-    return _moment(manifest, "stopped")
+def stopped_at(manifest: dict[str, Any]) -> datetime | None:
+    """End of the latest session; None if it recorded none."""
+    return _session_time(manifest, "stopped")
 
 
-def launched_anew(record: dict[str, Any], manifest: dict[str, Any]) -> bool:
-    """Whether its job was launched after the run's end, as where it is extended.
+def relaunched(record: dict[str, Any], manifest: dict[str, Any]) -> bool:
+    """Whether the job was submitted after the run's end, e.g. to extend it.
 
     Args:
         record: job.json.
     """
-    ended, submitted = stopped(manifest), record.get("submitted")
+    ended, submitted = stopped_at(manifest), record.get("submitted")
     return ended is not None and submitted is not None and datetime.fromisoformat(submitted) > ended
 
 
 def crashed(folder: Path, manifest: dict[str, Any]) -> bool:
-    """Whether the job's script saw the latest session crash, or its last try before there was one."""
+    """Whether the job script recorded a crash of the latest session, or of the last start if there was no session."""
     try:
         latest = (folder / CRASHES).read_text().split("\n")[-2]
-        moment = datetime.fromisoformat(latest.split()[0])
+        crashed_at = datetime.fromisoformat(latest.split()[0])
     except (OSError, IndexError, ValueError):
         return False
-    started = _moment(manifest, "started")
-    return started is None or moment >= started
+    started = _session_time(manifest, "started")
+    return started is None or crashed_at >= started
 
 
-def _moment(manifest: dict[str, Any], key: str) -> datetime | None:
-    """A time of the latest session."""
+def _session_time(manifest: dict[str, Any], key: str) -> datetime | None:
+    """A timestamp of the latest session."""
     text = (manifest.get("sessions") or [{}])[-1].get(key)
     return None if text is None else datetime.fromisoformat(text)

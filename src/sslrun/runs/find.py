@@ -1,20 +1,20 @@
-"""Run folders below a folder, at any depth."""
+"""Search for run folders at any depth."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 SKIPPED = {"checkpoints", "encoder", "tensorboard", "wandb", "slurm", "__pycache__"}
-"""Parts of a run folder and of a sweep's, in which no run lies."""
+"""Subfolders of runs and sweeps that contain no runs."""
 MARKS = {"run.json", "job.json"}
 
 
 def find_runs(top: Path) -> Iterator[Path]:
-    """Folders of runs, and of jobs that are still to start; `top` may be one itself."""
+    """Folders of runs, and of jobs that have not started; `top` may be one itself."""
     seen: set[tuple[int, int]] = set()
     links: list[Path] = []
     yield from _below(top, seen, links)
-    for link in links:  # last, so that a run is known by its own path and not by that of a link to it
+    for link in links:  # last, so that a run is listed under its own path rather than a link's
         yield from _below(link, seen, links)
 
 
@@ -23,13 +23,13 @@ def _below(top: Path, seen: set[tuple[int, int]], links: list[Path]) -> Iterator
     while folders:
         folder = folders.pop()
         try:
-            facts = folder.stat()
+            stat = folder.stat()
             entries = list(os.scandir(folder))
-        except OSError:  # gone meanwhile, or closed to us
+        except OSError:  # removed meanwhile, or not readable
             continue
-        if (facts.st_dev, facts.st_ino) in seen:
+        if (stat.st_dev, stat.st_ino) in seen:
             continue
-        seen.add((facts.st_dev, facts.st_ino))
+        seen.add((stat.st_dev, stat.st_ino))
         if MARKS & {entry.name for entry in entries}:
             yield folder
         for entry in entries:

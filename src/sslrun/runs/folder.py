@@ -1,4 +1,4 @@
-"""One run, one folder: held by one process, updated, ended."""
+"""The folder of one run: its lock, its manifest, its end."""
 
 import os
 import time
@@ -15,8 +15,8 @@ from sslrun.runs.manifest import now
 from sslrun.runs.newest import Checkpoint, last_step
 
 LOST_NODE_SECONDS = 300.0
-"""How long a job that SLURM started again waits for a lock: NFS keeps that of a lost node for a lease, by default 90 s,
-and some more."""
+"""How long a job that SLURM restarted waits for a lock: NFS keeps a lost node's locks for its lease time (90 s by
+default) and longer."""
 
 
 class RunFolder:
@@ -25,9 +25,9 @@ class RunFolder:
     Attributes:
         path: absolute.
         manifest: contents of run.json; `update` writes it.
-        resumed: whether the folder held this run before.
-        checkpoint: what it resumes from.
-        notes: lines for the user.
+        resumed: whether the run existed before.
+        checkpoint: to resume from.
+        notes: messages for the user.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has ended as it should."""
+        """Whether the run has completed."""
         return bool(self.manifest["status"] == "finished")
 
     def update(self, **fields: Any) -> None:
@@ -65,7 +65,7 @@ class RunFolder:
         write_json(self.path / "run.json", self.manifest)
 
     def end(self, status: str, **fields: Any) -> None:
-        """Write the final status and give the lock back; a full disk, whose run has failed anyway, may forbid it."""
+        """Write the final status and release the lock. If the run failed, a write error (a full disk) is ignored."""
         session = self.manifest["sessions"][-1]
         session.update(stopped=now(), status=status, to_step=last_step(self.checkpoints))
         try:
@@ -78,7 +78,7 @@ class RunFolder:
                 self._lock.close()
 
     def warnings_with(self, further: Iterable[str]) -> list[str]:
-        """Warnings so far and further ones, none twice."""
+        """Warnings so far and further ones, without duplicates."""
         return list(dict.fromkeys([*self.manifest.get("warnings", []), *further]))
 
     def write_rows(self, rows: Iterable[Row]) -> None:
@@ -89,15 +89,15 @@ class RunFolder:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process works on the folder now."""
+    """Whether a process holds the folder's lock."""
     return is_locked(path / ".lock")
 
 
 def hold(path: Path) -> IO[str]:
-    """Take a folder's lock; it is free again when the file is closed or the process gone.
+    """Acquire a folder's lock; it is released when the file is closed or the process ends.
 
     Raises:
-        RunError: another process has it; in a job that SLURM started again, still after `LOST_NODE_SECONDS`.
+        RunError: another process holds it; in a job that SLURM restarted, still after `LOST_NODE_SECONDS`.
     """
     lock = path / ".lock"
     try:
@@ -107,6 +107,6 @@ def hold(path: Path) -> IO[str]:
             if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
                 raise
             say(f"run.dir={path} is in use by {holder}, perhaps of a lost node: waiting {LOST_NODE_SECONDS:.0f} s")
-            return take_lock(lock, patience_seconds=LOST_NODE_SECONDS)
+            return take_lock(lock, timeout_seconds=LOST_NODE_SECONDS)
     except LockedError as holder:
         raise RunError(f"run.dir={path} is in use by {holder}") from holder

@@ -1,4 +1,4 @@
-"""`run.on_change=fork`: a run that continues under another configuration in a folder of its own."""
+"""`run.on_change=fork`: continue a run under another configuration in a new folder."""
 
 import itertools
 import shutil
@@ -8,7 +8,7 @@ from typing import Any
 
 from sslrun.config.command.base import CommandConfig
 from sslrun.config.run import OnChange
-from sslrun.runs.changes import all_changes, changed_length, refuse_uncarried
+from sslrun.runs.changes import all_changes, changed_length, refuse_unloadable
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.newest import LAST, link_or_copy, newest
 
@@ -17,10 +17,10 @@ INHERITED = ("total_steps", "extended", "length", "seconds")
 
 @dataclass(frozen=True)
 class RunLocation:
-    """The folder that a command works on.
+    """The run folder of a command.
 
     Attributes:
-        fork_of: the folder from which this one is still to be made.
+        fork_of: the folder to fork, if this one does not exist yet.
     """
 
     path: Path
@@ -28,19 +28,19 @@ class RunLocation:
 
 
 def find_location(command: str, config: CommandConfig) -> RunLocation:
-    """`run.dir`, or, if it holds another configuration and a fork is asked for, the fork with exactly this one."""
+    """`run.dir`, or with on_change=fork and another configuration in it, the fork with exactly this configuration."""
     assert config.run.dir is not None
     path = Path(config.run.dir).absolute()
     if config.run.on_change is not OnChange.fork or not (path / "run.json").exists():
         return RunLocation(path)
     if read_manifest(path)["command"] != command:
-        return RunLocation(path)  # refused when it is opened
+        return RunLocation(path)  # open_run refuses it
     if not all_changes(command, config, path) and not changed_length(command, config, path):
         return RunLocation(path)
     for number in itertools.count(1):
         fork = path.with_name(f"{path.name}-fork{number}")
         if not (fork / "run.json").exists():
-            refuse_uncarried(command, config, path)
+            refuse_unloadable(command, config, path)
             return RunLocation(fork, path)
         if not all_changes(command, config, fork, length=True):
             return RunLocation(fork)
@@ -48,10 +48,10 @@ def find_location(command: str, config: CommandConfig) -> RunLocation:
 
 
 def copy_state(origin: Path, fork: Path) -> dict[str, Any]:
-    """Give a new fork the checkpoints and metrics of `origin`, which is not changed.
+    """Copy checkpoints and metrics of `origin` to a new fork; `origin` is not changed.
 
     Returns:
-        Fields of its run.json.
+        Fields for the fork's run.json.
     """
     taken = newest(origin / "checkpoints")
     if taken is not None:

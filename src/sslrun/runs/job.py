@@ -1,4 +1,4 @@
-"""The job that a run is: `job.json`, who runs it, and `log.txt`, what it printed, as a launcher leaves them."""
+"""Files that a launcher writes into a run folder: `job.json`, the job's identity, and `log.txt`, its output."""
 
 import json
 import os
@@ -10,13 +10,13 @@ LOG = "log.txt"
 RECORD = "job.json"
 TAIL_BYTES = 64 * 1024
 _EXCEPTION = re.compile(r"^(\[rank\d+\]: )?([\w.]+(Error|Exception|Exit)\b|sslrun: error: )")
-"""With the rank before it, as torch prints."""
+"""Optionally after torch's rank prefix."""
 _SLURM = re.compile(r"^(srun|slurmstepd[^:]*): ")
 _ERROR = re.compile(r"error|killed|exception|out of memory|segmentation fault|no space left|fatal", re.IGNORECASE)
 
 
 def read_job(folder: Path) -> dict[str, Any] | None:
-    """`job.json`; None if there is none that can be read."""
+    """`job.json`; None if it is absent or unreadable."""
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (OSError, json.JSONDecodeError):
@@ -25,16 +25,16 @@ def read_job(folder: Path) -> dict[str, Any] | None:
 
 
 def slurm_job() -> str | None:
-    """The SLURM job that this process is of, as squeue names it: `12`, or `12_3` for a task of an array."""
+    """This process's SLURM job, as squeue names it: `12`, or `12_3` for an array task."""
     array = os.environ.get("SLURM_ARRAY_JOB_ID")
     return os.environ.get("SLURM_JOB_ID") if array is None else f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
 
 
 def last_error(log: Path) -> str:
-    """The last line of a run's log that names an exception, else one that mentions an error, else its last.
+    """The last line of a run's log that names an exception, else one that mentions an error, else the last line.
 
-    The run's own come before SLURM's. Where further ranks have logs of their own (`log-rank1.txt`), the exception of
-    the one that stopped writing first counts: the others failed because it did.
+    Lines of the run take precedence over SLURM's. If other ranks have logs (`log-rank1.txt`), the exception of the rank
+    that stopped writing first is returned: the others failed because of it.
     """
     ranks = {path: _rank_of(path) for path in log.parent.glob("log-rank*.txt")}
     for path in sorted([p for p in (log, *ranks) if p.exists()], key=lambda p: p.stat().st_mtime):
@@ -62,7 +62,7 @@ def _rank_of(log: Path) -> str:
 
 
 def read_tail(path: Path, size: int = TAIL_BYTES) -> bytes:
-    """The last `size` bytes of a file, from the first whole line in them on."""
+    """The last `size` bytes of a file, starting at a whole line."""
     with path.open("rb") as file:
         start = max(0, file.seek(0, os.SEEK_END) - size)
         file.seek(start)

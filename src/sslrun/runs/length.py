@@ -1,4 +1,4 @@
-"""How long a run is, and which schedule each of its steps follows after it was extended."""
+"""Length of a run, and the schedules of its steps if it was extended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ KEYS = ("trainer.epochs", "trainer.steps")
 
 @dataclass(frozen=True)
 class Phase:
-    """From step `since` on, schedules run from step `start` to step `end`."""
+    """Schedules that apply from step `since` on and span the steps from `start` to `end`."""
 
     since: int
     start: int
@@ -24,16 +24,16 @@ class Phase:
         return self.end - self.start
 
     def progress(self, step: int) -> float:
-        """Share of the schedules that is done at `step`."""
+        """Progress of the schedules at `step`, in [0, 1]."""
         return (step - self.start) / self.steps
 
 
 @dataclass(frozen=True)
 class Length:
-    """What a run's length comes to.
+    """Resolved length of a run.
 
     Attributes:
-        extended: of run.json: `at` step, `from` and `to` total steps, `how`.
+        extended: entries of run.json: `at` step, `from` and `to` total steps, `how`.
     """
 
     total_steps: int
@@ -41,7 +41,7 @@ class Length:
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """In the order of steps; a step follows the last one that has begun."""
+        """Ordered by step; the last phase that has begun applies."""
         first = self.extended[0]["from"] if self.extended else self.total_steps
         phases = [Phase(0, 0, first)]
         for extension in self.extended:
@@ -52,19 +52,21 @@ class Length:
 
 
 def phase_at(phases: Sequence[Phase], step: int) -> Phase:
-    """The phase that `step` follows."""
+    """The phase that applies at `step`."""
     return [phase for phase in phases if phase.since <= step][-1]
 
 
-def settle(manifest: dict[str, Any], *, planned: int, changed: bool, step: int, extend: Extend | None) -> Length:
-    """Length of a run whose configuration comes to `planned` steps.
+def resolve_length(
+    manifest: dict[str, Any], *, planned: int, changed: bool, step: int, extend: Extend | None
+) -> Length:
+    """Length of a run that is configured for `planned` steps.
 
     Args:
-        changed: whether the length is another than run.json was written for.
-        step: what the run has done.
+        changed: whether the configured length differs from that in run.json.
+        step: steps already done.
 
     Raises:
-        RunError: it has done as much already.
+        RunError: the new length is not longer than `step`.
     """
     total: int | None = manifest.get("total_steps")
     extended = list(manifest.get("extended", []))
@@ -74,8 +76,7 @@ def settle(manifest: dict[str, Any], *, planned: int, changed: bool, step: int, 
         return Length(total, extended)
     if planned <= step:
         raise RunError(
-            f"{planned} steps are asked for, and the run has done {step} of {total}; ask for more than {step}, or "
-            "choose another run.dir"
+            f"{planned} steps are configured, but the run has done {step} of {total}; choose more, or another run.dir"
         )
     assert extend is not None
     return Length(planned, [*extended, {"at": step, "from": total, "to": planned, "how": extend.value}])

@@ -1,4 +1,4 @@
-"""A run as its folder has it: manifest and configuration."""
+"""Reading a run's manifest and configuration."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from sslrun.runs.manifest import read_manifest
 
 
 def load_run(path: Path) -> tuple[dict[str, Any], CommandConfig]:
-    """run.json, and the configuration typed as that of the run's command.
+    """run.json and the typed configuration of a run.
 
     Raises:
         RunError: there is no run.json, or it is damaged.

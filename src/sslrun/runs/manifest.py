@@ -1,4 +1,4 @@
-"""run.json: who, what, when, where, and how it ended."""
+"""run.json, the manifest: who, what, when, where, and how it ended."""
 
 import getpass
 import json
@@ -26,7 +26,7 @@ def now() -> str:
 
 
 def new_manifest(command: str, *, parent: str | None) -> dict[str, Any]:
-    """The part of run.json that is known before any work."""
+    """Initial contents of run.json."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": command,
@@ -65,7 +65,7 @@ def manifest_if_any(path: Path) -> dict[str, Any]:
 
 
 def manifest_or_empty(path: Path) -> dict[str, Any]:
-    """run.json of a folder, empty if there is none or it cannot be read: for observers, which must not stop."""
+    """run.json of a folder, empty if it is absent or unreadable: for observers, which must not fail."""
     try:
         return manifest_if_any(path)
     except (OSError, RunError):
@@ -73,7 +73,7 @@ def manifest_or_empty(path: Path) -> dict[str, Any]:
 
 
 def manifest_or_failed(path: Path) -> dict[str, Any]:
-    """run.json of a folder, empty if there is none, and that of a failed run if it cannot be read."""
+    """run.json of a folder, empty if there is none; if it is unreadable, a manifest of a failed run."""
     try:
         manifest: dict[str, Any] = json.loads((path / "run.json").read_text())
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def manifest_or_failed(path: Path) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on."""
+    """Versions of Python and of the packages that affect results."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -95,7 +95,7 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the working directory and whether it has changes; None outside a repository or without git."""
+    """Commit of the working directory and whether it is dirty; None outside a repository or without git."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
         status = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, timeout=5)
@@ -109,5 +109,5 @@ def git_state() -> dict[str, Any] | None:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # no user name, as in containers
         return str(os.getuid())

@@ -1,4 +1,4 @@
-"""Which checkpoint a run resumes from: the newest that can be read. Reads only files, without torch."""
+"""The checkpoint that a run resumes from: the newest readable one. Imports no torch."""
 
 import contextlib
 import errno
@@ -13,16 +13,16 @@ from pathlib import Path
 from sslrun.config.errors import RunError
 
 LAST = "last.ckpt"
-"""The newest one; the ones before it are `step-00001234.ckpt`."""
+"""The newest checkpoint; earlier ones are `step-00001234.ckpt`."""
 KEYS = ("global_step", "state_dict")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was read from end to end.
+    """A verified checkpoint.
 
     Attributes:
-        damaged: newer files that could not be read, each with the reason.
+        damaged: newer unreadable files -> reason.
     """
 
     path: Path
@@ -31,45 +31,45 @@ class Checkpoint:
 
 
 def newest(folder: Path) -> Checkpoint | None:
-    """The newest undamaged checkpoint of `folder`; None where none was ever written. Changes nothing.
+    """The newest undamaged checkpoint of `folder`; None if none was ever written. Changes nothing.
 
     Raises:
-        RunError: there are checkpoints, and all are damaged: starting anew is for the user to say. Or the disk does not
-            give the newest one, which may be whole.
+        RunError: all checkpoints are damaged, and only the user may decide to start over; or reading the newest one
+            failed, which may be intact.
     """
     damaged: dict[Path, str] = {}
     for path in candidates(folder):
         try:
             return Checkpoint(path, verify(path), damaged)
         except FileNotFoundError:
-            continue  # set aside by another rank
+            continue  # renamed by another rank
         except OSError as error:
             raise RunError(
-                f"{path} cannot be read: {error.strerror or error}; it may be whole: mend the disk or its permissions, "
-                "then give the same command again"
+                f"{path} cannot be read: {error.strerror or error}; it may be intact: fix the disk or the permissions, "
+                "then rerun the same command"
             ) from error
         except ValueError as error:
             damaged[path] = str(error)
     if gone := [*damaged, *sorted(folder.glob("*.damaged"))]:
         raise RunError(
             f"no checkpoint in {folder} can be read ({', '.join(p.name for p in gone)} damaged); put a good copy there "
-            f"as {LAST}, or remove the folder to start the run anew"
+            f"as {LAST}, or remove the folder to start the run over"
         )
     return None
 
 
 def candidates(folder: Path) -> list[Path]:
-    """Checkpoints of the run's course, the newest first."""
+    """Periodic checkpoints, newest first."""
     last = folder / LAST
     return ([last] if last.exists() else []) + sorted(folder.glob("step-*.ckpt"), reverse=True)
 
 
 def verify(path: Path) -> int:
-    """Optimizer step of a checkpoint, of which every byte has been read once against its checksum.
+    """Verify all checksums of a checkpoint and return its optimizer step.
 
     Raises:
-        ValueError: the file is cut short, changed, or no checkpoint of a run.
-        OSError: the disk does not give it.
+        ValueError: the file is truncated, corrupt, or no checkpoint of a run.
+        OSError: reading failed.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -77,13 +77,13 @@ def verify(path: Path) -> int:
                 raise ValueError(f"{bad} does not match its checksum")
             return _step(archive)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which a place before the file's start gives
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: a corrupt offset
             raise
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def step_of(path: Path) -> int | None:
-    """Optimizer step as the file's first bytes say, none of the weights read; None where it cannot be read."""
+    """Optimizer step of a checkpoint, without reading any weights; None if it is unreadable."""
     try:
         with zipfile.ZipFile(path) as archive:
             return _step(archive)
@@ -97,7 +97,7 @@ def last_step(folder: Path) -> int:
 
 
 def _step(archive: zipfile.ZipFile) -> int:
-    """The keys stand at the head of the pickle, before any tensor."""
+    """Read the step from the start of the pickle, before any tensor."""
     name = next((n for n in archive.namelist() if n.endswith("/data.pkl")), None)
     if name is None:
         raise ValueError("it is no torch checkpoint")
@@ -119,7 +119,7 @@ def _step(archive: zipfile.ZipFile) -> int:
 
 
 def set_aside(checkpoint: Checkpoint) -> list[str]:
-    """Rename what is damaged to `*.damaged`; a line for each."""
+    """Rename damaged files to `*.damaged`; return a message for each."""
     lines = []
     for path, reason in checkpoint.damaged.items():
         target = path.with_name(f"{path.name}.damaged")
@@ -127,18 +127,18 @@ def set_aside(checkpoint: Checkpoint) -> list[str]:
             path.replace(target)
         lines.append(
             f"{path.name} is damaged ({reason}) and is now {target.name}; "
-            f"the run goes on from {checkpoint.path.name}, step {checkpoint.step}"
+            f"the run continues from {checkpoint.path.name}, step {checkpoint.step}"
         )
     return lines
 
 
 def name_of(step: int) -> str:
-    """File name under which a checkpoint stays when a newer one becomes the last."""
+    """File name of a checkpoint that is no longer the last."""
     return f"step-{step:08d}.ckpt"
 
 
-def keep_former(folder: Path, step: int) -> None:
-    """Give last.ckpt, which is that of `step`, its own name too, before it is replaced."""
+def keep_previous(folder: Path, step: int) -> None:
+    """Link last.ckpt, of `step`, under its own name before it is replaced."""
     last, own = folder / LAST, folder / name_of(step)
     if not last.exists() or (own.exists() and own.samefile(last)):
         return
@@ -146,7 +146,7 @@ def keep_former(folder: Path, step: int) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """`target` becomes `source`, whole or not at all; copied where the filesystem has no hard links."""
+    """Atomically hard-link `source` to `target`; copy it if the file system has no hard links."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
@@ -160,14 +160,14 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def remove_old(folder: Path, *, keep: int) -> None:
-    """Remove the oldest beyond `keep`, last.ckpt counted among them."""
+    """Remove the oldest checkpoints beyond `keep`, which includes last.ckpt."""
     for path in sorted(folder.glob("step-*.ckpt"), reverse=True)[keep - 1 :]:
         path.unlink(missing_ok=True)
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what a killed process was writing in a run folder; only its holder may."""
-    for place in (folder, folder / "checkpoints", folder / "encoder"):
-        for path in place.glob(".*.tmp"):
-            if not path.name.startswith(".job.json."):  # the launcher's, who does not hold the folder
+    """Remove temporary files of killed processes in a run folder; requires the folder's lock."""
+    for parent in (folder, folder / "checkpoints", folder / "encoder"):
+        for path in parent.glob(".*.tmp"):
+            if not path.name.startswith(".job.json."):  # the launcher writes it without the lock
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A run folder is opened: created, continued, forked, extended, or refused."""
+"""Opening a run folder: create, continue, fork, extend, or refuse."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ from sslrun.runs.manifest import new_manifest, now, read_manifest
 from sslrun.runs.newest import Checkpoint, newest, remove_temporaries, set_aside
 
 GIVE_UP_AFTER = 3
-"""Sessions in a row that failed without a newer checkpoint, after which a job that SLURM starts again is given up."""
+"""Consecutive failed sessions without a newer checkpoint after which a job that SLURM restarts gives up."""
 RESULTS = (
     "results.json",
     "report.html",
@@ -29,20 +29,20 @@ RESULTS = (
     "transcriber.safetensors",
     "encoder",
 )
-"""What a finished run leaves; kept if it is extended."""
+"""Outputs of a finished run; kept if it is extended."""
 
 
 def open_run(
     command: str, config: CommandConfig, *, parent: str | None = None, fork_of: Path | None = None
 ) -> RunFolder:
-    """Create `config.run.dir`, or open it again if it holds the same run.
+    """Create `config.run.dir`, or reopen it if it has the same run.
 
     Args:
-        fork_of: the folder whose state a new one starts from.
+        fork_of: the folder from whose state a new one starts.
 
     Raises:
-        RunError: another process holds the folder; it holds another command's run or another configuration; it
-            cannot be written; none of its checkpoints can be read; its job was started again and again in vain.
+        RunError: another process holds the folder; it has a run of another command or configuration; it cannot be
+            written; none of its checkpoints can be read; its job failed `GIVE_UP_AFTER` times.
     """
     assert config.run.dir is not None
     path = Path(config.run.dir).absolute()
@@ -61,8 +61,8 @@ def open_run(
         raise RunError(f"run.dir={path} cannot be written: {error.strerror or error}") from error
 
 
-def adopt(run: RunFolder, command: str, config: CommandConfig) -> None:
-    """Make `config` the folder's own if it continues under a changed one; after run.json, which notes what changed."""
+def save_changed_config(run: RunFolder, command: str, config: CommandConfig) -> None:
+    """Write config.yaml if the run continues under a changed configuration; call after run.json records the changes."""
     if all_changes(command, config, run.path, length=True):
         write_text(run.path / "config.yaml", save(config))
 
@@ -100,7 +100,7 @@ def _continue(command: str, config: CommandConfig, path: Path, lock: IO[str]) ->
     if run.finished:
         _keep_results(path, run.checkpoint)
     sessions = manifest["sessions"]
-    if sessions and "to_step" not in sessions[-1]:  # killed: what it came to is what it left
+    if sessions and "to_step" not in sessions[-1]:  # killed: it got as far as its checkpoint
         sessions[-1]["to_step"] = 0 if run.checkpoint is None else run.checkpoint.step
     _give_up(run)
     sessions.append(_session(run.checkpoint))
@@ -122,18 +122,18 @@ def _session(checkpoint: Checkpoint | None) -> dict[str, Any]:
 
 
 def _give_up(run: RunFolder) -> None:
-    """Otherwise a job that crashes at each start would be started for ever; a stop that was asked for is not a crash.
+    """Raise RunError after repeated failures, so that SLURM does not restart a crashing job forever.
 
-    Failures in an earlier job do not count: whoever submitted the run again has mended something.
+    Requested stops are no failures. Failures in an earlier job do not count: whoever resubmitted has fixed something.
     """
     if int(os.environ.get("SLURM_RESTART_COUNT") or 0) == 0:
         return
-    own = itertools.takewhile(lambda s: s.get("job") == slurm_job(), reversed(run.manifest["sessions"]))
-    stuck = itertools.takewhile(lambda s: s.get("to_step", 0) <= s.get("from_step", -1), own)
+    of_job = itertools.takewhile(lambda s: s.get("job") == slurm_job(), reversed(run.manifest["sessions"]))
+    stuck = itertools.takewhile(lambda s: s.get("to_step", 0) <= s.get("from_step", -1), of_job)
     failed = [s for s in stuck if s["status"] not in ("interrupted", "finished")]
     if len(failed) < GIVE_UP_AFTER:
         return
-    last = run.manifest.get("last_error") or "none was noted"
+    last = run.manifest.get("last_error") or "none was recorded"
     run.update(status="failed")
     raise RunError(
         f"gave up: {GIVE_UP_AFTER} sessions in a row ended without a checkpoint newer than step "
@@ -142,20 +142,20 @@ def _give_up(run: RunFolder) -> None:
 
 
 def _keep_results(path: Path, checkpoint: Checkpoint | None) -> None:
-    """What a finished run left goes into `finished-at-<step>/` where it is extended: until it has finished again, its
-    folder holds no encoder, which would be that of before under its name."""
+    """Move the outputs of a finished run to `finished-at-<step>/` when it is extended, so that the folder has no
+    outdated encoder until the run has finished again."""
     target = path / f"finished-at-{0 if checkpoint is None else checkpoint.step}"
     if not target.exists():
         _copy_results(path, target)
     for name in RESULTS:
-        if (left := path / name).is_dir():
-            shutil.rmtree(left)
+        if (output := path / name).is_dir():
+            shutil.rmtree(output)
         else:
-            left.unlink(missing_ok=True)
+            output.unlink(missing_ok=True)
 
 
 def _copy_results(path: Path, target: Path) -> None:
-    """All of them, or no folder."""
+    """Copy atomically: all of them, or no folder."""
     temporary = path / f".{target.name}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()

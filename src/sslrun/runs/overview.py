@@ -1,4 +1,4 @@
-"""One line of facts about each run: what `sslrun runs` shows and gives to programs."""
+"""Summaries of runs, for the table and the JSON of `sslrun runs`."""
 
 import re
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.progress import LoggedProgress, read_progress
 from sslrun.runs.queue import SlurmQueue
 from sslrun.runs.results import MAIN, read_rows
-from sslrun.runs.state import Standing, State, standing
+from sslrun.runs.state import CurrentState, State, current_state
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """A run at a glance; docs/run-folder.md tells of each field.
+    """Summary of a run; docs/run-folder.md describes each field.
 
     Attributes:
-        over: whether nothing more will come of it by itself.
-        best, low, high, measure: the number that it is known by so far, its 95 % interval where there is one, and what
-            was measured: a logged probe, or `evaluation/metric` of results.json for `probe` and `finetune`.
+        over: whether the run has ended and will not continue by itself.
+        best, low, high, measure: its main number so far, the 95 % interval if there is one, and the name of the metric:
+            a logged probe, or `evaluation/metric` of results.json for `probe` and `finetune`.
     """
 
     folder: str
@@ -52,25 +52,25 @@ class Overview:
 
     @property
     def progress(self) -> float | None:
-        """Share of the steps that are done."""
+        """Fraction of the steps that are done."""
         if self.state == State.finished.value:
             return 1.0
         return None if self.step is None or not self.total_steps else self.step / self.total_steps
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """For `sslrun runs --json`."""
         return asdict(self)
 
 
 class Reader:
-    """Reads overviews; what has not changed since the last time is not read again."""
+    """Reads overviews; those of finished runs that have not changed are cached."""
 
     def __init__(self) -> None:
         self._queue = SlurmQueue([])
         self._files: dict[Path, tuple[float, Overview]] = {}
 
     def read(self, folders: Sequence[Path]) -> list[Overview]:
-        """Of each folder, as it is now."""
+        """Current overview of each folder."""
         self._queue.refresh(folders)
         return [self._read(folder) for folder in folders]
 
@@ -85,10 +85,10 @@ class Reader:
 
 
 def overview(folder: Path, queue: SlurmQueue) -> Overview:
-    """What is known of one run."""
+    """Overview of one run."""
     manifest = manifest_or_failed(folder)
     record = read_job(folder) or {}
-    now = standing(folder, manifest, queue)
+    now = current_state(folder, manifest, queue)
     progress = read_progress(folder / "metrics.csv")
     method, dataset = _subject(folder, manifest)
     best, low, high, measure = _best(folder, manifest, now, progress)
@@ -120,7 +120,7 @@ def overview(folder: Path, queue: SlurmQueue) -> Overview:
 
 
 def _subject(folder: Path, manifest: dict[str, Any]) -> tuple[str, str]:
-    """Method and dataset. Of `config.yaml` only these lines are read: parsing thousands of them takes minutes."""
+    """Method and dataset. `config.yaml` is searched by regex, because parsing thousands of them takes minutes."""
     try:
         text = (folder / "config.yaml").read_text()
     except OSError:
@@ -135,14 +135,14 @@ def _value(text: str, section: str, key: str) -> str:
 
 
 def _best(
-    folder: Path, manifest: dict[str, Any], now: Standing, progress: LoggedProgress
+    folder: Path, manifest: dict[str, Any], now: CurrentState, progress: LoggedProgress
 ) -> tuple[float | None, float | None, float | None, str]:
     command = manifest.get("command", "")
     if now.state is State.finished and (command != "pretrain" or progress.best is None):
         evaluation, metric = MAIN.get(command, ("", ""))
         try:
             rows = read_rows(folder)
-        except (ValueError, KeyError):  # damaged: the run itself is what it is
+        except (ValueError, KeyError):  # results.json is damaged
             rows = []
         for row in rows:
             if (row["evaluation"], row["metric"]) == (evaluation, metric):

@@ -1,4 +1,4 @@
-"""How far a run is, how fast, and how good, from metrics.csv without reading more of it than is needed."""
+"""Progress, speed and best probe of a run, from metrics.csv without reading all of it."""
 
 import mmap
 import re
@@ -10,21 +10,21 @@ from sslrun.core.evaluations import EVALUATIONS
 from sslrun.runs.job import read_tail
 
 PROBES = [name for e in EVALUATIONS.values() if (name := e.logged.get("top1"))]
-"""A run is known by the first that it has logged."""
+"""In order of precedence: the first that a run has logged is shown."""
 SEARCHED_BYTES = 32 * 1024 * 1024
-"""A best value further back than this is not found: millions of steps at the default interval."""
+"""Part of the file in which the best value is searched: millions of steps at the default interval."""
 SPEEDS = 5
 TAIL_BYTES = 16 * 1024
-"""More than the last few hundred rows."""
+"""A few hundred rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedProgress:
-    """What metrics.csv says.
+    """Progress according to metrics.csv.
 
     Attributes:
-        step: the last one that was logged.
-        items_per_second: median of the last few.
+        step: last logged step.
+        items_per_second: median of the last few values.
         probe, best: the probe's name and its largest value so far.
     """
 

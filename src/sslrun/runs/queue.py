@@ -1,4 +1,4 @@
-"""SLURM as it is now: asked once for all runs, and again only for jobs that have left the queue."""
+"""State of SLURM's queue: one query for all runs, and one more per job that has left the queue."""
 
 import os
 import re
@@ -20,9 +20,9 @@ class QueuePosition:
     """A job's position in the queue.
 
     Attributes:
-        state: as squeue spells it.
+        state: squeue's name of it.
         reason: why it waits.
-        started: of its latest start; None while it waits.
+        started: time of its latest start; None while it waits.
     """
 
     state: str
@@ -31,48 +31,48 @@ class QueuePosition:
 
     @property
     def waits(self) -> bool:
-        """Whether it will start, or start again."""
+        """Whether it will start or restart."""
         return self.state in WAITING
 
     @property
     def works(self) -> bool:
-        """Whether it has a node now and is not just leaving it."""
+        """Whether it has a node and is not about to leave it."""
         return not self.waits and self.state not in LEAVING
 
 
 class SlurmQueue:
-    """The jobs of those who own some run folders; nothing is asked before the first question."""
+    """Jobs of the owners of some run folders; queried lazily."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._users: set[int] = set()
         self._positions: dict[str, QueuePosition] | None = None
         self._known = False
         self._ended: dict[str, str] = {}
-        self._asked: set[str] = set()
+        self._queried: set[str] = set()
         self.refresh(folders)
 
     def refresh(self, folders: Iterable[Path]) -> None:
-        """Ask anew at the next question, for the owners of these; what has ended stays known."""
+        """Query again at the next access, for the owners of `folders`; ended jobs stay cached."""
         self._users = {folder.stat().st_uid for folder in folders if folder.exists()}
         self._positions = None
-        self._asked.clear()
+        self._queried.clear()
 
     @property
     def known(self) -> bool:
-        """Whether SLURM answers here."""
+        """Whether SLURM answers on this machine."""
         self._ask()
         return self._known
 
     def position(self, job: str, task: int | None) -> QueuePosition | None:
-        """Where a job stands; None if it is no longer in the queue, or SLURM does not answer."""
+        """Position of a job; None if it is not in the queue, or SLURM does not answer."""
         return self._ask().get(_name(job, task))
 
     def ended(self, job: str, task: int | None) -> str:
-        """How a job that has left the queue ended: `TIMEOUT`, `FAILED, exit code 1`; empty if it completed, or SLURM
-        has forgotten it."""
+        """How a job that has left the queue ended: `TIMEOUT`, `FAILED, exit code 1`; empty if it completed or SLURM no
+        longer knows it."""
         if _name(job, task) not in self._ended:
-            if self.known and job not in self._asked:
-                self._asked.add(job)
+            if self.known and job not in self._queried:
+                self._queried.add(job)
                 self._ended |= _endings(job)
             self._ended.setdefault(_name(job, task), "")
         return self._ended[_name(job, task)]
@@ -94,11 +94,11 @@ def _endings(job: str) -> dict[str, str]:
     """Endings of all tasks of an array, or of a single job."""
     found = {}
     for line in (_call("scontrol", "-o", "show", "job", job) or "").splitlines():
-        facts = dict(re.findall(r"(\w+)=(\S*)", line))
-        state, code = facts.get("JobState", ""), facts.get("ExitCode", "").partition(":")[0]
+        fields = dict(re.findall(r"(\w+)=(\S*)", line))
+        state, code = fields.get("JobState", ""), fields.get("ExitCode", "").partition(":")[0]
         if not state or state in ("RUNNING", *WAITING, *LEAVING):
             continue
-        task = facts.get("ArrayTaskId", "")
+        task = fields.get("ArrayTaskId", "")
         number = int(task) if task.isdigit() else None
         text = f"{state}, exit code {code}" if state == "FAILED" and code not in ("", "0") else state
         found[_name(job, number)] = "" if state in ENDED_WELL else text
@@ -106,10 +106,10 @@ def _endings(job: str) -> dict[str, str]:
 
 
 def _call(program: str, *arguments: str) -> str | None:
-    """What the program prints; None if it is absent, fails or hangs."""
+    """Output of a program; None if it is absent, fails or times out."""
     if shutil.which(program) is None:
         return None
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("SQUEUE_")}  # defaults of its options
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SQUEUE_")}  # they change the output
     try:
         answer = subprocess.run(
             [program, *arguments], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment

@@ -1,4 +1,4 @@
-"""Which process of a distributed run this is, from the environment, before any process group exists."""
+"""Rank of this process from the environment, before a process group exists."""
 
 import os
 
@@ -13,7 +13,7 @@ def global_rank() -> int:
 
 
 def local_rank() -> int:
-    """Rank among the processes of this machine, found likewise."""
+    """Rank among the processes on this machine, from the same sources."""
     if "LOCAL_RANK" in os.environ:
         return int(os.environ["LOCAL_RANK"])
     return int(os.environ.get("SLURM_LOCALID", "0")) if "SLURM_STEP_ID" in os.environ else 0

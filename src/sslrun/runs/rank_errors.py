@@ -1,6 +1,6 @@
-"""What a further rank died of, left in the run folder for the first, which writes run.json.
+"""Errors of ranks above 0, passed through the run folder to rank 0, which writes run.json.
 
-The file's name is that of a temporary one: the next session that opens the folder removes what nobody has read.
+The files are named as temporary files, so that the next session removes those that were never read.
 """
 
 import contextlib
@@ -10,8 +10,8 @@ from sslrun.config.errors import SslrunError
 from sslrun.core.atomic import write_text
 
 
-def leave_error(folder: Path, rank: int, error: BaseException) -> None:
-    """Write down what ended this rank; if that cannot be written either, its exit code must do."""
+def write_error(folder: Path, rank: int, error: BaseException) -> None:
+    """Write the error that ended this rank; if the write fails, only its exit code remains."""
     text = " ".join(str(error).split())
     if not isinstance(error, SslrunError) or not text:
         text = f"{type(error).__name__}: {text}".removesuffix(": ")
@@ -20,7 +20,7 @@ def leave_error(folder: Path, rank: int, error: BaseException) -> None:
 
 
 def first_error(folder: Path, ranks: range) -> str | None:
-    """`rank 1: what it died of`, of the rank that failed first: others may have failed because it did."""
+    """`rank 1: its error`, of the rank that failed first; others may have failed because of it."""
     found = [(path.stat().st_mtime_ns, rank) for rank in ranks if (path := _path(folder, rank)).exists()]
     if not found:
         return None
@@ -28,8 +28,8 @@ def first_error(folder: Path, ranks: range) -> str | None:
     return f"rank {rank}: {_path(folder, rank).read_text()}"
 
 
-def forget_errors(folder: Path, ranks: range) -> None:
-    """Remove what was left."""
+def remove_errors(folder: Path, ranks: range) -> None:
+    """Remove the files of `write_error`."""
     for rank in ranks:
         _path(folder, rank).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""results.json, and the one number that a command stands for."""
+"""results.json, and the main metric of each command."""
 
 import json
 from pathlib import Path
@@ -12,11 +12,11 @@ MAIN = {
     "finetune": ("finetune", "top1"),
     "zeroshot": ("zeroshot", "top1"),
 }
-"""Evaluation and metric of a command's main number: what a sweep optimises by default, on validation."""
+"""Evaluation and metric that a sweep optimises by default, on validation."""
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Rows of results.json; none before the run has finished."""
+    """Rows of results.json; empty before the run has finished."""
     try:
         rows: list[dict[str, Any]] = json.loads((folder / "results.json").read_text())["rows"]
     except FileNotFoundError:
@@ -25,17 +25,17 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def main_value(folder: Path, command: str) -> float | None:
-    """The number of the command's kind that a run may be chosen by; of older folders its first row; else None."""
+    """The command's main metric for model selection; in older folders from the first row of its kind; else None."""
     evaluation, metric = MAIN.get(command, ("", ""))
-    known, name = numbers_to_choose_by(folder), f"{evaluation}/{metric}"
+    known, name = selection_values(folder), f"{evaluation}/{metric}"
     rows = (r["value"] for r in read_rows(folder) if (r["evaluation"], r["metric"]) == (evaluation, metric))
     return known[name] if name in known else next(rows, None)
 
 
-def numbers_to_choose_by(folder: Path) -> dict[str, float | None]:
-    """Numbers of a finished run that are not of test, as `evaluation/metric`: what run.json names, and rows.
+def selection_values(folder: Path) -> dict[str, float | None]:
+    """Values of a finished run for model selection, never on test, by `evaluation/metric`: from run.json and rows.
 
-    The first row of a kind is the encoder's own.
+    The first row of a kind is the encoder's; baselines follow.
     """
     found: dict[str, float | None] = dict(manifest_or_empty(folder).get("selection", {}))
     for row in read_rows(folder):

@@ -1,10 +1,10 @@
-"""Signals that ask a process to stop, which can then be continued.
+"""Signals that ask a process to stop, so that the run can be continued later.
 
-Where work can be left at any time they raise `Interrupted`, and where it can be left only at certain places, as a
-training loop between two optimizer steps, they are noted and looked at there.
+They raise `Interrupted` where work can stop at any time. Where it can stop only at certain points, as a training loop
+between optimizer steps, they are recorded, and the loop checks for them.
 
-`install` runs on the command line's first line, before torch is imported: a signal that came earlier than its handler
-would kill the process. A second Ctrl-C interrupts at once.
+`install` is the first thing that the command line does, before importing torch: without a handler a signal would kill
+the process. A second Ctrl-C interrupts immediately.
 """
 
 import os
@@ -16,47 +16,47 @@ from types import FrameType
 from sslrun.runs.rank import global_rank
 
 EXIT_CODE = 3
-"""Of a process that was asked to stop, and can be continued."""
+"""Of a process that stopped on request and can be continued."""
 _received: signal.Signals | None = None
 _raises = False
 
 
 class Interrupted(BaseException):
-    """The process was asked to stop. Like KeyboardInterrupt not an Exception: error handlers must let it pass."""
+    """The process was asked to stop. Like KeyboardInterrupt no Exception, so that error handlers do not catch it."""
 
 
 def install() -> None:
-    """Note SIGTERM and SIGUSR1 (what clusters send) from now on."""
+    """Record SIGTERM and SIGUSR1, which clusters send, from now on."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _note)
 
 
 def uninstall() -> None:
-    """SIGTERM and SIGUSR1 end the process again, in one that trains nothing itself."""
+    """Restore the default of SIGTERM and SIGUSR1, which ends the process; for processes that do not train."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
 
 
 def install_interrupt() -> None:
-    """Note SIGINT too; only while a training loop runs, so that Ctrl-C elsewhere ends the program as ever."""
+    """Record SIGINT too, while a training loop runs; elsewhere Ctrl-C ends the program as usual."""
     signal.signal(signal.SIGINT, _note)
 
 
 def restore_interrupt() -> None:
-    """Ctrl-C raises KeyboardInterrupt again."""
+    """Restore KeyboardInterrupt on Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def received() -> signal.Signals | None:
-    """The first signal noted, or None."""
+    """The first recorded signal, or None."""
     return _received
 
 
 @contextmanager
 def raising() -> Iterator[None]:
-    """Within, the first signal raises Interrupted in the main thread, and one that was noted before does so now.
+    """Within, the first signal raises Interrupted in the main thread; one recorded earlier raises immediately.
 
-    Further ranks only note: they end with the first, which tells the exit code.
+    Ranks above 0 only record: they end with rank 0, which determines the exit code.
     """
     with _set(raises=global_rank() == 0):
         check()
@@ -65,19 +65,19 @@ def raising() -> Iterator[None]:
 
 @contextmanager
 def noting() -> Iterator[None]:
-    """Within, signals are only noted, for who looks at `received`; `check` afterwards."""
+    """Within, signals are only recorded, to be read from `received`; call `check` afterwards."""
     with _set(raises=False):
         yield
 
 
 def note_only() -> None:
-    """From here on nothing may be cut off any more: `raising` is over."""
+    """Stop raising for the rest of the process: from here on nothing may be interrupted."""
     global _raises
     _raises = False
 
 
 def check() -> None:
-    """Raise Interrupted for a signal that was noted, where signals raise."""
+    """Raise Interrupted for a recorded signal, within `raising`."""
     if _raises and _received is not None:
         raise Interrupted(_received.name)
 
@@ -101,4 +101,4 @@ def _note(number: int, _frame: FrameType | None) -> None:
         check()
 
 
-os.register_at_fork(after_in_child=note_only)  # loader workers get a cluster's signals too, and end with their parent
+os.register_at_fork(after_in_child=note_only)  # loader workers get the signals too, and end with their parent

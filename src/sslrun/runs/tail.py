@@ -1,4 +1,4 @@
-"""The end of a file that grows, or is replaced by a shorter one that then grows."""
+"""Following the end of a growing file, which may be replaced or truncated meanwhile."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from sslrun.runs.job import TAIL_BYTES
 
 
 class Tail:
-    """Lines of a file as they come; the file need not be there yet."""
+    """Lines of a file as they are written; the file need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -19,16 +19,16 @@ class Tail:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave(self.path)
+        self.switch_to(self.path)
 
-    def leave(self, path: Path) -> None:
-        """Close the file and follow another, from its beginning."""
+    def switch_to(self, path: Path) -> None:
+        """Close the file and follow another, from its start."""
         if self._file is not None:
             self._file.close()
         self.path, self._file, self._part = path, None, b""
 
     def last(self, count: int) -> list[str]:
-        """The last `count` lines that are there now; `new` continues after them."""
+        """The last `count` lines; `new` continues after them."""
         if not self._follow():
             return []
         assert self._file is not None
@@ -44,7 +44,7 @@ class Tail:
         return [_text(line) for line in lines[-count:]] if count else []
 
     def new(self) -> list[str]:
-        """Whole lines that came since the last call."""
+        """Complete lines written since the last call."""
         if not self._follow():
             return []
         assert self._file is not None
@@ -52,27 +52,27 @@ class Tail:
         return [_text(line) for line in lines]
 
     def _follow(self) -> bool:
-        """Open the file, or the one that has taken its place, after what both have in common."""
+        """Open the file; if it was replaced, open the new one after their common beginning."""
         try:
-            there = self.path.stat()
+            stat = self.path.stat()
         except FileNotFoundError:
             return self._file is not None
         if self._file is None:
             self._file = self.path.open("rb")
-        elif there.st_ino != os.fstat(self._file.fileno()).st_ino:
+        elif stat.st_ino != os.fstat(self._file.fileno()).st_ino:
             old, done = self._file, self._file.tell()
             self._file = self.path.open("rb")
             self._file.seek(_common(old, self._file, done))
             self._part = b""
             old.close()
-        elif there.st_size < self._file.tell():
+        elif stat.st_size < self._file.tell():
             self._file.seek(0)
             self._part = b""
         return True
 
 
 def _common(old: IO[bytes], new: IO[bytes], limit: int) -> int:
-    """Bytes of whole lines with which both begin, at most `limit`."""
+    """Length in bytes of the complete lines that both start with, at most `limit`."""
     old.seek(0)
     shared = 0
     for line, other in zip(old, new, strict=False):

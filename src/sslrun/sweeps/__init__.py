@@ -1,1 +1,1 @@
-"""Searches over runs: space, study, the loop, and what a sweep's folder says of itself. No torch."""
+"""Sweeps: search space, study, loop, and the record in a sweep's folder. Imports no torch."""

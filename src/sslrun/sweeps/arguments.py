@@ -1,4 +1,4 @@
-"""A trial's overrides, and its folder."""
+"""Overrides and run folder of a trial."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ from sslrun.sweeps.study import SWEEP
 
 
 def folder_of(trial: optuna.Trial) -> Path:
-    """Its run folder, below the sweep that started it."""
+    """The trial's run folder, below the sweep that started it."""
     return Path(trial.user_attrs[SWEEP]) / str(trial.number)
 
 
 def job_overrides(trial: optuna.Trial, search: Search, record: SweepRecord) -> list[str]:
     """The overrides of a trial's job."""
     sweep = folder_of(trial).parent
-    there = [] if sweep == search.folder else [f"hydra.sweep.dir={quoted(str(sweep))}"]
-    return [*search.space.overrides(trial.params), *there, *_place_in_study(trial, search, record)]
+    sweep_dir = [] if sweep == search.folder else [f"hydra.sweep.dir={quoted(str(sweep))}"]
+    return [*search.space.overrides(trial.params), *sweep_dir, *_trial_override(trial, search, record)]
 
 
-def _place_in_study(trial: optuna.Trial, search: Search, record: SweepRecord) -> list[str]:
-    """The override that names the trial to its job; without a pruner it need not know."""
+def _trial_override(trial: optuna.Trial, search: Search, record: SweepRecord) -> list[str]:
+    """The override that identifies the trial to its job; empty without a pruner."""
     if search.config.pruner is PrunerName.none:
         return []
     metric = watched_metric(record.metrics[0], command=record.command)

@@ -1,4 +1,4 @@
-"""best.yaml: the best trial, or all that no other beats, with the command that runs it."""
+"""best.yaml: the best trial, or the Pareto front of several metrics, with the commands to rerun them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sslrun.sweeps.trials import Sweep, TrialRow
 
 
 def write_best(sweep: Sweep) -> list[TrialRow]:
-    """Write best.yaml into the sweep's folder and return what is in it."""
+    """Write best.yaml into the sweep's folder; return its trials."""
     best = [_entry(sweep, trial) for trial in sweep.best]
     content = {"metric": sweep.metric_names, "direction": sweep.directions, "best": best}
     write_text(sweep.folder / "best.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))

@@ -1,4 +1,4 @@
-"""What a trial's run folder says of its job: whether one is at work, how it ended, what went wrong."""
+"""State of a trial's job, from its run folder: whether it is running, how it ended, its error."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sslrun.config.errors import SslrunError
-from sslrun.runs.evidence import may_run
+from sslrun.runs.evidence import may_be_running
 from sslrun.runs.folder import is_held
 from sslrun.runs.job import read_job
 from sslrun.runs.manifest import manifest_or_empty, manifest_or_failed
@@ -15,28 +15,28 @@ POLL_SECONDS = 0.2
 
 
 def wait_for_holder(folder: Path, *, taken_over: bool, stopping: Callable[[], bool]) -> None:
-    """Wait while a job that a dead sweeper started still works on the folder; SLURM's launcher sees to its own.
+    """Wait while a job of a dead sweeper still works on the folder; SLURM's launcher handles its own jobs.
 
     Args:
-        taken_over: whether that sweeper was another one, whose machine the folder's lock need not reach.
-        stopping: whether the wait is to be given up.
+        taken_over: whether the trial was started by another sweeper, whose locks may be invisible on this machine.
+        stopping: whether to stop waiting.
 
     Raises:
-        KeyboardInterrupt: it was given up.
+        KeyboardInterrupt: `stopping` returned True.
     """
-    while is_held(folder) or _starting(folder) or (taken_over and _may_run(folder)):
+    while is_held(folder) or _starting(folder) or (taken_over and _may_be_running(folder)):
         if stopping():
             raise KeyboardInterrupt
         time.sleep(POLL_SECONDS)
 
 
-def _may_run(folder: Path) -> bool:
+def _may_be_running(folder: Path) -> bool:
     manifest = manifest_or_failed(folder)
-    return manifest.get("status") == "running" and may_run(folder, manifest)
+    return manifest.get("status") == "running" and may_be_running(folder, manifest)
 
 
 def _starting(folder: Path) -> bool:
-    """Whether the folder's local job is alive, which takes its lock some seconds after its start."""
+    """Whether the folder's local job is alive; it acquires the lock some seconds after its start."""
     job = read_job(folder)
     if job is None or job["launcher"] != "process":
         return False
@@ -48,17 +48,17 @@ def _starting(folder: Path) -> bool:
 
 
 def status(folder: Path) -> str | None:
-    """`status` of run.json; None if there is none, or it cannot be read."""
+    """`status` of run.json; None if it is absent or unreadable."""
     found: str | None = manifest_or_empty(folder).get("status")
     return found
 
 
 def last_error(error: BaseException | None, folder: Path) -> str:
-    """One line: the job's own last error, else what the launcher says."""
+    """One line: the run's own last error, else the launcher's."""
     manifest = manifest_or_empty(folder)
     if manifest.get("status") == "failed" and manifest.get("last_error"):
         return str(manifest["last_error"])
-    cause = error.__context__ if isinstance(error, SystemExit) else error  # the command line turned it into an exit
+    cause = error.__context__ if isinstance(error, SystemExit) else error  # the command line converts errors to exits
     if cause is None:
         return "it ended without a message"
     line = " ".join(str(cause).split())

@@ -1,4 +1,4 @@
-"""Optuna's journal file under a lock that dies with its holder, and mended after a crash."""
+"""Optuna's journal file, with a lock that is released when its holder dies, and repaired after a crash."""
 
 import fcntl
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import IO
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.storages.journal._file import BaseJournalFileLock  # not among the public names, unlike its two kinds
+from optuna.storages.journal._file import BaseJournalFileLock  # only its subclasses are public
 
 from sslrun.core.locks import NO_LOCKS
 
@@ -15,7 +15,7 @@ JOURNAL = "study.journal"
 
 
 class KernelLock(BaseJournalFileLock):
-    """flock: the kernel gives it back when a process is killed, where Optuna's own locks wait for half a minute."""
+    """flock, which the kernel releases when a process is killed; Optuna's own locks time out after half a minute."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,22 +33,22 @@ class KernelLock(BaseJournalFileLock):
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """The storage in a journal file, which is made if there is none."""
+    """Open the storage in a journal file, which is created if absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = lock_of(path)
-    mend(path, lock)
+    repair(path, lock)
     return JournalStorage(JournalFileBackend(str(path), lock))
 
 
 def lock_of(path: Path) -> BaseJournalFileLock:
-    """The kernel's, or where the file system has none, Optuna's, which is a file's existence."""
+    """A kernel lock; on a file system without locks, Optuna's lock, which is the existence of a file."""
     lock = KernelLock(path.with_name(path.name + ".lock"))
     try:
         lock.acquire()
@@ -60,8 +60,8 @@ def lock_of(path: Path) -> BaseJournalFileLock:
     return lock
 
 
-def mend(path: Path, lock: BaseJournalFileLock) -> None:
-    """Cut off a last line that a crash left unfinished; Optuna would append to it and lose both."""
+def repair(path: Path, lock: BaseJournalFileLock) -> None:
+    """Truncate an incomplete last line left by a crash; Optuna would append to it and lose both lines."""
     lock.acquire()
     try:
         if not path.exists():

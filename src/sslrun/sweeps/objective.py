@@ -1,4 +1,4 @@
-"""What a finished run scored, read from its folder: the same whoever launched it."""
+"""Objective values of a finished run, read from its folder, independent of the launcher."""
 
 import csv
 import math
@@ -8,25 +8,25 @@ from pathlib import Path
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError, RunError
 from sslrun.core.evaluations import EVALUATIONS
-from sslrun.runs.results import MAIN, numbers_to_choose_by, read_rows
+from sslrun.runs.results import MAIN, read_rows, selection_values
 
 LOGGED = ("probe/", "health/", "train/", "held_out/")
-"""Beginnings of names that are logged while a run trains."""
+"""Prefixes of names that are logged during training."""
 
 
-class NoSuchNumberError(RunError):
-    """Runs do not have what a sweep is for: no trial will."""
+class NoSuchMetricError(RunError):
+    """Runs do not have the sweep's metric, so no trial will."""
 
 
 def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) -> list[float]:
-    """The last logged value of each name, else its row of results.json, `evaluation/metric`, that is not of test.
+    """The last logged value of each name, else its row `evaluation/metric` in results.json, never on test.
 
     Raises:
-        NoSuchNumberError: naming those that exist.
+        NoSuchMetricError: lists the existing ones.
         RunError: a value that is not finite.
     """
     values = logged_values(folder)
-    rows = {name: math.nan if value is None else value for name, value in numbers_to_choose_by(folder).items()}
+    rows = {name: math.nan if value is None else value for name, value in selection_values(folder).items()}
     of_test = {f"{row['evaluation']}/{row['metric']}" for row in read_rows(folder)}
     found = []
     for metric in metrics:
@@ -35,12 +35,12 @@ def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) ->
         if value is None:
             names = [*values, *rows]
             if name in of_test:
-                raise NoSuchNumberError(
-                    f"hydra.sweeper.metric={name}: {folder} has it only for the test split, by which nothing may be "
-                    f"chosen; it has {', '.join(sorted(set(names))) or 'nothing else'}"
+                raise NoSuchMetricError(
+                    f"hydra.sweeper.metric={name}: {folder} has it only on test, which must not be used for selection; "
+                    f"it has {', '.join(sorted(set(names))) or 'nothing else'}"
                 )
-            raise NoSuchNumberError(
-                f"hydra.sweeper.metric={name}: {folder} has no such number{did_you_mean(name, names)}; it has "
+            raise NoSuchMetricError(
+                f"hydra.sweeper.metric={name}: {folder} has no such metric{did_you_mean(name, names)}; it has "
                 f"{', '.join(sorted(set(names))) or 'none'}"
             )
         if not math.isfinite(value):
@@ -50,7 +50,7 @@ def read_values(folder: Path, metrics: Sequence[str | None], *, command: str) ->
 
 
 def logged_values(folder: Path) -> dict[str, float]:
-    """Last value of every name in metrics.csv."""
+    """Last value of each name in metrics.csv."""
     try:
         with (folder / "metrics.csv").open(newline="") as file:
             return {row["name"]: float(row["value"]) for row in csv.DictReader(file) if row["value"]}
@@ -59,10 +59,10 @@ def logged_values(folder: Path) -> dict[str, float]:
 
 
 def watched_metric(metric: str | None, *, command: str) -> str:
-    """The logged name by which a pruner judges a run.
+    """Name of the logged metric for the pruner.
 
     Raises:
-        ConfigError: the command logs no such thing while it works.
+        ConfigError: the command does not log the metric during training.
     """
     name = metric or "/".join(MAIN.get(command, ("its number",)))
     if command not in ("pretrain", "finetune"):
@@ -71,7 +71,7 @@ def watched_metric(metric: str | None, *, command: str) -> str:
     logged = EVALUATIONS[evaluation].logged.get(of_row, name) if evaluation in EVALUATIONS else name
     if not logged.startswith(LOGGED):
         raise ConfigError(
-            f"hydra.sweeper.metric={name} is known when a run has ended, and a pruner looks while it trains; name what "
-            "is logged, such as probe/linear or health/rankme, or say hydra.sweeper.pruner=none"
+            f"hydra.sweeper.metric={name} is known only after a run, but pruners need a metric that is logged during "
+            "training, such as probe/linear or health/rankme; or say hydra.sweeper.pruner=none"
         )
     return logged

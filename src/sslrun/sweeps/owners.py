@@ -1,6 +1,7 @@
-"""Whose a trial is: of the sweep that started it, or of another that took it over when that one's sweeper was gone.
+"""Ownership of trials: by the sweep that started it, or by another that took it over after the sweeper had died.
 
-A sweeper holds its folder's lock and touches it each minute: on some file systems locks do not reach other machines.
+A sweeper holds its folder's lock and touches the file every minute, because some file systems' locks do not work across
+machines.
 """
 
 import os
@@ -25,7 +26,7 @@ TOUCH_SECONDS = 60.0
 
 @contextmanager
 def sweep_lock(folder: Path) -> Iterator[None]:
-    """Hold a sweep's folder.
+    """Hold the lock of a sweep's folder.
 
     Raises:
         RunError: another sweeper holds it.
@@ -35,8 +36,8 @@ def sweep_lock(folder: Path) -> Iterator[None]:
         lock = take_lock(folder / LOCK)
     except LockedError as holder:
         raise RunError(
-            f"run.dir={folder}: this sweep is in the hands of {holder}; a second sweeper of one study needs a "
-            "run.dir of its own and hydra.sweeper.storage=<database URL>"
+            f"run.dir={folder}: this sweep is in use by {holder}; a second sweeper of one study needs its own run.dir "
+            "and hydra.sweeper.storage=<database URL>"
         ) from holder
     except OSError as error:
         raise RunError(f"run.dir={folder} cannot be written: {error.strerror or error}") from error
@@ -45,20 +46,20 @@ def sweep_lock(folder: Path) -> Iterator[None]:
 
 
 def left_running(study: optuna.Study, *, sweep: Path) -> list[optuna.Trial]:
-    """Trials of a sweep that an earlier process began and did not end, by number."""
+    """Unfinished trials of a sweep that an earlier process started, by number."""
     return [optuna.Trial(study, t._trial_id) for t in _running(study) if _owner(t) == str(sweep)]
 
 
 def take_over(study: optuna.Study, *, sweep: Path) -> optuna.Trial | None:
-    """A trial that the sweeper of another folder left running when it died, from now on of `sweep`; None without one.
+    """Transfer an unfinished trial of a dead sweeper in another folder to `sweep`; None if there is none.
 
-    It keeps its folder. A sweep whose folder is not seen from here is left alone.
+    The trial keeps its run folder. Sweeps whose folder is not visible from here are skipped.
     """
     others = {owner for trial in _running(study) if (owner := _owner(trial)) not in (None, str(sweep))}
     for other in map(Path, sorted(others)):
-        if not _is_gone(other, beside=sweep):
+        if not _is_dead(other, reference=sweep):
             continue
-        with suppress(LockedError), take_lock(other / LOCK, sign=False):  # it may come back, a third be as quick
+        with suppress(LockedError), take_lock(other / LOCK, sign=False):  # it may restart, or a third take over
             for trial in left_running(study, sweep=other):
                 trial.set_user_attr(TAKER, str(sweep))
                 return trial
@@ -66,7 +67,7 @@ def take_over(study: optuna.Study, *, sweep: Path) -> optuna.Trial | None:
 
 
 def _running(study: optuna.Study) -> list[FrozenTrial]:
-    study._thread_local.cached_all_trials = None  # as Study.ask does: the storage is read anew
+    study._thread_local.cached_all_trials = None  # as Study.ask does, to reread the storage
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
@@ -74,17 +75,17 @@ def _owner(trial: FrozenTrial) -> str | None:
     return trial.user_attrs.get(TAKER, trial.user_attrs.get(SWEEP))
 
 
-def _is_gone(sweep: Path, *, beside: Path) -> bool:
-    """Whether a sweep has no sweeper, by all that can be seen from here.
+def _is_dead(sweep: Path, *, reference: Path) -> bool:
+    """Whether a sweep has no sweeper any more, as far as visible from here.
 
     Args:
-        beside: a sweep that has one, whose lock tells what the file server's clock shows.
+        reference: a live sweep, whose lock file has the file server's current time.
     """
     lock = sweep / LOCK
     try:
         if is_locked(lock):
             return False
-        silent_seconds = (beside / LOCK).stat().st_mtime - lock.stat().st_mtime
+        silent_seconds = (reference / LOCK).stat().st_mtime - lock.stat().st_mtime
         return silent_seconds >= SILENT_SECONDS or signer_is_dead(lock)
     except OSError:
         return False
@@ -96,7 +97,7 @@ def _touched(path: Path) -> Iterator[None]:
 
     def touch() -> None:
         while not ended.wait(TOUCH_SECONDS):
-            with suppress(OSError):  # a file server that is away for a while
+            with suppress(OSError):  # the file server may be unreachable for a while
                 os.utime(path)
 
     threading.Thread(target=touch, daemon=True).start()

@@ -1,4 +1,4 @@
-"""sweep.json: what a sweep's folder says about itself, so that it can be continued and shown."""
+"""sweep.json: description of a sweep in its folder, for continuing and showing it."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -21,11 +21,11 @@ class SweepRecord:
 
     Attributes:
         command: `pretrain`, ….
-        overrides: that every trial has.
-        metrics: names; null is the command's own number.
-        directions: `maximize` or `minimize` for each metric.
-        study, storage: where Optuna keeps it.
-        config_dirs: given by --config-dir, absolute.
+        overrides: of all trials.
+        metrics: names; None is the command's main metric.
+        directions: `maximize` or `minimize` per metric.
+        study, storage: name and storage of the Optuna study.
+        config_dirs: from --config-dir, absolute.
     """
 
     command: str
@@ -41,28 +41,28 @@ class SweepRecord:
 
     @property
     def passed(self) -> list[str]:
-        """Flags and overrides that make the numbers: what the command of a single run needs."""
+        """Flags and overrides that affect results, for the command of a single run."""
         overrides = [o for o in self.overrides if not o.lstrip("+~").startswith(("run.", "hydra"))]
         return [*(f"{CONFIG_DIR}{path}" for path in self.config_dirs), *overrides]
 
-    def write(self, folder: Path, *, settled: bool) -> None:
+    def write(self, folder: Path, *, has_results: bool) -> None:
         """Write sweep.json.
 
         Args:
-            settled: whether a trial has its numbers already; before, the metric may change.
+            has_results: whether a trial has finished; before that, the metric may change.
 
         Raises:
-            RunError: the folder holds a sweep of another configuration.
+            RunError: the folder has a sweep of another configuration.
         """
         before = read_record(folder)
         if before is not None:
-            old, new = (_essence(record) for record in (before, self))
-            if not settled:
+            old, new = (_comparable(record) for record in (before, self))
+            if not has_results:
                 old["metric"] = new["metric"]
             if old != new:
                 key = next(k for k in new if new[k] != old[k])
                 raise RunError(
-                    f"run.dir={folder} holds a sweep with {key} {old[key]}, not {new[key]}: trials that cannot be "
+                    f"run.dir={folder} holds a sweep with {key} {old[key]}, not {new[key]}; their trials cannot be "
                     "compared; choose another run.dir"
                 )
         write_json(folder / NAME, {"schema_version": SCHEMA_VERSION, **asdict(self)})
@@ -84,7 +84,7 @@ def read_record(folder: Path) -> SweepRecord | None:
         raise RunError(f"{folder / NAME} cannot be read: {error}") from error
 
 
-def _essence(record: SweepRecord) -> dict[str, Any]:
+def _comparable(record: SweepRecord) -> dict[str, Any]:
     kept = [o for o in record.overrides if not o.lstrip("+~").startswith(MAY_DIFFER)]
     return {
         "command": record.command,

@@ -1,4 +1,4 @@
-"""The loop of an Optuna sweep: one job a trial, without a barrier, continued where a dead sweeper left it."""
+"""Running an Optuna sweep: one job per trial, asynchronous, continuing earlier sessions."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from sslrun.sweeps.session import Stopped, SweepSession
 
 
 def run(search: Search) -> optuna.Study:
-    """Run trials until the study has `n_trials`, those of earlier sessions included.
+    """Run trials until the study has `n_trials`, earlier sessions included.
 
     Raises:
-        SystemExit: code 3, asked to stop; the same command continues.
+        SystemExit: stopped on request, with code 3; the same command continues.
         RunError: another sweeper holds the folder; too many trials failed.
     """
     with sweep_lock(search.folder):
@@ -56,7 +56,7 @@ def _open(search: Search) -> tuple[optuna.Study, SweepRecord]:
     if config.pruner is not PrunerName.none:
         watched_metric(config.metrics[0], command=search.command)
     study = studies.open_study(config, name=record.study, storage=record.storage, salt=str(search.folder))
-    record.write(search.folder, settled=studies.finished(study) > 0)
+    record.write(search.folder, has_results=studies.finished(study) > 0)
     return study, record
 
 

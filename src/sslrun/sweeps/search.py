@@ -1,4 +1,4 @@
-"""What an Optuna sweep is given: its settings, its space, its folder, and how a job is launched."""
+"""Inputs of an Optuna sweep: settings, search space, folder, and a function that launches jobs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from sslrun.config.sweeper import OptunaConfig
 from sslrun.sweeps.space import Space
 
 Launch = Callable[[Sequence[str], int], JobReturn]
-"""Run one job: its overrides and its number; the run folder is `<sweep>/<number>`."""
+"""Run one job, given its overrides and number; the run folder is `<sweep>/<number>`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """A sweep that `sweeps.run` carries to its end.
+    """Inputs of `sweeps.run`.
 
     Attributes:
         folder: of the sweep, absolute.
-        config_dirs: given by --config-dir, absolute.
-        launcher: as `hydra/launcher` names it; `basic` runs jobs in this process, one after the other.
+        config_dirs: from --config-dir, absolute.
+        launcher: name of `hydra/launcher`; `basic` runs jobs sequentially in this process.
         show: writes the sweep's page.
     """
 

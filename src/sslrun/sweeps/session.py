@@ -1,4 +1,4 @@
-"""One process's work on an Optuna sweep: one job a trial, started as others end, settled by what their folders say."""
+"""One process's session of an Optuna sweep: starts a job per trial as others end, and records their results."""
 
 import threading
 import time
@@ -17,27 +17,27 @@ from sslrun.runs import signals
 from sslrun.sweeps import jobs, owners
 from sslrun.sweeps import study as studies
 from sslrun.sweeps.arguments import folder_of, job_overrides
-from sslrun.sweeps.objective import NoSuchNumberError, read_values
+from sslrun.sweeps.objective import NoSuchMetricError, read_values
 from sslrun.sweeps.record import SweepRecord
 from sslrun.sweeps.search import Search
 
-STARTS = 3
-"""Of a trial in one session, before it has failed: its job may be killed for what others do on the machine."""
+MAX_STARTS = 3
+"""Starts of a trial per session before it counts as failed, as its job may be killed because of other processes."""
 
 
-class Stopped(Exception):  # noqa: N818  (asked for, no error)
+class Stopped(Exception):  # noqa: N818  (not an error)
     """The sweeper was asked to stop."""
 
 
 class SweepSession:
-    """One process's work on a sweep."""
+    """One process's session of a sweep."""
 
     def __init__(self, search: Search, study: optuna.Study, record: SweepRecord) -> None:
         self.search, self.study, self.record = search, study, record
         self.failures = 0
         self._interrupted = False
         self._outside = search.launcher in ("process", "slurm")
-        self._left = owners.left_running(study, sweep=search.folder)
+        self._unfinished = owners.left_running(study, sweep=search.folder)
         self._killed: Counter[int] = Counter()
         self._stopping = threading.Event()
         self._done: Queue[tuple[optuna.Trial, BaseException | None]] = Queue()
@@ -45,16 +45,16 @@ class SweepSession:
         self._shown = time.monotonic()
 
     def run(self) -> None:
-        """Start trials as others end."""
+        """Run trials, starting new ones as others end."""
         running = 0
-        at_a_time = self.search.config.n_jobs if self._outside else 1
+        max_jobs = self.search.config.n_jobs if self._outside else 1
         while True:
             self._check_stop()
-            while running < at_a_time and (trial := self._next()) is not None:
+            while running < max_jobs and (trial := self._next()) is not None:
                 self._start(trial)
                 running += 1
             if running == 0:
-                if self._interrupted:  # what it wants is not there yet
+                if self._interrupted:  # some trials are still to be continued
                     raise Stopped
                 return
             with suppress(Empty):
@@ -62,20 +62,20 @@ class SweepSession:
                 running -= 1
 
     def wait_for_jobs(self) -> None:
-        """Local jobs were asked to save, and do so now; those of a cluster continue by themselves."""
+        """Wait for local jobs, which were signalled to save; jobs on a cluster continue by themselves."""
         self._stopping.set()
         if self.search.launcher == "process":
             for thread in self._threads:
                 thread.join()
 
     def _next(self) -> optuna.Trial | None:
-        """A trial that was left running, by this sweep or by one that is gone; else a new one while one is missing."""
+        """An unfinished trial of this or of a dead sweep; else a new one until there are `n_trials`."""
         space, folder = self.search.space.distributions, self.search.folder
-        if self._left:
-            return studies.take_up(self.study, self._left.pop(0), space)
+        if self._unfinished:
+            return studies.suggest_missing(self.study, self._unfinished.pop(0), space)
         if (orphan := owners.take_over(self.study, sweep=folder)) is not None:
             say(f"trial {orphan.number} was left by a sweeper that is gone, and continues in {folder_of(orphan)}")
-            return studies.take_up(self.study, orphan, space)
+            return studies.suggest_missing(self.study, orphan, space)
         wanted = self.search.config.n_trials
         if studies.claimed(self.study) >= wanted:
             return None
@@ -96,7 +96,7 @@ class SweepSession:
         thread.start()
 
     def _work(self, trial: optuna.Trial, overrides: list[str]) -> None:
-        """Run one job to its end and queue the trial for `_settle`; in a thread where jobs run outside."""
+        """Run one job to its end and queue the trial for `_settle`; in a thread if jobs are separate processes."""
         error: BaseException | None = None
         try:
             folder = folder_of(trial)
@@ -105,20 +105,20 @@ class SweepSession:
                 returned = self.search.launch(overrides, trial.number)
                 if returned.status is JobStatus.FAILED:
                     error = returned._return_value
-        except BaseException as caught:  # what it means is decided in the main thread
+        except BaseException as caught:  # handled in the main thread
             error = caught
         self._done.put((trial, error))
 
     def _settle(self, trial: optuna.Trial, error: BaseException | None) -> None:
-        """Tell the study how a trial ended, as its run folder says."""
+        """Tell the study how a trial ended, according to its run folder."""
         folder = folder_of(trial)
         ended = jobs.status(folder)
         stopped = isinstance(error, KeyboardInterrupt) or getattr(error, "code", None) == signals.EXIT_CODE
         if ended == "finished":
             try:
                 values = read_values(folder, self.record.metrics, command=self.record.command)
-            except NoSuchNumberError:
-                raise  # the trial stays open: with the right name the same folder gives its number
+            except NoSuchMetricError:
+                raise  # the trial stays open for a corrected metric
             except RunError as missing:
                 self._fail(trial, str(missing))
             else:
@@ -129,13 +129,13 @@ class SweepSession:
             say(f"trial {trial.number}: pruned  {_params(trial)}")
         elif stopped:
             raise Stopped
-        elif ended == "running" and self._outside and self._killed[trial.number] + 1 < STARTS:  # it noted no end
+        elif ended == "running" and self._outside and self._killed[trial.number] + 1 < MAX_STARTS:
             self._killed[trial.number] += 1
-            say(f"trial {trial.number} was killed, and is started again: {jobs.last_error(error, folder)}")
-            self._left.append(trial)
-        elif ended == "interrupted":  # cancelled, or trainer.max_time is over; the next session continues it
+            say(f"trial {trial.number} was killed and is restarted: {jobs.last_error(error, folder)}")
+            self._unfinished.append(trial)
+        elif ended == "interrupted":  # cancelled, or reached trainer.max_time; the next session continues it
             self._interrupted = True
-            self._count_failure(f"trial {trial.number} was stopped, and is continued by the same command")
+            self._count_failure(f"trial {trial.number} was stopped; the same command continues it")
         else:
             self._fail(trial, jobs.last_error(error, folder))
         self._show_now_and_then()
@@ -162,7 +162,7 @@ class SweepSession:
         return self._stopping.is_set() or signals.received() is not None
 
     def _show_now_and_then(self) -> None:
-        """The page takes a second or two; it is not drawn for every trial of a quick sweep."""
+        """Write the page at most once a minute, as it takes a second or two."""
         if time.monotonic() - self._shown >= 60:
             self.search.show()
             self._shown = time.monotonic()

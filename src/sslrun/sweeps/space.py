@@ -1,4 +1,4 @@
-"""The search space: Hydra's sweep syntax, on the command line or in `hydra.sweeper.params`, as distributions."""
+"""The search space: Hydra's sweep syntax, from the command line or `hydra.sweeper.params`, as Optuna distributions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from sslrun.config.errors import ConfigError
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched and what stays.
+    """Searched and fixed parameters.
 
     Attributes:
-        distributions: by key, as an override names it.
-        fixed: overrides that every trial has.
+        distributions: by override key.
+        fixed: overrides of all trials.
     """
 
     distributions: dict[str, BaseDistribution]
@@ -32,10 +32,10 @@ class Space:
 def parse_space(
     params: Mapping[str, Any], arguments: Sequence[str], *, config_loader: ConfigLoader | None = None
 ) -> Space:
-    """Search space of `params` and of the command line, which wins where both name a key.
+    """Search space of `params` and the command line, which takes precedence.
 
     Raises:
-        ConfigError: an empty or wrong range, or nothing to search.
+        ConfigError: an empty or invalid range, or nothing to search.
     """
     parser = OverridesParser.create(config_loader=config_loader)
     lines = [*(f"{key}={_line(value)}" for key, value in params.items()), *arguments]
@@ -52,12 +52,12 @@ def parse_space(
 
 
 def text(value: Any) -> str:
-    """A value as an override spells it; choices are kept as they were written."""
+    """A value in override syntax; choices keep their spelling."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _line(value: Any) -> str:
-    """A list in YAML is a choice; of one value it needs its long form, which knows no null."""
+    """A YAML list is a choice; a single value needs the long form `choice(…)`, which does not support null."""
     if not isinstance(value, list | tuple):
         return text(value)
     values = ",".join(map(text, value))
@@ -93,7 +93,7 @@ def _descending(value: RangeSweep) -> bool:
 
 
 def _choice(value: Any) -> Any:
-    """Numbers and words as they are; anything else as its override text, which `text` gives back unchanged."""
+    """Numbers and null unchanged; anything else as its override text, which `text` returns unchanged."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, QuotedString):

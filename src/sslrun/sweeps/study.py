@@ -1,4 +1,4 @@
-"""Optuna's parts by name: storage, sampler, pruner, study, and trials that are taken up again."""
+"""Optuna's storages, samplers, pruners and studies by name, and the creation and continuation of trials."""
 
 import inspect
 import re
@@ -37,17 +37,17 @@ PRUNERS: dict[PrunerName, type[BasePruner]] = {
     PrunerName.hyperband: HyperbandPruner,
 }
 TRIES = 4
-"""To open a database whose tables another process may be making."""
+"""Attempts to open a database whose tables another process may be creating."""
 SWEEP = "sweep"
 """User attribute of a trial: the folder of the sweep that started it, absolute."""
 WITHDRAWN = "withdrawn"
-"""User attribute of a trial that was one too many before it started."""
+"""User attribute of a trial that was withdrawn before its start, because another sweeper started the last one."""
 PRUNER = "pruner"
-"""User attribute of a study: name and options of its pruner, for the jobs."""
+"""User attribute of a study: name and options of its pruner, read by the jobs."""
 
 
 def open_storage(storage: str) -> BaseStorage:
-    """A journal file, or the database at a URL.
+    """Open a journal file, or the database at a URL.
 
     Raises:
         RunError: the database cannot be reached, or its driver is absent.
@@ -60,7 +60,7 @@ def open_storage(storage: str) -> BaseStorage:
         try:
             return RDBStorage(url)
         except (ImportError, optuna.exceptions.OptunaError, SQLAlchemyError) as error:
-            # where two sweepers make the tables at once, the second meets those of the first
+            # two sweepers may create the tables at once; the second then fails
             if attempt + 1 < TRIES and isinstance(error, IntegrityError | ProgrammingError):
                 time.sleep(1 + attempt)
                 continue
@@ -69,10 +69,10 @@ def open_storage(storage: str) -> BaseStorage:
 
 
 def open_study(config: OptunaConfig, *, name: str, storage: str, salt: str) -> optuna.Study:
-    """Make the study, or continue it.
+    """Create or load the study.
 
     Args:
-        salt: tells sweepers apart that search one database with one seed.
+        salt: makes the samplers of sweepers that share a database and a seed differ.
 
     Raises:
         ConfigError: the study has other directions.
@@ -104,7 +104,7 @@ def make_sampler(name: SamplerName, options: Mapping[str, Any], *, seed: int | N
     """Build a sampler.
 
     Raises:
-        ConfigError: an option that it does not have, or a package that it needs.
+        ConfigError: an unknown option, or a missing package.
     """
     sampler = SAMPLERS[name]
     _check_options(f"{KEY}.sampler_options", sampler, options)
@@ -119,7 +119,7 @@ def make_sampler(name: SamplerName, options: Mapping[str, Any], *, seed: int | N
 
 
 def make_pruner(name: PrunerName, options: Mapping[str, Any]) -> BasePruner:
-    """Build a pruner; ConfigError where it does not have an option."""
+    """Build a pruner; ConfigError for an unknown option."""
     pruner = PRUNERS[name]
     _check_options(f"{KEY}.pruner_options", pruner, options)
     try:
@@ -129,21 +129,23 @@ def make_pruner(name: PrunerName, options: Mapping[str, Any]) -> BasePruner:
 
 
 def ask(study: optuna.Study, distributions: Mapping[str, BaseDistribution], *, sweep: Path) -> optuna.Trial:
-    """A new trial that is marked as this sweep's from its first moment, so that a crash cannot orphan it.
+    """Create a trial that is marked as this sweep's atomically, so that a crash cannot orphan it.
 
-    `Study.ask` marks nothing, and its trial would belong to nobody until its parameters are chosen.
+    A trial of `Study.ask` has no user attributes until they are set afterwards.
     """
     template = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={SWEEP: str(sweep)})
-    study._thread_local.cached_all_trials = None  # as Study.ask does: the storage is read anew for each trial
+    study._thread_local.cached_all_trials = None  # as Study.ask does, to reread the storage
     number = study._storage.create_new_trial(study._study_id, template_trial=template)
-    return take_up(study, optuna.Trial(study, number), distributions)
+    return suggest_missing(study, optuna.Trial(study, number), distributions)
 
 
-def take_up(study: optuna.Study, trial: optuna.Trial, distributions: Mapping[str, BaseDistribution]) -> optuna.Trial:
-    """Choose the parameters that the trial does not have yet: a crash may have come between two of them.
+def suggest_missing(
+    study: optuna.Study, trial: optuna.Trial, distributions: Mapping[str, BaseDistribution]
+) -> optuna.Trial:
+    """Suggest the parameters that the trial does not have yet, which may be only some of them after a crash.
 
     Raises:
-        ConfigError: earlier trials of the study chose from something else.
+        ConfigError: earlier trials of the study had other distributions.
     """
     for name, distribution in distributions.items():
         try:
@@ -157,10 +159,10 @@ def take_up(study: optuna.Study, trial: optuna.Trial, distributions: Mapping[str
 
 
 def claimed(study: optuna.Study, *, before: int | None = None) -> int:
-    """Trials that are finished or will be: those that count towards `n_trials`.
+    """Number of finished and running trials, which count towards `n_trials`.
 
     Args:
-        before: count trials of smaller numbers only.
+        before: only count trials with smaller numbers.
     """
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     trials = study.get_trials(deepcopy=False, states=states)
@@ -168,12 +170,12 @@ def claimed(study: optuna.Study, *, before: int | None = None) -> int:
 
 
 def finished(study: optuna.Study) -> int:
-    """Trials that gave a number or were pruned."""
+    """Number of completed or pruned trials."""
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
 
-def trial_of(*, study: str, storage: str, number: int) -> optuna.Trial:
-    """In a job: the trial that it is, with the study's own pruner."""
+def load_trial(*, study: str, storage: str, number: int) -> optuna.Trial:
+    """Load a trial in its job, with the study's pruner."""
     opened = open_storage(storage)
     found = optuna.load_study(study_name=study, storage=opened)
     pruner = found.user_attrs[PRUNER]

@@ -1,4 +1,4 @@
-"""A sweep as its folder holds it, of Optuna or of a plain `-m`: every trial with parameters, numbers and state."""
+"""Reading a sweep's folder, of Optuna or of a plain `-m`: all trials with parameters, values and state."""
 
 import shlex
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from sslrun.runs.job import read_job
 from sslrun.runs.manifest import manifest_or_empty, manifest_or_failed
 from sslrun.runs.queue import SlurmQueue
 from sslrun.runs.results import MAIN, main_value
-from sslrun.runs.state import State, is_run, standing
+from sslrun.runs.state import State, current_state, is_run
 from sslrun.sweeps.journal import JOURNAL
 from sslrun.sweeps.record import CONFIG_DIR, SweepRecord, read_record
 from sslrun.sweeps.space import text
@@ -35,9 +35,9 @@ class TrialRow:
     """One trial.
 
     Attributes:
-        state: finished, pruned, failed, running, waiting; of a plain grid as `sslrun runs` tells it.
-        values: one for each metric; of a pruned trial the last that it logged; empty if there is none.
-        folder: null where another sweep of the same study ran it.
+        state: finished, pruned, failed, running, waiting; in a plain grid a state of `sslrun runs`.
+        values: one per metric; of a pruned trial the last logged value; may be empty.
+        folder: None if the study does not record it.
     """
 
     number: int
@@ -51,12 +51,12 @@ class TrialRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """All of a sweep.
+    """A sweep with all its trials.
 
     Attributes:
-        metric_names, directions: one each for every number of a trial.
-        fixed: overrides that all trials have.
-        study: null where the sweep is a plain grid.
+        metric_names, directions: one per value of a trial.
+        fixed: overrides of all trials.
+        study: None for a plain grid.
     """
 
     folder: Path
@@ -70,12 +70,12 @@ class Sweep:
 
     @cached_property
     def finished(self) -> list[TrialRow]:
-        """Trials that ran to their end."""
+        """Trials that completed."""
         return [t for t in self.trials if t.state == "finished" and t.values]
 
     @cached_property
     def best(self) -> list[TrialRow]:
-        """The best trial; of several metrics all that no other beats in each."""
+        """The best trial; with several metrics the Pareto front."""
         if self.study is not None and len(self.directions) > 1:
             numbers = {t.number for t in self.study.best_trials}
             return [t for t in self.finished if t.number in numbers]
@@ -84,20 +84,20 @@ class Sweep:
 
     @property
     def params(self) -> list[str]:
-        """Every parameter that was searched, in order of appearance."""
+        """All searched parameters, in order of appearance."""
         return list(dict.fromkeys(name for trial in self.trials for name in trial.params))
 
     def command_of(self, trial: TrialRow) -> str:
-        """The command line that runs this trial's configuration by itself."""
+        """The command line that runs this trial's configuration as a single run."""
         given = [f"{key}={text(value)}" for key, value in trial.params.items()]
         return shlex.join(["sslrun", self.command, *self.fixed, *given])
 
 
 def read_sweep(folder: Path) -> Sweep:
-    """Read a sweep's folder in any state.
+    """Read a sweep's folder, finished or not.
 
     Raises:
-        RunError: it holds no sweep.
+        RunError: it has no sweep.
     """
     record = read_record(folder)
     return _grid(folder) if record is None else _of_study(folder, record)
@@ -108,7 +108,7 @@ def _of_study(folder: Path, record: SweepRecord) -> Sweep:
     storage = str(own) if own.is_file() else record.storage
     if "://" not in storage and not Path(storage).is_file():
         raise RunError(
-            f"{folder}: its study lies in {storage}, which is not here; bring it into the folder as {JOURNAL}"
+            f"{folder}: its study is in {storage}, which does not exist here; copy it into the folder as {JOURNAL}"
         )
     study = optuna.load_study(study_name=record.study, storage=open_storage(storage))
     trials = [t for t in study.get_trials(deepcopy=False) if not t.user_attrs.get(WITHDRAWN)]
@@ -145,13 +145,13 @@ def _grid(folder: Path) -> Sweep:
     if not runs:
         raise RunError(f"{folder} holds no sweep: neither sweep.json nor run folders")
     queue, manifests = SlurmQueue(runs), {run: manifest_or_failed(run) for run in runs}
-    asked = {run: _asked(run, manifest) for run, manifest in manifests.items()}
-    command = next((words[1] for words in asked.values() if words), "pretrain")
-    overrides = {run: _overrides(words) for run, words in asked.items()}
+    argvs = {run: _argv(run, manifest) for run, manifest in manifests.items()}
+    command = next((argv[1] for argv in argvs.values() if argv), "pretrain")
+    overrides = {run: _overrides(argv) for run, argv in argvs.items()}
     common = [o for o in next(iter(overrides.values())) if all(o in other for other in overrides.values())]
     trials = []
     for number, (run, manifest) in enumerate(manifests.items()):
-        value, now = main_value(run, command), standing(run, manifest, queue)
+        value, now = main_value(run, command), current_state(run, manifest, queue)
         own = [o.partition("=") for o in overrides[run] if o not in common]
         trials.append(
             TrialRow(
@@ -174,8 +174,8 @@ def _grid(folder: Path) -> Sweep:
     )
 
 
-def _asked(run: Path, manifest: dict[str, Any]) -> list[str]:
-    """Program, command and arguments of a run, also of one that has not begun; empty where nothing tells them."""
+def _argv(run: Path, manifest: dict[str, Any]) -> list[str]:
+    """Program, command and arguments of a run, even if it has not started; empty if unknown."""
     if "argv" in manifest:
         return [manifest["argv"][0], manifest["command"], *manifest["argv"][2:]]
     arguments = (read_job(run) or {}).get("arguments")
@@ -183,6 +183,6 @@ def _asked(run: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _overrides(argv: Sequence[str]) -> list[str]:
-    """What a job's numbers come from: `argv` is program, command, flags, overrides; of the flags --config-dir."""
+    """Arguments that affect results: overrides and --config-dir; `argv` starts with program and command."""
     given = [a for a in argv[2:] if "=" in a and (a.startswith(CONFIG_DIR) or not a.startswith("-"))]
     return [o for o in given if not o.lstrip("+~").startswith(("run.", "hydra"))]

@@ -1,4 +1,4 @@
-"""wandb-sweep.yaml: the same command line and space, for `wandb sweep`."""
+"""wandb-sweep.yaml: command line and search space for `wandb sweep`."""
 
 import shlex
 import sys
@@ -19,13 +19,13 @@ from sslrun.sweeps.space import Space, parse_space, text
 
 NAME = "wandb-sweep.yaml"
 RUN = "${oc.env:WANDB_RUN_ID}"
-"""A run's own folder: agents that start within one second would else be given the same."""
+"""Makes run folders unique, even if agents start within the same second."""
 
 
 def write_sweep_file(
     config: WandbSweepConfig, arguments: Sequence[str], *, command: str, folder: Path, config_dirs: Sequence[str] = ()
 ) -> Path:
-    """Write the sweep file and say how to start it; nothing is run."""
+    """Write the sweep file and print how to start it; runs nothing."""
     space = parse_space(config.params, arguments)
     path = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def write_sweep_file(
     write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
     flags = "".join(f" --{k} {v}" for k, v in (("entity", config.entity), ("project", config.project)) if v)
     say(f"{path}\nstart it:     wandb sweep{flags} {shlex.quote(str(path))}")
-    say("then, as often as there are machines:  wandb agent <the name that it prints>")
+    say("then, on each machine:  wandb agent <the name that it prints>")
     return path
 
 
@@ -43,7 +43,7 @@ def sweep_file(
     """The sweep file as a dict.
 
     Raises:
-        ConfigError: a grid over an interval.
+        ConfigError: method=grid with an interval.
     """
     fixed = [o for o in space.fixed if not o.lstrip("+~").startswith(("run.dir=", "hydra", "logger"))]
     named = {"name": config.name, "project": config.project, "entity": config.entity, "run_cap": config.run_cap}

@@ -1,1 +1,1 @@
-"""Lightning: modules, optimizers, schedules, checkpoints, progress. Methods know nothing of it."""
+"""Training with Lightning: module, optimizers, schedules, checkpoints, progress. Methods do not depend on it."""

@@ -1,4 +1,4 @@
-"""Checkpoints at optimizer-step boundaries, written whole or not at all, and what brings a run back exactly."""
+"""Atomic checkpoints at optimizer-step boundaries, and the exact restoring of a run."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from sslrun.config.errors import RunError
 from sslrun.core.atomic import replacing
 from sslrun.core.dist import gather_objects
 from sslrun.runs import signals
-from sslrun.runs.newest import LAST, keep_former, remove_old
+from sslrun.runs.newest import LAST, keep_previous, remove_old
 from sslrun.runs.storage import storage_error
 from sslrun.training.loggers import MetricsFile
 from sslrun.training.module import Training
@@ -20,16 +20,16 @@ from sslrun.training.random_states import random_state, restore_random_state
 from sslrun.training.steps import StepCallback
 
 BEST = "best.ckpt"
-MAX_STEPS_APART = 50
-"""Between two agreements of the ranks, however fast the steps are."""
+MAX_STEPS_TO_SYNC = 50
+"""Maximum number of steps between two synchronisations of the ranks."""
 
 
 class Checkpoints(StepCallback):
     """Saves every so many steps or minutes, after a signal, at the time limit, and at the end.
 
-    Several ranks agree on signals and the clock about once a second, or at each step where steps are longer.
-    In the middle of an accumulation a checkpoint would lose gradients; therefore only at optimizer-step boundaries.
-    Must come after every stateful callback, so that the checkpoint includes what they did at this step.
+    Ranks synchronise signals and the clock about once a second, or at each step if steps are longer. Only at
+    optimizer-step boundaries, because a checkpoint within an accumulation would lose gradients. Must come after every
+    stateful callback, so that the checkpoint includes their state after this step.
 
     Args:
         start: optimizer step that this rank resumes from.
@@ -51,26 +51,25 @@ class Checkpoints(StepCallback):
         self.max_seconds = max_seconds
         self._started = self._saved_at = time.monotonic()
         self._last_step: int | None = None
-        self._agreed_step, self._agreed_at, self._agree_next = 0, self._started, 0
+        self._synced_step, self._synced_at, self._next_sync = 0, self._started, 0
         self._random: list[dict[str, Any]] | None = None
         self._restore: list[dict[str, Any]] | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Refuse ranks that would resume from different steps: each has looked for its checkpoint by itself."""
+        """Refuse ranks that would resume from different steps: each has searched for its checkpoint independently."""
         steps = gather_objects(self.start)
         if len(set(steps)) > 1:
             found = ", ".join(f"rank {rank} from step {step}" for rank, step in enumerate(steps))
             raise RunError(
-                f"{self.folder}: the ranks see different checkpoints ({found}); run.dir must lie on a file system that "
-                "all nodes share; if it does, rerun the same command"
+                f"{self.folder}: the ranks see different checkpoints ({found}); run.dir must be on a file system that "
+                "all nodes share; if it is, rerun the same command"
             )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """From here on Ctrl-C saves; SIGTERM does already, unless another release of Lightning has put its own handlers
-        in place."""
+        """Make Ctrl-C save from here on; reinstall the other handlers, which some Lightning releases replace."""
         super().on_train_start(trainer, pl_module)
-        self._agreed_step = trainer.global_step
-        self._agreed_at = time.monotonic()
+        self._synced_step = trainer.global_step
+        self._synced_at = time.monotonic()
         if trainer.ckpt_path is not None and Path(trainer.ckpt_path).name == LAST:
             self._last_step = trainer.global_step
         signals.install()
@@ -79,23 +78,25 @@ class Checkpoints(StepCallback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Random states are set here, where nothing draws from them any more before the step."""
+        """Restore random states here, after which nothing uses them before the step."""
         if self._restore is not None:
             restore_random_state(self._restore, rank=trainer.global_rank, world=trainer.world_size)
         self._restore = None
 
     def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
-        """Save when it is due; leave when asked to."""
-        due = self.every_steps is not None and step % self.every_steps == 0
-        if trainer.world_size > 1 and not due and step < self._agree_next:
+        """Save when a checkpoint is due; stop on a signal or at the time limit."""
+        due_by_step = self.every_steps is not None and step % self.every_steps == 0
+        if trainer.world_size > 1 and not due_by_step and step < self._next_sync:
             return
         now = time.monotonic()
-        late = self.every_seconds is not None and now - self._saved_at >= self.every_seconds
+        due_by_time = self.every_seconds is not None and now - self._saved_at >= self.every_seconds
         over = self.max_seconds is not None and now - self._started >= self.max_seconds
-        pace = (now - self._agreed_at) / max(1, step - self._agreed_step)
-        stop, save, pace = _largest(trainer, [signals.received() is not None or over, due or late, pace])
-        self._agreed_step, self._agreed_at = step, time.monotonic()
-        self._agree_next = step + steps_apart(pace)
+        seconds = (now - self._synced_at) / max(1, step - self._synced_step)
+        stop, save, seconds = _max_over_ranks(
+            trainer, [signals.received() is not None or over, due_by_step or due_by_time, seconds]
+        )
+        self._synced_step, self._synced_at = step, time.monotonic()
+        self._next_sync = step + steps_to_sync(seconds)
         if stop or save:
             self.save(trainer, LAST)
         if stop:
@@ -103,16 +104,16 @@ class Checkpoints(StepCallback):
             raise signals.Interrupted("trainer.max_time is over" if received is None else received.name)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last state, so that a finished run can be extended."""
+        """Save the final state, so that a finished run can be extended."""
         signals.restore_interrupt()
         self.save(trainer, LAST)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Ctrl-C is the program's again."""
+        """Restore the default of Ctrl-C."""
         signals.restore_interrupt()
 
     def save(self, trainer: pl.Trainer, name: str) -> None:
-        """Write one checkpoint atomically; all ranks call it. A state that is not finite is never saved."""
+        """Write one checkpoint atomically; all ranks must call it. Non-finite weights are never saved."""
         module = trainer.lightning_module
         if isinstance(module, Training):
             module.check_weights()
@@ -120,7 +121,7 @@ class Checkpoints(StepCallback):
         if trainer.is_global_zero:
             self._write(trainer, name)
         else:
-            trainer.save_checkpoint(self.folder / name, weights_only=False)  # takes part in the collectives only
+            trainer.save_checkpoint(self.folder / name, weights_only=False)  # only takes part in the collectives
         if name == LAST:
             self._saved_at = time.monotonic()
 
@@ -129,11 +130,11 @@ class Checkpoints(StepCallback):
         try:
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsFile):
-                    logger.sync()  # what is in the checkpoint's past must not be lost with the node
+                    logger.sync()  # rows older than the checkpoint must survive a node failure
             with replacing(path) as temporary:
                 trainer.save_checkpoint(temporary, weights_only=False)
                 if name == LAST and self.keep > 1 and self._last_step not in (None, trainer.global_step):
-                    keep_former(self.folder, self._last_step)
+                    keep_previous(self.folder, self._last_step)
             if name == LAST:
                 self._last_step = trainer.global_step
                 remove_old(self.folder, keep=self.keep)
@@ -147,33 +148,33 @@ class Checkpoints(StepCallback):
         return {"random": self._random}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Kept until the first batch."""
+        """Keep the random states until the first batch."""
         self._restore = state_dict["random"]
 
 
 def save_best(trainer: pl.Trainer) -> None:
-    """Keep this step as the best so far; called on all ranks."""
+    """Save this step as the best so far; all ranks must call it."""
     found = next(c for c in trainer.callbacks if isinstance(c, Checkpoints))  # type: ignore[attr-defined]
     found.save(trainer, BEST)
 
 
-def steps_apart(seconds_per_step: float) -> int:
-    """Steps until ranks agree again: about a second, so that a signal is honoured in a grace time of a few."""
-    return max(1, min(MAX_STEPS_APART, int(1 / max(seconds_per_step, 1e-9))))
+def steps_to_sync(seconds_per_step: float) -> int:
+    """Steps until the next synchronisation: about a second, for grace times of a few seconds after a signal."""
+    return max(1, min(MAX_STEPS_TO_SYNC, int(1 / max(seconds_per_step, 1e-9))))
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Straight to the file that is named; Lightning's own goes through memory and the system's temporary folder."""
+    """Writes directly to the target file; Lightning's own goes through memory and the system's temporary folder."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """The disk's own errors arrive as OSError, as causes of torch's."""
+        """Save; disk errors are raised as OSError, or are the cause of torch's error."""
         with Path(path).open("wb") as file:
             torch.save(checkpoint, file)
 
 
-def _largest(trainer: pl.Trainer, values: list[float]) -> list[float]:
-    """The largest of each value over the ranks."""
+def _max_over_ranks(trainer: pl.Trainer, values: list[float]) -> list[float]:
+    """Elementwise maximum over the ranks."""
     if trainer.world_size == 1:
         return values
-    mine = torch.tensor([float(v) for v in values], device=trainer.strategy.root_device)
-    return list(trainer.strategy.reduce(mine, reduce_op="max").tolist())
+    local = torch.tensor([float(v) for v in values], device=trainer.strategy.root_device)
+    return list(trainer.strategy.reduce(local, reduce_op="max").tolist())

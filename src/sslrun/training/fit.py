@@ -1,4 +1,4 @@
-"""Method, data and plan -> a trained method."""
+"""Training a method on a dataset according to a plan."""
 
 import logging
 import warnings
@@ -30,7 +30,7 @@ from sslrun.training.sharded import Sharded, check_can_be_sharded
 from sslrun.training.unreadable import SharedUnreadable
 
 CHECK_TIMEOUT = timedelta(hours=6)
-"""Other ranks wait while rank 0 measures; torch's 30 minutes are short for a large validation split."""
+"""Other ranks wait while rank 0 evaluates; torch's 30 minutes may be too short for a large validation split."""
 
 
 def fit(
@@ -47,18 +47,18 @@ def fit(
     ranks: Ranks,
     resume: Checkpoint | None = None,
 ) -> Method | None:
-    """Train `method` on `dataset`, from the checkpoint `resume` where there is one.
+    """Train `method` on `dataset`, from the checkpoint `resume` if there is one.
 
     Args:
-        checkpoints: folder that new ones go to.
-        ranks: watches the processes that are started for further ranks.
+        checkpoints: folder for new checkpoints.
+        ranks: watches the processes of the other ranks.
 
     Returns:
         The trained method on rank 0, None on others.
 
     Raises:
-        ConfigError: the strategy cannot cut the method's parameters.
-        Interrupted: a signal or the time limit asked to stop; the checkpoint is written.
+        ConfigError: the strategy cannot shard the method's parameters.
+        Interrupted: stopped by a signal or the time limit, after saving a checkpoint.
         TrainingError: the loss is not finite.
         RunError: another rank failed, or resumes from another step.
     """
@@ -74,9 +74,11 @@ def fit(
         max_seconds=parse_max_time(trainer_config.max_time),
         keep=trainer_config.keep_checkpoints,
     )
-    watching = [progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, ClockRestart(progress)]
+    all_callbacks = [progress, ranks, *callbacks, SharedUnreadable(data.corrupt), saver, ClockRestart(progress)]
     has_fixed_shapes = "image_size" in data.encoder_inputs()
-    trainer = _trainer(plan, trainer_config, has_fixed_shapes=has_fixed_shapes, loggers=loggers, callbacks=watching)
+    trainer = _trainer(
+        plan, trainer_config, has_fixed_shapes=has_fixed_shapes, loggers=loggers, callbacks=all_callbacks
+    )
     sampler = RunSampler(
         len(dataset),
         batch_size=plan.batch_size,
@@ -89,7 +91,8 @@ def fit(
         disk_groups=dataset.disk_groups,
     )
     loader = ItemLoader(data, dataset, sampler, workers=plan.workers)
-    channels_last = trainer_config.channels_last and trainer_config.strategy != "fsdp"  # which cuts contiguous weights
+    # FSDP2 needs contiguous weights
+    channels_last = trainer_config.channels_last and trainer_config.strategy != "fsdp"
     method.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     if plan.sync_batchnorm:
         sync_batch_norms(method)
@@ -100,7 +103,7 @@ def fit(
         for logger in loggers:
             if isinstance(logger, MetricsFile):
                 logger.rewind(resume.step if resume else -1)
-    own_signals(trainer)
+    disable_signal_handling(trainer)
     path = None if resume is None else resume.path
     try:
         with signals.noting(), ranks.observing():
@@ -112,11 +115,11 @@ def fit(
     signals.check()
     if module.trained is None or not trainer.is_global_zero:
         return None
-    return module.trained.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU, and it is measured next
+    return module.trained.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU; evaluation follows
 
 
 def sync_batch_norms(method: Method) -> None:
-    """BatchNorm over all ranks, in place. Lightning's own converter drops the activations inside timm's norms."""
+    """Convert to SyncBatchNorm in place. Lightning's converter drops the activations in timm's norm layers."""
     from timm.layers import convert_sync_batchnorm
 
     convert_sync_batchnorm(method)
@@ -125,10 +128,10 @@ def sync_batch_norms(method: Method) -> None:
 def _trainer(
     plan: Plan, config: TrainerConfig, *, has_fixed_shapes: bool, loggers: list[Logger], callbacks: list[pl.Callback]
 ) -> pl.Trainer:
-    """Lightning's, without what this project does itself: samplers, checkpoints, the bar, requeueing.
+    """Lightning's trainer, without its samplers, checkpoints, progress bar and requeueing, which this project replaces.
 
     Args:
-        has_fixed_shapes: whether batches come in few shapes: cuDNN searches for its fastest kernels anew for each.
+        has_fixed_shapes: whether batches have few different shapes; cuDNN benchmarks its kernels for each.
     """
     return pl.Trainer(
         max_steps=plan.total_steps,
@@ -139,9 +142,9 @@ def _trainer(
         precision=LIGHTNING_NAMES[plan.precision],  # type: ignore[arg-type]
         accumulate_grad_batches=plan.accumulate,
         gradient_clip_val=config.clip,
-        deterministic="warn" if config.deterministic else False,  # some CUDA kernels have no deterministic twin
+        deterministic="warn" if config.deterministic else False,  # some CUDA kernels have no deterministic variant
         benchmark=has_fixed_shapes and not config.deterministic,
-        # our own preemption: Lightning's would requeue without the random states
+        # Lightning's requeueing would lose the random states
         plugins=[CheckpointFiles(), *([SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else [])],
         logger=loggers,
         callbacks=callbacks,
@@ -154,16 +157,17 @@ def _trainer(
 
 
 def compile_encoders(method: Method) -> None:
-    """torch.compile of every encoder of the method: targets and towers of text too; weights keep their names."""
+    """Apply torch.compile to every encoder of the method, target and text encoders too; weights keep their names."""
     for part in method.modules():
         if isinstance(part, Encoder):
             part.compile()
 
 
-def own_signals(trainer: pl.Trainer) -> None:
-    """Leave SIGTERM to `Checkpoints`: Lightning's handler ends a run between two micro-batches, unsaved, with code 0.
+def disable_signal_handling(trainer: pl.Trainer) -> None:
+    """Leave SIGTERM to `Checkpoints`: Lightning's handler ends a run between micro-batches, unsaved, with code 0.
 
-    Nor is rank 0 to broadcast before each micro-batch whether it came. Both are private; 2.5.0 and 2.6.6 know them so.
+    Also disables rank 0's broadcast of SIGTERM before each micro-batch. Both attributes are private; checked with
+    Lightning 2.5.0 and 2.6.6.
     """
 
     def nothing() -> None:
@@ -174,8 +178,8 @@ def own_signals(trainer: pl.Trainer) -> None:
 
 
 def _strategy(name: str, *, world: int) -> str | Strategy:
-    """DDP sends no buffers: queues and centres are equal on all ranks as they are made, and BatchNorm's running
-    statistics are read only on rank 0. Otherwise a queue of 65,536 would cross the network at every step.
+    """Lightning's strategy. DDP does not broadcast buffers, e.g. a queue of 65,536 keys at every step: queues and
+    centers are computed equally on all ranks, and BatchNorm's running statistics are read on rank 0 only.
     """
     if name == "ddp" or (name == "auto" and world > 1):
         return DDPStrategy(broadcast_buffers=False, timeout=CHECK_TIMEOUT)
@@ -185,7 +189,7 @@ def _strategy(name: str, *, world: int) -> str | Strategy:
 
 
 def quiet() -> None:
-    """Silence Lightning warnings about choices we make on purpose."""
+    """Silence Lightning's warnings about deliberate choices."""
     for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning.accelerators.cuda", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
@@ -196,7 +200,7 @@ def quiet() -> None:
         ".*Checkpoint directory .* exists.*",
         ".*No `val_dataloader`.*",
         ".*smaller than the logging interval.*",
-        ".*`broadcast_buffers` is deprecated.*",  # its successor is not in the oldest torch that is allowed
-        ".*ended before the epoch ended.*",  # the loader starts at any step
+        ".*`broadcast_buffers` is deprecated.*",  # its replacement is missing in the oldest supported torch
+        ".*ended before the epoch ended.*",  # the loader may start at any step
     ):
         warnings.filterwarnings("ignore", message)

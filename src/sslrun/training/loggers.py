@@ -26,7 +26,7 @@ SECONDS_TO_SEND = 10.0
 
 
 class MetricsFile(Logger):
-    """metrics.csv in long form: step, epoch, seconds, name, value. Appended to, where Lightning's would be deleted."""
+    """metrics.csv in long form: step, epoch, seconds, name, value. Appends; Lightning's CSVLogger would overwrite."""
 
     def __init__(self, path: Path, *, steps_per_epoch: int, seconds_before: float) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class MetricsFile(Logger):
     name = version = property(lambda self: "csv")
 
     def rewind(self, step: int) -> None:
-        """Drop rows after `step`: a run that was killed resumes from its checkpoint, which is older than its rows."""
+        """Drop rows after `step`: a killed run resumes from its checkpoint, which may be older than the last rows."""
         if not self.path.exists():
             write_text(self.path, ",".join(COLUMNS) + "\n")
             return
@@ -45,12 +45,12 @@ class MetricsFile(Logger):
         whole = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
         kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
-        if kept:  # a process that was killed could not note its seconds elsewhere
+        if kept:  # a killed process recorded its seconds only here
             self._started = min(self._started, time.monotonic() - float(kept[-1].split(",")[2]))
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append a row for each number.
+        """Append one row per value.
 
         Raises:
             RunError: the disk is full, read-only or over its quota.
@@ -69,18 +69,18 @@ class MetricsFile(Logger):
             raise
 
     def sync(self) -> None:
-        """Have the rows on the disk, not only on their way."""
+        """Flush the rows to disk."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The run folder has config.yaml."""
+        """Do nothing; the run folder has config.yaml."""
 
 
 def check_loggers(config: LoggerConfig) -> None:
-    """Raise ConfigError if a logger is not installed, or wandb is to be online without a key."""
+    """Raise ConfigError if a logger is not installed, or wandb is online without an API key."""
     if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("logger.tensorboard=true: not installed; pip install 'sslrun[tensorboard]'")
     if config.wandb is WandbMode.online:
@@ -99,7 +99,7 @@ def build_loggers(
 
     Args:
         settings: the run's configuration, for wandb.
-        wandb_id: the run's there; the same after every restart.
+        wandb_id: the run's id on wandb; the same after every restart.
     """
     check_loggers(config)
     loggers: list[Logger] = [metrics]
@@ -110,35 +110,35 @@ def build_loggers(
     return loggers
 
 
-def end_at_wandb(error: BaseException | None) -> None:
-    """End this process's run at wandb, if it has one: otherwise the next run of a sweep would continue it.
+def finish_wandb(error: BaseException | None) -> None:
+    """Finish this process's wandb run, if it has one; otherwise the next run of a sweep would continue it.
 
     Args:
-        error: what ended the run. After a signal little time is left: what is not sent within `SECONDS_TO_SEND` stays
-            in the run folder, and the process ends.
+        error: that ended the run. After a signal time is short: the process ends after `SECONDS_TO_SEND`, and data not
+            sent by then stay in the run folder.
     """
     wandb = sys.modules.get("wandb")
     if wandb is None or wandb.run is None:
         return
-    limit = threading.Timer(SECONDS_TO_SEND, _end_unsent, [wandb.run.dir])
+    limit = threading.Timer(SECONDS_TO_SEND, _exit_unsent, [wandb.run.dir])
     if isinstance(error, signals.Interrupted):
         limit.start()
     try:
         wandb.finish(exit_code=0 if error is None else 1)
-    except Exception as unsent:  # the run itself has ended as run.json says
+    except Exception as unsent:  # the run itself is unaffected
         warnings.warn(f"wandb did not end: {unsent}", stacklevel=2)
     finally:
         limit.cancel()
 
 
 def log_now(trainer: pl.Trainer, metrics: dict[str, float]) -> None:
-    """Hand numbers to all loggers, at this optimizer step."""
+    """Log to all loggers at this optimizer step."""
     for logger in trainer.loggers:
         logger.log_metrics(metrics, step=trainer.global_step)
 
 
-def _end_unsent(files: str) -> None:
-    say(f"wandb did not take all within {SECONDS_TO_SEND:.0f} s: wandb sync {Path(files).parent}")
+def _exit_unsent(files: str) -> None:
+    say(f"wandb upload incomplete after {SECONDS_TO_SEND:.0f} s; to finish it: wandb sync {Path(files).parent}")
     os._exit(signals.EXIT_CODE)
 
 

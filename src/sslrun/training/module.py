@@ -1,4 +1,4 @@
-"""The one LightningModule: runs any method, and fine-tuning, which is a method with a classifier."""
+"""The LightningModule of all methods, including fine-tuning, which is a method with a classifier."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ from sslrun.training.optimizers import (
     build_optimizer,
     gradient_norm,
     lr_factor,
+    move_step_counts,
     parameter_groups,
-    place_step_counts,
     set_lr,
     set_weight_decay,
 )
@@ -30,10 +30,10 @@ from sslrun.training.states import first_misfit, method_state
 
 @dataclass
 class Unregistered:
-    """Methods that are not part of the module's state: one in a dataclass is not registered as a submodule.
+    """Methods outside the module's state_dict: within a dataclass they are not registered as submodules.
 
     Attributes:
-        copy: with whole parameters, where those of the method are cut over ranks.
+        copy: with unsharded parameters, if the method's are sharded.
     """
 
     copy: Method | None = None
@@ -41,10 +41,10 @@ class Unregistered:
 
 
 class Training(pl.LightningModule):
-    """A method under Lightning: scheduled learning rate, hooks once per optimizer step, a stop at NaN.
+    """A method under Lightning: learning rate schedule, hooks once per optimizer step, a stop at NaN.
 
     Attributes:
-        method: what is trained; the whole state_dict.
+        method: the trained method; the only part of the state_dict.
         latest: output of the last micro-batch, None before the first.
     """
 
@@ -59,16 +59,16 @@ class Training(pl.LightningModule):
         self._unregistered = Unregistered()
 
     def configure_model(self) -> None:
-        """Lightning's place for cutting parameters over ranks; nothing to do for whole ones."""
+        """Shard the parameters under FSDP; otherwise do nothing."""
         if self.device_mesh is not None and self._unregistered.copy is None:
             self._unregistered.copy = copy.deepcopy(self.method)
             shard(self.method, self.device_mesh["data_parallel"])
 
-    def whole(self) -> Method | None:
-        """The method with all of its parameters, for measuring; all ranks call it.
+    def unsharded(self) -> Method | None:
+        """The method with unsharded parameters, for evaluation; all ranks must call it.
 
         Returns:
-            The method itself; where parameters are cut over ranks, a copy on rank 0 and None elsewhere.
+            The method itself; if parameters are sharded, a copy on rank 0 and None elsewhere.
         """
         if self._unregistered.copy is None:
             return self.method
@@ -79,21 +79,21 @@ class Training(pl.LightningModule):
         return self._unregistered.copy.to(self.device)
 
     def on_fit_end(self) -> None:
-        """All ranks are together for the last time; a run killed after its last step comes here without another."""
-        self._unregistered.trained = self.whole()
+        """Gather the trained method here, where all ranks arrive even if the run resumed after its last step."""
+        self._unregistered.trained = self.unsharded()
 
     @property
     def trained(self) -> Method | None:
-        """After the run, the method with all of its parameters; None on ranks that have none."""
+        """After training, the method with unsharded parameters; under FSDP None on ranks above 0."""
         return self._unregistered.trained
 
     @property
     def progress(self) -> float:
-        """Share of the schedules that is done: of the run, unless it was extended."""
+        """Progress of the schedules in [0, 1]; that of the run, unless it was extended."""
         return phase_at(self.plan.phases, self.global_step).progress(self.global_step)
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        """uint8 becomes normalised float on the device."""
+        """Convert uint8 to normalised float on the device."""
         return self.prepare(batch)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
@@ -104,9 +104,9 @@ class Training(pl.LightningModule):
         return output.loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Lightning clips after this hook."""
+        """Run `after_backward`; Lightning clips gradients after this hook."""
         self.method.after_backward(self.progress)
-        if self.global_step % self.plan.log_steps == 0:  # not every step: on a GPU it would wait for the device
+        if self.global_step % self.plan.log_steps == 0:  # not every step, because it synchronises with the GPU
             self.check_finite()
 
     def optimizer_step(
@@ -116,14 +116,14 @@ class Training(pl.LightningModule):
         optimizer: Any,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """Overridden because, with accumulation, on_train_batch_end comes once per micro-batch."""
+        """Step and run `after_step`; with accumulation, on_train_batch_end would run it once per micro-batch."""
         set_lr(optimizer, self.lr_factor())
         set_weight_decay(optimizer, self.plan.optimizer, progress=self.progress)
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         self.method.after_step(self.progress)
 
     def lr_factor(self) -> float:
-        """Share of the full learning rate at this step."""
+        """Learning rate at this step relative to its peak."""
         phase = phase_at(self.plan.phases, self.global_step)
         return lr_factor(
             self.plan.schedule,
@@ -133,7 +133,7 @@ class Training(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> Optimizer:
-        """Decay on weights only; the method's own groups; one learning rate, scaled to the global batch."""
+        """Weight decay on weights only; the method's own groups; learning rate scaled to the global batch."""
         groups = parameter_groups(
             self.method.named_parameters(),
             weight_decay=self.plan.optimizer.weight_decay,
@@ -145,14 +145,14 @@ class Training(pl.LightningModule):
         return optimizer
 
     def on_train_start(self) -> None:
-        """A checkpoint brings the options of its own optimizer, those of a changed configuration among them."""
+        """Reapply the configured optimizer options, which loading a checkpoint has overwritten."""
         optimizer = self.trainer.optimizers[0]
         for group, options in zip(optimizer.param_groups, self._options, strict=True):
             group.update(options)
-        place_step_counts(optimizer)
+        move_step_counts(optimizer)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """RunError if the checkpoint is of another architecture."""
+        """Load; RunError if the checkpoint has another architecture."""
         try:
             return super().load_state_dict(state_dict, strict=strict, assign=assign)
         except RuntimeError as error:
@@ -167,7 +167,7 @@ class Training(pl.LightningModule):
             raise self._diverged(f"the loss is {self.latest.loss.item()}")
 
     def check_weights(self) -> None:
-        """The same, also for weights: a loss that is finite can have a gradient that is not."""
+        """As `check_finite`, also for weights: a finite loss can have a non-finite gradient."""
         self.check_finite()
         if self.latest is not None and not are_finite(self.method.parameters()):
             raise self._diverged(f"weights are not finite after a loss of {self.latest.loss.item():.4g}")

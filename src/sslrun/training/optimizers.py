@@ -20,7 +20,7 @@ REFERENCE_BATCH = 256
 
 
 def build_optimizer(config: OptimizerConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
-    """Build the optimizer that `config` configures; `fused` counts if the optimizer has such a form."""
+    """Build the optimizer of `config`; `fused` is ignored by optimizers without a fused implementation."""
     optimizer: Optimizer = target_of("optimizer", config)(config, groups, lr=lr, fused=fused)
     for group in optimizer.param_groups:
         group["full_lr"] = lr * group.get("lr_scale", 1.0)
@@ -39,13 +39,13 @@ def build_adamw(config: AdamWConfig, groups: Groups, *, lr: float, fused: bool) 
 
 
 def build_lars(config: LARSConfig, groups: Groups, *, lr: float, fused: bool) -> Optimizer:
-    """timm's LARS; only groups of decayed weights are adapted, even if their decay is 0."""
+    """timm's LARS; groups exempt from weight decay are not adapted, all others are, even if their decay is 0."""
     groups = [{"always_adapt": not group.get("exempt", False), **group} for group in groups]
     return Lars(groups, lr=lr, momentum=config.momentum, trust_coeff=config.trust, trust_clip=config.clip)
 
 
 def scaled_lr(config: OptimizerConfig, *, batch_size: int) -> float:
-    """Learning rate for the global batch, by the paper's rule: lr x B/256, lr x sqrt(B/256), or lr."""
+    """Learning rate for the global batch size B by `config.scaling`: lr x B/256, lr x sqrt(B/256), or lr."""
     ratio = batch_size / REFERENCE_BATCH
     factor = {LrScaling.none: 1.0, LrScaling.linear: ratio, LrScaling.sqrt: math.sqrt(ratio)}[config.scaling]
     return config.lr * factor
@@ -58,15 +58,16 @@ def parameter_groups(
     decay_all: bool = False,
     special: Sequence[dict[str, Any]] = (),
 ) -> Groups:
-    """Weights with decay, then biases, norms and other vectors without; of what is left, then of each special group.
+    """Groups with weight decay, and without for biases, norms and other vectors: of the remaining parameters, then of
+    each special group.
 
-    Their order numbers the optimizer's state in checkpoints.
+    The order must not change: it numbers the optimizer's state in checkpoints.
 
     Args:
-        parameters: named; frozen ones are left out.
-        weight_decay: of tensors of two and more dimensions.
-        decay_all: whether vectors decay too, in special groups as well.
-        special: a method's groups with their own options. One that says `decay_all` stays whole, and all of it decays.
+        parameters: named; frozen ones are omitted.
+        weight_decay: of tensors with two or more dimensions.
+        decay_all: whether vectors decay too, also in special groups.
+        special: a method's groups with their own options; one with `decay_all` is not divided, and all of it decays.
     """
     taken = {id(p) for group in special for p in group["params"]}
     groups: Groups = []
@@ -84,9 +85,9 @@ def parameter_groups(
 
 
 def lr_factor(config: ScheduleConfig, *, step: int, total_steps: int, warmup_steps: int) -> float:
-    """Share of the full learning rate at an optimizer step, counted from 0.
+    """Learning rate at an optimizer step, counted from 0, relative to its peak.
 
-    The warm-up rises linearly over `warmup_steps`; the shape then runs over the steps that are left.
+    Linear warm-up over `warmup_steps`; then the shape over the remaining steps.
     """
     if step < warmup_steps:
         return config.start + (1 - config.start) * (step + 1) / warmup_steps
@@ -101,18 +102,18 @@ def lr_factor(config: ScheduleConfig, *, step: int, total_steps: int, warmup_ste
 
 
 def warmup_steps(config: ScheduleConfig, *, total_steps: int, steps_per_epoch: int) -> int:
-    """Length of the warm-up: `warmup_epochs`, but at most `warmup_share` of the run."""
+    """Steps of warm-up: `warmup_epochs`, but at most `warmup_share` of the run."""
     return min(round(config.warmup_epochs * steps_per_epoch), math.floor(total_steps * config.warmup_share + 1e-9))
 
 
 def set_lr(optimizer: Optimizer, factor: float) -> None:
-    """Set each group's rate; groups with `constant_lr` (SimSiam's predictor) keep the full one."""
+    """Set each group's learning rate; groups with `constant_lr` (SimSiam's predictor) keep the peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["full_lr"] * (1.0 if group.get("constant_lr") else factor)
 
 
 def set_weight_decay(optimizer: Optimizer, config: OptimizerConfig, *, progress: float) -> None:
-    """Move the groups that have the common decay towards `weight_decay_end` (DINO: arXiv:2104.14294, section 3.2)."""
+    """Schedule weight decay towards `weight_decay_end` in groups that decay (DINO: arXiv:2104.14294, section 3.2)."""
     if config.weight_decay_end is None:
         return
     for group in optimizer.param_groups:
@@ -127,15 +128,15 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
 
 
 def are_finite(parameters: Iterable[nn.Parameter]) -> bool:
-    """Whether all parameters are finite; of those cut over ranks, this rank's part."""
+    """Whether all parameters are finite; of sharded ones, this rank's shard."""
     local = (p.to_local() if isinstance(p, DTensor) else p for p in parameters)
     return bool(torch.stack([p.detach().isfinite().all() for p in local]).all())
 
 
-def place_step_counts(optimizer: Optimizer) -> None:
-    """Adam's step counts go where its kernels want them: on the device if fused, else on the host.
+def move_step_counts(optimizer: Optimizer) -> None:
+    """Move Adam's step counts to where its kernels need them: on the device if fused, else on the CPU.
 
-    Those of a checkpoint lie where the options it was written with wanted them.
+    A checkpoint has them where its own options needed them.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:

@@ -1,4 +1,4 @@
-"""What a configuration comes to on this machine with this dataset; printed, never written back into the config."""
+"""The configuration resolved for this machine and dataset; printed, never written back into the config."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ from sslrun.training.precision import accelerator_name, resolve_precision
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The resolved numbers of one training.
+    """Resolved settings of one training.
 
     Attributes:
         accelerator: cpu, cuda, mps.
-        world: processes over all nodes.
+        world: processes on all nodes.
         micro_batch: samples per process and micro-batch.
-        lr: learning rate scaled to the global batch.
-        phases: which schedules a step follows; more than one after the run was extended.
-        sync_batchnorm: whether BatchNorm sees all devices' batches; None without BatchNorm, or with one device.
-        fused: whether the optimizer may run fused; not with clipping under mixed precision, which Lightning refuses.
+        lr: peak learning rate, scaled to the global batch.
+        phases: schedules by step; more than one if the run was extended.
+        sync_batchnorm: whether BatchNorm statistics are over all devices; None without BatchNorm, or with one device.
+        fused: whether the optimizer may be fused; Lightning forbids that for clipping under mixed precision.
     """
 
     accelerator: str
@@ -54,28 +54,27 @@ class Plan:
         return self.total_steps / self.steps_per_epoch
 
     def steps_of(self, epochs: float) -> int:
-        """Optimizer steps of so many epochs, one at least where there are any."""
+        """`epochs` in optimizer steps, at least one unless it is 0."""
         return max(1, round(epochs * self.steps_per_epoch)) if epochs else 0
 
     def warmup_of(self, phase: Phase) -> int:
-        """Steps of warm-up at the start of a phase's schedules."""
+        """Warm-up steps of a phase."""
         return warmup_steps(self.schedule, total_steps=phase.steps, steps_per_epoch=self.steps_per_epoch)
 
 
-def parts_of_batch(trainer: TrainerConfig) -> int:
-    """Micro-batches of all devices that a batch is cut into."""
+def micro_batches(trainer: TrainerConfig) -> int:
+    """Number of micro-batches per global batch, over all devices."""
     devices = _devices(trainer, accelerator_name(trainer.accelerator))
     return devices * trainer.num_nodes * trainer.accumulate
 
 
 def check_machine(trainer: TrainerConfig, loader: LoaderConfig) -> None:
-    """All of a plan that is known before the dataset is read.
+    """Check what is known of a plan before the dataset is read.
 
     Raises:
-        ConfigError: batch and devices do not fit together; a device, a precision or a layer is asked for that is not
-            here.
+        ConfigError: the batch size does not suit the devices; a device, precision or layer is not available.
     """
-    accelerator, parts = accelerator_name(trainer.accelerator), parts_of_batch(trainer)
+    accelerator, parts = accelerator_name(trainer.accelerator), micro_batches(trainer)
     if loader.batch_size % parts:
         raise ConfigError(
             f"loader.batch_size={loader.batch_size} does not divide by {parts // trainer.accumulate} devices x "
@@ -100,15 +99,15 @@ def make_plan(
     """Resolve a training on `items` training items.
 
     Args:
-        total_steps: what the run fixed when it first started; None computes it.
-        syncs_batch_norm: whether trainer.sync_batchnorm=null stands for true on several GPUs; None: nothing to sync.
+        total_steps: as fixed when the run first started; None computes it.
+        syncs_batch_norm: whether trainer.sync_batchnorm=null means true on several GPUs; None: no BatchNorm.
 
     Raises:
-        ConfigError: batch, devices and dataset do not fit together, or the accelerator is absent.
+        ConfigError: the batch size does not suit devices or dataset, or the accelerator is absent.
     """
     accelerator = accelerator_name(trainer.accelerator)
     devices = _devices(trainer, accelerator)
-    world, parts = devices * trainer.num_nodes, parts_of_batch(trainer)
+    world, parts = devices * trainer.num_nodes, micro_batches(trainer)
     check_machine(trainer, loader)
     if loader.batch_size > items:
         raise ConfigError(
@@ -141,12 +140,12 @@ def make_plan(
 
 
 def with_length(plan: Plan, length: Length) -> Plan:
-    """The plan of a run whose length is already fixed, or was changed."""
+    """The plan with the length of an existing run."""
     return replace(plan, total_steps=length.total_steps, phases=length.phases)
 
 
 def describe_plan(plan: Plan) -> dict[str, str]:
-    """Lines of the resolved block."""
+    """Lines of the `resolved` block, by title."""
     batch = f"{plan.batch_size}"
     if plan.world * plan.accumulate > 1:
         batch += f" = {plan.world} devices x {plan.accumulate} micro-batches x {plan.micro_batch}"
@@ -154,7 +153,7 @@ def describe_plan(plan: Plan) -> dict[str, str]:
     phase = plan.phases[-1]
     longer = ""
     if len(plan.phases) > 1:
-        how = "schedules anew" if phase.start == phase.since else "schedules stretched"
+        how = "schedules restarted" if phase.start == phase.since else "schedules stretched"
         longer = f"; {plan.phases[-2].end} before, {how} from step {phase.since} on"
     threads = f", {torch.get_num_threads()} threads" if plan.accelerator == "cpu" else ""
     seen = f"over all {plan.world} devices" if plan.sync_batchnorm else f"over each device's {plan.micro_batch} items"
@@ -170,12 +169,12 @@ def describe_plan(plan: Plan) -> dict[str, str]:
 
 
 def loader_workers(loader: LoaderConfig, *, devices: int) -> int:
-    """`auto`: the cores shared among the devices, at most 8 each; memory holds what a few workers have ready."""
+    """Loader workers per device; `auto` divides the cores among the devices, at most 8 each, to bound memory."""
     return max(1, min(8, usable_cores() // devices)) if loader.workers == "auto" else int(loader.workers)
 
 
 def _sync_batchnorm(trainer: TrainerConfig, wanted: bool | None, *, accelerator: str, world: int) -> bool | None:
-    """Lightning's strategies of sharded models leave BatchNorm as it is."""
+    """Whether to convert to SyncBatchNorm; never under FSDP, whose strategy in Lightning ignores it."""
     sharded = trainer.strategy == "fsdp"
     if trainer.sync_batchnorm and accelerator == "cpu":
         raise ConfigError("trainer.sync_batchnorm=true needs GPUs: SyncBatchNorm does not exist on the CPU")

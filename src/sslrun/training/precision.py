@@ -1,4 +1,4 @@
-"""Which arithmetic the hardware has natively."""
+"""Precisions and accelerators that the hardware supports."""
 
 from pathlib import Path
 
@@ -8,32 +8,32 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.trainer import Precision
 
 BF16_UNITS = {"amx_bf16": ("AMX", 16), "avx512_bf16": ("AVX512-BF16", 2)}
-"""Flag of the processor: its unit, and the peak of bf16 arithmetic relative to fp32 in AVX-512; the fastest first."""
+"""CPU flag -> name of the unit, peak bf16 throughput relative to fp32 in AVX-512; fastest first."""
 LIGHTNING_NAMES = {Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"}
 
 
 def resolve_precision(precision: Precision, *, accelerator: str) -> Precision:
-    """`auto` becomes bf16 where the hardware multiplies it natively: CPUs with AMX or AVX512-BF16, GPUs from Ampere."""
+    """Resolve `auto`: bf16 on CPUs with AMX or AVX512-BF16 and on GPUs from Ampere on, else fp32."""
     if precision is not Precision.auto:
         return precision
     return Precision.bf16 if native_bf16(accelerator) else Precision.fp32
 
 
 def native_bf16(accelerator: str) -> bool:
-    """Whether bf16 pays on this accelerator (`cpu`, `cuda`, `mps`)."""
+    """Whether an accelerator (`cpu`, `cuda`, `mps`) supports bf16 natively."""
     if accelerator == "cuda":
         return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
     return accelerator == "cpu" and cpu_bf16_unit() is not None
 
 
 def cpu_bf16_unit() -> tuple[str, int] | None:
-    """The processor's fastest unit for bf16 and its peak relative to fp32, e.g. ("AMX", 16); None where it has none."""
+    """The CPU's fastest bf16 unit and its peak relative to fp32, e.g. ("AMX", 16); None if it has none."""
     flags = cpu_flags()
     return next((unit for flag, unit in BF16_UNITS.items() if flag in flags), None)
 
 
 def cpu_flags() -> set[str]:
-    """Flags of the processor; empty where Linux does not tell."""
+    """CPU flags from /proc/cpuinfo; empty if it does not exist."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -42,20 +42,20 @@ def cpu_flags() -> set[str]:
 
 
 def autocast_dtype(precision: Precision) -> torch.dtype | None:
-    """dtype of autocast in evaluation; None without autocast."""
+    """Autocast dtype for evaluation; None without autocast."""
     return {Precision.bf16: torch.bfloat16, Precision.fp16: torch.float16}.get(precision)
 
 
 def accelerator_name(asked: str) -> str:
-    """`auto`, `gpu` -> what is here: cuda, mps or cpu.
+    """Resolve `auto` and `gpu` to an available accelerator: cuda, mps or cpu.
 
     Raises:
-        ConfigError: the one that was asked for by name is not here.
+        ConfigError: `asked` names an accelerator that is not available.
     """
     if asked in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "cuda"
     if asked in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "mps"
     if asked in ("cuda", "mps"):
-        raise ConfigError(f"accelerator={asked}: none is visible here; choose auto or cpu; `sslrun doctor` tells more")
+        raise ConfigError(f"accelerator={asked}: none is visible here; choose auto or cpu; `sslrun doctor` shows what is")
     return "cpu" if asked in ("auto", "gpu") else asked

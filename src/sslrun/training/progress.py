@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, plain lines elsewhere; throughput and the wait for data."""
+"""Progress: a bar on a terminal, plain lines elsewhere; throughput and data wait."""
 
 import sys
 import time
@@ -14,15 +14,15 @@ from sslrun.training.module import Training
 from sslrun.training.steps import StepCallback
 
 PLAIN_SECONDS = 30.0
-"""Between two plain lines where the output is no terminal."""
+"""Interval of plain lines if the output is not a terminal."""
 
 
 class Progress(StepCallback):
     """Loss, items/s, the fraction of time spent waiting for data, time left, the latest probe number.
 
-    Logs train/loss, train/lr, train/items_per_second, train/data_wait and the method's own numbers every
-    `plan.log_steps` steps. The first in the list of callbacks, with `ClockRestart` as the last: what those between them
-    do at the end of a step, monitors and checkpoints, counts neither as training nor as a wait for data.
+    Logs train/loss, train/lr, train/items_per_second, train/data_wait and the method's own values every
+    `plan.log_steps` steps. Must be the first callback, and `ClockRestart` the last: the time of the callbacks between
+    them, monitors and checkpoints, counts neither as training nor as data wait.
     """
 
     def __init__(self) -> None:
@@ -61,15 +61,15 @@ class Progress(StepCallback):
         self._step_end = time.perf_counter()
 
     def restart_clock(self) -> None:
-        """Leave out the time that has passed since the step ended."""
+        """Exclude the time since the end of the step from the throughput."""
         self._window_start += time.perf_counter() - self._step_end
 
     def show(self, **numbers: str) -> None:
-        """Keep numbers on the bar until they are replaced; monitors use it."""
+        """Show numbers on the bar until they are replaced; used by monitors."""
         self._shown.update(numbers)
 
-    def tell(self, text: str) -> None:
-        """Write a line of its own, above the bar where there is one."""
+    def write_line(self, text: str) -> None:
+        """Write a line, above the bar if there is one."""
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:
@@ -105,7 +105,7 @@ class Progress(StepCallback):
         self._line_at = now
         left = (now - self._started) / max(1, self._step - self._first_step) * (total - self._step)
         text = "  ".join(f"{k} {v}" for k, v in line.items())
-        self.tell(
+        self.write_line(
             f"step {self._step}/{total}  epoch {self._step / module.plan.steps_per_epoch:.1f}  {text}  "
             f"left {left / 60:.1f} min"
         )
@@ -115,7 +115,7 @@ class Progress(StepCallback):
         self._close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Close the bar, so that the message stands on a line of its own."""
+        """Close the bar, so that the error message starts on a new line."""
         self._close()
 
     def _close(self) -> None:
@@ -125,18 +125,18 @@ class Progress(StepCallback):
 
 
 class ClockRestart(StepCallback):
-    """The last in the list of callbacks: the clock of `Progress`, the first, runs again."""
+    """Restarts the clock of `Progress`; must be the last callback."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
     def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
-        """The others are done with this step."""
+        """Restart the clock, after all other callbacks."""
         self.progress.restart_clock()
 
 
 def progress_of(trainer: pl.Trainer) -> Progress | None:
-    """What monitors show their numbers on; None where a trainer has none."""
+    """The trainer's `Progress`, on which monitors show numbers; None if it has none."""
     return next((c for c in trainer.callbacks if isinstance(c, Progress)), None)  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Random states of a process: kept in checkpoints, and given back to each rank."""
+"""Random generator states: saved in checkpoints and restored per rank."""
 
 import random
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 
 
 def random_state() -> dict[str, Any]:
-    """State of every generator of this process, in types that torch.load(weights_only=True) reads."""
+    """States of this process's generators, in types that torch.load(weights_only=True) reads."""
     name, keys, position, has_gauss, gauss = np.random.get_state()
     state = {
         "torch": torch.get_rng_state(),
@@ -29,15 +29,15 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def restore_random_state(states: list[dict[str, Any]], *, rank: int, world: int) -> None:
-    """The state of this rank; with another number of ranks a fresh one, drawn from that of the first, alike on all.
+    """Restore this rank's state; if the number of ranks has changed, seed all ranks equally from rank 0's state.
 
-    As at the start of a run: what ranks draw together, such as TS2Vec's crops, must be alike.
+    Ranks start equally seeded too, because some samples, such as TS2Vec's crops, must be equal on all ranks.
     """
     if len(states) == world:
         set_random_state(states[rank])
         return
     set_random_state(states[0])
     seed = int(torch.randint(2**31, ()))
-    torch.manual_seed(seed)  # of all devices
+    torch.manual_seed(seed)  # all devices
     np.random.seed(seed)
     random.seed(seed)

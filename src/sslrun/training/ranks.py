@@ -1,4 +1,4 @@
-"""What happens on this machine when one of several processes of a run dies."""
+"""Ending a distributed run when one of its processes on this machine dies."""
 
 import os
 import threading
@@ -13,25 +13,25 @@ from pytorch_lightning.strategies.launchers import subprocess_script
 
 from sslrun.config.errors import SslrunError
 from sslrun.core.console import say
-from sslrun.runs.rank_errors import first_error, forget_errors
+from sslrun.runs.rank_errors import first_error, remove_errors
 from sslrun.training.pruning import Pruned
 
 SECONDS_FOR_CAUSE = 5.0
-"""In which a process whose end broke a collective here is seen to have ended."""
+"""Time to wait for the exit code of a process whose end broke a collective here."""
 
 
 class Ranks(pl.Callback):
-    """Ends the run if another process of it has ended, naming which: a collective could wait for it for ever.
+    """Ends the run if another of its processes has ended, and names it: a collective could wait for it forever.
 
-    Under SLURM `srun --kill-on-bad-exit` does this; here it is for the processes that Lightning itself starts.
+    For processes that Lightning starts; under SLURM `srun --kill-on-bad-exit` does this.
 
     Args:
-        folder: of the run, where further ranks leave what they died of.
-        note: writes into run.json why the run failed, before this process is ended.
-        grace_seconds: between the end of a process and that of this one, which may notice by itself.
+        folder: run folder, where other ranks write their errors.
+        note: writes the reason for the failure to run.json, before this process ends.
+        grace_seconds: time between the end of another process and killing this one, which may fail by itself.
 
     Attributes:
-        cause: the other process that made this one fail, and what it died of; None if there is none.
+        cause: the rank that made this one fail, and its error; None if there is none.
     """
 
     def __init__(self, folder: Path, note: Callable[[str], None], *, grace_seconds: float = 15.0) -> None:
@@ -42,20 +42,20 @@ class Ranks(pl.Callback):
 
     @contextmanager
     def observing(self) -> Iterator[None]:
-        """Watch the processes that Lightning starts within, in place of its own observer.
+        """Within, watch the processes that Lightning starts, instead of Lightning's own observer.
 
-        That one kills this process within 5 seconds of another's end, in the middle of noting what happened.
+        The latter kills this process within 5 seconds of another's end, possibly before the error is recorded.
         """
         name = "_launch_process_observer"
-        theirs = getattr(subprocess_script, name, None)
+        original = getattr(subprocess_script, name, None)
         setattr(subprocess_script, name, self.watch)
         try:
             yield
         finally:
-            setattr(subprocess_script, name, theirs)
+            setattr(subprocess_script, name, original)
 
     def watch(self, children: list[Any]) -> None:
-        """Watch from here on: one may die before all have met, which the others would wait for."""
+        """Start watching, before the process group exists: a process may die before all have joined it."""
         self._children = list(children)
         if self._children:
             threading.Thread(target=self._watch, name="ranks", daemon=True).start()
@@ -66,14 +66,14 @@ class Ranks(pl.Callback):
             self.watch(getattr(trainer.strategy.launcher, "procs", []))
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """The others may leave now."""
+        """Stop watching: other processes may end now."""
         self._over.set()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Find whether the cause lies in another process, and end those that would wait for this one."""
+        """Find out whether another process caused the error, and kill those that would wait for this one."""
         self._over.set()
         if not self._children or not isinstance(exception, Exception) or isinstance(exception, Pruned):
-            return  # a stop that was asked for: all ranks leave together
+            return  # requested: all ranks stop together
         deadline = time.monotonic() + SECONDS_FOR_CAUSE
         while not isinstance(exception, SslrunError) and self.cause is None and time.monotonic() < deadline:
             self.cause = self.failed()
@@ -81,7 +81,7 @@ class Ranks(pl.Callback):
         self._end_others()
 
     def failed(self) -> str | None:
-        """Which process ended and how; None if all are running or have ended well."""
+        """The process that failed, and how; None if all are running or have ended successfully."""
         codes = {rank: child.poll() for rank, child in enumerate(self._children, 1)}
         for rank, code in codes.items():
             if code is not None and code < 0:
@@ -105,4 +105,4 @@ class Ranks(pl.Callback):
     def _end_others(self) -> None:
         for child in self._children:
             child.kill()
-        forget_errors(self.folder, range(1, len(self._children) + 1))
+        remove_errors(self.folder, range(1, len(self._children) + 1))

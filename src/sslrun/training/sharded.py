@@ -1,4 +1,4 @@
-"""`trainer.strategy=fsdp`: weights, gradients and optimizer state are cut over all ranks (FSDP2, arXiv:2304.11277)."""
+"""`trainer.strategy=fsdp`: shard weights, gradients and optimizer state over all ranks (FSDP2, arXiv:2304.11277)."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,10 +23,10 @@ WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 class Sharded(ModelParallelStrategy):
-    """FSDP2 over all ranks; a checkpoint is one file, the same as of any other strategy, written by rank 0.
+    """FSDP2 over all ranks; a checkpoint is one file in the format of the other strategies, written by rank 0.
 
-    Lightning numbers the optimizer's parameters as the module lists them. Here they are numbered as the optimizer does,
-    whose groups part weights from biases: so a run may change between this strategy and another.
+    Lightning numbers the optimizer's parameters in the module's order. Here they have the optimizer's order, whose
+    groups separate weights from biases, so that a run may switch between this strategy and others.
     """
 
     def __init__(self, *, world: int, timeout: timedelta) -> None:
@@ -35,7 +35,7 @@ class Sharded(ModelParallelStrategy):
         )
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
-        """As `optimizer.state_dict()` of whole parameters, on rank 0; all ranks call it."""
+        """`optimizer.state_dict()` of unsharded parameters, on rank 0; all ranks must call it."""
         assert self.model is not None
         named: dict[str, Any] = get_optimizer_state_dict(
             self.model, getattr(optimizer, "_optimizer", optimizer), options=WHOLE
@@ -48,7 +48,7 @@ class Sharded(ModelParallelStrategy):
         return {"state": {number[name]: state for name, state in named["state"].items()}, "param_groups": groups}
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
-        """Read the file on every rank and keep this rank's part."""
+        """Read the file on every rank and keep this rank's shards."""
         assert self.model is not None
         checkpoint = torch.load(checkpoint_path, mmap=True, map_location="cpu", weights_only=weights_only)
         set_model_state_dict(self.model, checkpoint["state_dict"], options=WHOLE)
@@ -62,20 +62,20 @@ class Sharded(ModelParallelStrategy):
 
 
 def check_can_be_sharded(method: nn.Module) -> None:
-    """Raise ConfigError where a parameter is a single number: FSDP2 cuts along the first dimension."""
+    """Raise ConfigError if a parameter is a scalar: FSDP2 shards along the first dimension."""
     scalars = [name for name, parameter in method.named_parameters() if parameter.dim() == 0]
     if scalars:
         raise ConfigError(
-            f"trainer.strategy=fsdp cannot cut {type(method).__name__}'s {', '.join(scalars)}, a single number; choose "
+            f"trainer.strategy=fsdp cannot shard {type(method).__name__}'s {', '.join(scalars)}, a scalar; choose "
             "trainer.strategy=ddp"
         )
 
 
 def shard(method: nn.Module, mesh: DeviceMesh) -> None:
-    """Cut a method's parameters over the ranks of `mesh`, in place: block by block, and the rest in one piece.
+    """Shard a method's parameters over the ranks of `mesh`, in place: each transformer block, and the rest together.
 
-    The rest (heads, patch embedding, norms) is whole while the method's forward lasts, so that a method may call any
-    function of its encoders; a block is whole while its own forward lasts.
+    The rest (heads, patch embedding, norms) is unsharded during the method's forward, so that a method may call any
+    function of its encoders; a block is unsharded during its own forward.
     """
     for block in transformer_blocks(method):
         fully_shard(block, mesh=mesh)
@@ -83,7 +83,7 @@ def shard(method: nn.Module, mesh: DeviceMesh) -> None:
 
 
 def transformer_blocks(method: nn.Module) -> Iterator[nn.Module]:
-    """The members of every sequence of equal modules that hold attention, as timm and transformers build them."""
+    """Members with attention of every list of modules of one type, as in timm and transformers."""
     for module in method.modules():
         if isinstance(module, nn.ModuleList | nn.Sequential) and len({type(child) for child in module}) == 1:
             yield from (child for child in module if _attends(child))

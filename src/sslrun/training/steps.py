@@ -1,4 +1,4 @@
-"""A callback for optimizer steps, of which several micro-batches may make one."""
+"""A callback per optimizer step, which may consist of several micro-batches."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -7,12 +7,12 @@ import pytorch_lightning as pl
 
 
 class StepCallback(pl.Callback, ABC):
-    """`on_step` comes once per optimizer step, where Lightning's `on_train_batch_end` comes once per micro-batch."""
+    """Calls `on_step` once per optimizer step; Lightning calls `on_train_batch_end` once per micro-batch."""
 
     _seen_step = -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A resumed run has done its checkpoint's step: the micro-batches before the next one do not repeat it."""
+        """Mark a resumed run's step as seen, so that the micro-batches of the next step do not trigger it again."""
         self._seen_step = trainer.global_step
 
     def on_train_batch_end(
@@ -25,4 +25,4 @@ class StepCallback(pl.Callback, ABC):
 
     @abstractmethod
     def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
-        """After the optimizer step that makes it `step` of them."""
+        """Called after optimizer step number `step`, counted from 1."""

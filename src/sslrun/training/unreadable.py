@@ -1,17 +1,17 @@
-"""What any rank could not read, known to all of them."""
+"""Sharing the names of unreadable items between ranks."""
 
 from typing import Any
 
 import pytorch_lightning as pl
 
-from sslrun.core.dist import share_names
+from sslrun.core.dist import merge_names
 
 
 class SharedUnreadable(pl.Callback):
-    """With each checkpoint the names met so far go round: the first rank writes run.json, the limit is for all.
+    """Merges the ranks' lists at each checkpoint: rank 0 writes run.json, and the limit is on the total.
 
     Args:
-        corrupt: the dataset's list, which is added to.
+        corrupt: the dataset's list, extended in place.
     """
 
     def __init__(self, corrupt: list[str]) -> None:
@@ -20,5 +20,5 @@ class SharedUnreadable(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """All ranks call it."""
-        share_names(self.corrupt)
+        """Merge the lists; called on all ranks."""
+        merge_names(self.corrupt)

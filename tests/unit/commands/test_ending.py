@@ -19,7 +19,7 @@ from sslrun.runs.manifest import read_manifest
 from sslrun.runs.rank_errors import first_error
 from sslrun.runs.signals import Interrupted
 from sslrun.training import loggers
-from sslrun.training.loggers import end_at_wandb
+from sslrun.training.loggers import finish_wandb
 
 PREEMPTED = "JobState=RUNNING BatchFlag=1 Requeue=1 PreemptTime=2026-01-02T03:04:05"
 
@@ -58,7 +58,7 @@ def test_wandb_is_ended_behind_the_note_and_the_requeue(
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=SimpleNamespace(dir=""), finish=finish))
     with pytest.raises(SystemExit if code else DataError) as left, session(tmp_path / "run").open() as run:
-        run.afterwards(end_at_wandb)
+        run.afterwards(finish_wandb)
         raise error
     assert seen == [("interrupted", 1, True) if code else ("failed", 1, False)]
     assert getattr(left.value, "code", None) == code
@@ -72,7 +72,7 @@ def test_after_a_signal_nothing_that_is_slow_to_send_holds_the_process(
     monkeypatch.setitem(sys.modules, "wandb", slow)
     monkeypatch.setattr(loggers, "SECONDS_TO_SEND", 0.1)
     if (process := os.fork()) == 0:
-        end_at_wandb(Interrupted("SIGTERM"))
+        finish_wandb(Interrupted("SIGTERM"))
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
     assert capfd.readouterr().err.endswith(" s: wandb sync /runs/a/wandb/offline-run-1\n")
@@ -84,7 +84,7 @@ def test_a_run_that_ended_well_is_not_failed_by_wandb(monkeypatch: pytest.Monkey
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=SimpleNamespace(dir=""), finish=finish))
     with pytest.warns(UserWarning, match="wandb did not end: no route to host"):
-        end_at_wandb(None)
+        finish_wandb(None)
 
 
 def test_the_id_at_wandb_is_the_runs_own_and_kept(tmp_path: Path) -> None:

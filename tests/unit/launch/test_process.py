@@ -107,13 +107,13 @@ def test_each_job_has_a_gpu_and_its_share_of_the_cores(tmp_path: Path, monkeypat
 def test_a_job_of_two_processes_has_two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4")
     pool = ProcessPool(ProcessConfig())
-    assert [pool._take(2), pool._take(2)] == [["0", "1"], ["2", "3"]]
+    assert [pool._acquire(2), pool._acquire(2)] == [["0", "1"], ["2", "3"]]
     with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(pool._take, 2)
-        pool._give_back(["2", "3"])
+        waiting = thread.submit(pool._acquire, 2)
+        pool._release(["2", "3"])
         assert waiting.result() == ["2", "3"]
     shared = ProcessPool(ProcessConfig(jobs=10))
-    assert [shared._take(1) for _ in range(6)] == [["0"], ["1"], ["2"], ["3"], ["4"], ["0"]]
+    assert [shared._acquire(1) for _ in range(6)] == [["0"], ["1"], ["2"], ["3"], ["4"], ["0"]]
     tell = f"echo $CUDA_VISIBLE_DEVICES > {tmp_path}/seen"
     run(ProcessPool(ProcessConfig()), jobs(tmp_path, tell, devices=8))  # the run itself says what is missing
     assert (tmp_path / "seen").read_text() == "0,1,2,3,4\n"

@@ -46,11 +46,11 @@ def test_a_container_that_cannot_ask_says_so(
 ) -> None:
     fake(tmp_path, monkeypatch, scontrol="echo 'scontrol: error: no munge' >&2; exit 1")
     assert requeue("SIGUSR1") is False
-    told = "SLURM cannot be asked to put job 8_3 into the queue again: "
+    told = "cannot requeue SLURM job 8_3: "
     assert capsys.readouterr().err == f"{told}scontrol: error: no munge\n"
     monkeypatch.setenv("PATH", "")
     assert requeue("SIGUSR1") is False
-    assert capsys.readouterr().err == f"{told}there is no scontrol here\n"
+    assert capsys.readouterr().err == f"{told}scontrol is not installed here\n"
 
 
 def test_outside_slurm_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,12 +84,12 @@ def test_waiting_ends_when_the_queue_is_empty(tmp_path: Path, monkeypatch: pytes
 def test_jobs_that_are_waited_for_share_their_looks_at_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, looks = [0.0], itertools.count(1)
     monkeypatch.setattr("sslrun.launch.slurm.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr("sslrun.launch.slurm.queue", lambda *, patient: {f"{next(looks)}_0": ""})
+    monkeypatch.setattr("sslrun.launch.slurm.queue", lambda *, retry: {f"{next(looks)}_0": ""})
     slurm = Slurm(SlurmConfig(poll_seconds=5))
 
     def look(*, at: float, since: float) -> set[str]:
         clock[0] = at
-        return set(slurm._look(since))
+        return set(slurm._poll(since))
 
     assert look(at=10, since=9) == {"1_0"}
     assert look(at=14, since=8) == {"1_0"}  # of another job, which waits too
@@ -106,7 +106,7 @@ def test_what_slurm_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(RunError, match="Unable to contact slurm controller"):
         Slurm(SlurmConfig()).run([job(tmp_path)], folder=tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    with pytest.raises(RunError, match="there is no squeue here"):
+    with pytest.raises(RunError, match="squeue is not installed here"):
         Slurm(SlurmConfig()).run([job(tmp_path)], folder=tmp_path)
 
 

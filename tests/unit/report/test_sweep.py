@@ -30,7 +30,7 @@ def make_study(folder: Path, *, trials: int, metrics: list[str] | None = None) -
     SweepRecord(
         command="pretrain", overrides=space.fixed, metrics=names, directions=config.directions, study="s",
         storage=storage, sampler="tpe", pruner="none", n_trials=20, config_dirs=["/my conf"],
-    ).write(folder, settled=True)  # fmt: skip
+    ).write(folder, has_results=True)  # fmt: skip
     for number in range(trials):
         trial = studies.ask(study, space.distributions, sweep=folder)
         if number == 1 and not metrics:
@@ -148,7 +148,7 @@ def test_a_sweep_that_was_copied_is_shown(tmp_path: Path) -> None:
         next(here.glob("*journal*")).rename(here / "study.journal")
     assert len(read_sweep(here).trials) == 3 and not there.exists()
     (here / "study.journal").unlink()
-    with pytest.raises(RunError, match=r"its study lies in .*, which is not here"):
+    with pytest.raises(RunError, match=r"its study is in .*, which does not exist here"):
         read_sweep(here)
     assert not there.exists()
 

@@ -11,7 +11,7 @@ import torch
 from sslrun.config.errors import RunError
 from sslrun.runs.newest import (
     LAST,
-    keep_former,
+    keep_previous,
     last_step,
     name_of,
     newest,
@@ -59,7 +59,7 @@ def test_a_damaged_one_is_passed_over_and_set_aside(tmp_path: Path, how: str) ->
     found = newest(tmp_path)
     assert found is not None and (found.path.name, found.step) == (name_of(3), 3)
     (line,) = set_aside(found)
-    assert line.startswith("last.ckpt is damaged (") and line.endswith("goes on from step-00000003.ckpt, step 3")
+    assert line.startswith("last.ckpt is damaged (") and line.endswith("continues from step-00000003.ckpt, step 3")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["last.ckpt.damaged", name_of(3)]
     again = newest(tmp_path)
     assert again is not None and (again.step, again.damaged) == (3, {})
@@ -74,7 +74,7 @@ def test_what_the_disk_does_not_give_is_no_damage(tmp_path: Path, monkeypatch: p
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(zipfile.ZipFile, "testzip", fail)
-    with pytest.raises(RunError, match=rf"last.ckpt cannot be read: {os.strerror(number)}; it may be whole: mend"):
+    with pytest.raises(RunError, match=rf"last.ckpt cannot be read: {os.strerror(number)}; it may be intact: fix"):
         newest(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [LAST, name_of(3)]
 
@@ -111,7 +111,7 @@ def test_where_none_can_be_read_nothing_starts_anew(tmp_path: Path) -> None:
 def test_the_former_one_stays_under_its_own_name(tmp_path: Path) -> None:
     for step in (10, 20, 30):
         if step > 10:
-            keep_former(tmp_path, step - 10)
+            keep_previous(tmp_path, step - 10)
         write(tmp_path / "new", step)
         (tmp_path / "new").replace(tmp_path / LAST)
         remove_old(tmp_path, keep=2)

@@ -12,7 +12,7 @@ from sslrun.commands.resume import go_to
 from sslrun.config.compose import compose
 from sslrun.config.errors import RunError
 from sslrun.config.run import Extend
-from sslrun.runs.length import Length, Phase, phase_at, settle
+from sslrun.runs.length import Length, Phase, phase_at, resolve_length
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.newest import LAST, name_of
 from sslrun.runs.opening import open_run
@@ -104,7 +104,7 @@ def test_what_no_checkpoint_fits_is_not_advised_to_go_on(change: str, tmp_path: 
     open_run("pretrain", config(tmp_path, "method=byol", "optimizer=adamw")).end("interrupted")
     for asked in ([], ["run.on_change=continue"]):
         with pytest.raises(
-            RunError, match=r" -> .*: the checkpoint of .* does not fit that; choose another"
+            RunError, match=r" -> .*: the checkpoint of .* cannot be loaded after this change; choose another"
         ) as refused:
             open_run("pretrain", config(tmp_path, "method=byol", "optimizer=adamw", "seed=7", change, *asked))
         assert "on_change" not in str(refused.value) and "seed" not in str(refused.value)
@@ -139,12 +139,12 @@ def test_an_error_that_is_its_own_cause_is_searched_once(tmp_path: Path) -> None
 def test_settled_twice_is_settled_once() -> None:
     known = {"total_steps": 100}
     asked: dict[str, Any] = {"planned": 150, "step": 100, "extend": Extend.stretch}
-    first = settle(known, changed=True, **asked)
+    first = resolve_length(known, changed=True, **asked)
     assert (first.total_steps, first.extended) == (150, [{"at": 100, "from": 100, "to": 150, "how": "stretch"}])
     noted = {"total_steps": 150, "extended": first.extended}
-    assert settle(noted, changed=False, **asked) == settle(noted, changed=True, **asked) == first
-    with pytest.raises(RunError, match="90 steps are asked for, and the run has done 100 of 100"):
-        settle(known, changed=True, planned=90, step=100, extend=Extend.stretch)
+    assert resolve_length(noted, changed=False, **asked) == resolve_length(noted, changed=True, **asked) == first
+    with pytest.raises(RunError, match="90 steps are configured, but the run has done 100 of 100"):
+        resolve_length(known, changed=True, planned=90, step=100, extend=Extend.stretch)
 
 
 def test_resumed_where_it_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from runfolders import FakeSlurm, age, held, make_run
 from sslrun.runs.job import last_error
 from sslrun.runs.manifest import manifest_or_failed
 from sslrun.runs.queue import SlurmQueue
-from sslrun.runs.state import KILLED, Standing, State, standing
+from sslrun.runs.state import KILLED, CurrentState, State, current_state
 
 SLURM = {"launcher": "slurm", "job": "41", "task": 3}
 LATER = "2026-01-02T04:00:00"
@@ -37,8 +37,8 @@ def slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeSlurm:
     return fake
 
 
-def of(folder: Path) -> Standing:
-    return standing(folder, manifest_or_failed(folder), SlurmQueue([folder]))
+def of(folder: Path) -> CurrentState:
+    return current_state(folder, manifest_or_failed(folder), SlurmQueue([folder]))
 
 
 def dead_pid() -> int:
@@ -49,7 +49,7 @@ def dead_pid() -> int:
 
 @pytest.mark.parametrize("status", ["finished", "pruned"])
 def test_an_end_is_an_end_without_asking_slurm(status: str, tmp_path: Path, slurm: FakeSlurm) -> None:
-    assert of(make_run(tmp_path / "a", status=status, job=SLURM)) == Standing(state=State(status), over=True)
+    assert of(make_run(tmp_path / "a", status=status, job=SLURM)) == CurrentState(state=State(status), over=True)
     assert slurm.calls() == []
 
 
@@ -57,19 +57,19 @@ def test_a_held_folder_runs_whatever_it_says(tmp_path: Path) -> None:
     for status in ("running", "interrupted", "failed"):
         folder = make_run(tmp_path / status, status=status, last_error="RuntimeError: before")
         with held(folder):
-            assert of(folder) == Standing(state=State.running)
+            assert of(folder) == CurrentState(state=State.running)
 
 
 def test_ended_by_itself_or_asked_to(tmp_path: Path) -> None:
-    assert of(make_run(tmp_path / "a", status="interrupted")) == Standing(state=State.interrupted, over=True)
+    assert of(make_run(tmp_path / "a", status="interrupted")) == CurrentState(state=State.interrupted, over=True)
     failed = make_run(tmp_path / "b", status="failed", last_error="RuntimeError: boom")
-    assert of(failed) == Standing(state=State.failed, note="RuntimeError: boom", over=True)
+    assert of(failed) == CurrentState(state=State.failed, note="RuntimeError: boom", over=True)
 
 
 def test_killed_on_this_machine_is_lost(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "a", status="running", host=socket.gethostname(), pid=dead_pid())
     (folder / ".lock").touch()
-    assert of(folder) == Standing(state=State.lost, note=KILLED, over=True)
+    assert of(folder) == CurrentState(state=State.lost, note=KILLED, over=True)
 
 
 def test_a_living_process_without_a_lock_runs(tmp_path: Path) -> None:
@@ -80,31 +80,33 @@ def test_a_living_process_without_a_lock_runs(tmp_path: Path) -> None:
 
 def test_another_machine_is_believed_for_a_while(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "a", status="running")
-    assert of(folder) == Standing(state=State.running)
+    assert of(folder) == CurrentState(state=State.running)
     age(folder, 14 * 60)
     assert of(folder).state is State.running
     age(folder, 2 * 60)
-    assert of(folder) == Standing(state=State.lost, note=KILLED, over=True)
+    assert of(folder) == CurrentState(state=State.lost, note=KILLED, over=True)
 
 
 @pytest.mark.parametrize(
     ("status", "line", "expected"),
     [
-        (None, "41|3|PENDING|N/A|Priority", Standing(state=State.queued, note="Priority")),
-        (None, f"41|3|RUNNING|{LATER}|None", Standing(state=State.running, note="starting")),
-        ("running", f"41|3|RUNNING|{LATER}|None", Standing(state=State.running)),
-        ("running", "41|3|PENDING|N/A|BeginTime", Standing(state=State.preempted, note="BeginTime")),
-        ("interrupted", "41|3|PENDING|N/A|BeginTime", Standing(state=State.preempted, note="BeginTime")),
-        ("interrupted", "41|3|REQUEUED|N/A|None", Standing(state=State.preempted)),
-        ("interrupted", f"41|3|RUNNING|{LATER}|None", Standing(state=State.running)),
-        ("interrupted", "41|3|RUNNING|2026-01-02T03:00:00|None", Standing(state=State.interrupted)),
-        ("interrupted", f"41|3|COMPLETING|{LATER}|None", Standing(state=State.interrupted)),
-        ("failed", "41|3|PENDING|N/A|None", Standing(state=State.queued, note="another try after: RuntimeError: x")),
-        ("failed", f"41|3|RUNNING|{LATER}|None", Standing(state=State.running)),
-        ("failed", "41|3|RUNNING|2026-01-02T03:00:00|None", Standing(state=State.failed, note="RuntimeError: x")),
+        (None, "41|3|PENDING|N/A|Priority", CurrentState(state=State.queued, note="Priority")),
+        (None, f"41|3|RUNNING|{LATER}|None", CurrentState(state=State.running, note="starting")),
+        ("running", f"41|3|RUNNING|{LATER}|None", CurrentState(state=State.running)),
+        ("running", "41|3|PENDING|N/A|BeginTime", CurrentState(state=State.preempted, note="BeginTime")),
+        ("interrupted", "41|3|PENDING|N/A|BeginTime", CurrentState(state=State.preempted, note="BeginTime")),
+        ("interrupted", "41|3|REQUEUED|N/A|None", CurrentState(state=State.preempted)),
+        ("interrupted", f"41|3|RUNNING|{LATER}|None", CurrentState(state=State.running)),
+        ("interrupted", "41|3|RUNNING|2026-01-02T03:00:00|None", CurrentState(state=State.interrupted)),
+        ("interrupted", f"41|3|COMPLETING|{LATER}|None", CurrentState(state=State.interrupted)),
+        ("failed", "41|3|PENDING|N/A|None", CurrentState(state=State.queued, note="retry after: RuntimeError: x")),
+        ("failed", f"41|3|RUNNING|{LATER}|None", CurrentState(state=State.running)),
+        ("failed", "41|3|RUNNING|2026-01-02T03:00:00|None", CurrentState(state=State.failed, note="RuntimeError: x")),
     ],
 )  # fmt: skip
-def test_in_slurms_queue(status: str | None, line: str, expected: Standing, tmp_path: Path, slurm: FakeSlurm) -> None:
+def test_in_slurms_queue(
+    status: str | None, line: str, expected: CurrentState, tmp_path: Path, slurm: FakeSlurm
+) -> None:
     fields: dict[str, Any] = dict(STOPPED) if status in ("interrupted", "failed") else {}
     if status == "failed":
         fields["last_error"] = "RuntimeError: x"
@@ -117,7 +119,7 @@ def test_gone_from_slurm_before_it_began(tmp_path: Path, slurm: FakeSlurm) -> No
     (folder / "log.txt").write_text(
         "Traceback (most recent call last):\nModuleNotFoundError: No module 'x'\nsrun: bye\n"
     )
-    assert of(folder) == Standing(state=State.failed, note="ModuleNotFoundError: No module 'x'", over=True)
+    assert of(folder) == CurrentState(state=State.failed, note="ModuleNotFoundError: No module 'x'", over=True)
     slurm.ended("JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0\n")
     assert of(folder).note == "FAILED, exit code 1: ModuleNotFoundError: No module 'x'"
 
@@ -128,7 +130,7 @@ def test_killed_by_slurm_says_why(tmp_path: Path, slurm: FakeSlurm) -> None:
         "JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=TIMEOUT Reason=TimeLimit ExitCode=0:0\n"
     )
     folder = make_run(tmp_path / "a", status="running", job=SLURM)
-    assert of(folder) == Standing(state=State.lost, note=f"TIMEOUT; {KILLED}", over=True)
+    assert of(folder) == CurrentState(state=State.lost, note=f"TIMEOUT; {KILLED}", over=True)
 
 
 def test_out_of_memory_is_a_failure_with_its_last_error(tmp_path: Path, slurm: FakeSlurm) -> None:
@@ -136,7 +138,7 @@ def test_out_of_memory_is_a_failure_with_its_last_error(tmp_path: Path, slurm: F
     folder = make_run(tmp_path / "a", status="running", job=SLURM)
     (folder / "log.txt").write_text("step 7\nslurmstepd: error: Detected 1 oom_kill event\n")
     told = "OUT_OF_MEMORY: slurmstepd: error: Detected 1 oom_kill event"
-    assert of(folder) == Standing(state=State.failed, note=told, over=True)
+    assert of(folder) == CurrentState(state=State.failed, note=told, over=True)
 
 
 def crashed_rank(folder: Path, *, started: str) -> Path:
@@ -153,15 +155,15 @@ def crashed_rank(folder: Path, *, started: str) -> Path:
 def test_a_crash_that_noted_no_end_is_tried_again_and_then_has_failed(tmp_path: Path, slurm: FakeSlurm) -> None:
     folder = crashed_rank(tmp_path / "a", started="2026-01-02T03:00:00+00:00")
     slurm.queue("41|3|PENDING|N/A|BeginTime\n")
-    again = Standing(state=State.queued, note="another try after: rank 1: RuntimeError: the disk is gone")
+    again = CurrentState(state=State.queued, note="retry after: rank 1: RuntimeError: the disk is gone")
     assert of(folder) == again
     before = make_run(tmp_path / "b", status=None, job=SLURM)
-    assert of(before) == Standing(state=State.queued, note="BeginTime")
+    assert of(before) == CurrentState(state=State.queued, note="BeginTime")
     for name in ("log.txt", "log-rank1.txt", "crashes.txt"):
         (before / name).write_text((folder / name).read_text())
     assert of(before) == again
     slurm.queue("")
-    failed = Standing(state=State.failed, note="rank 1: RuntimeError: the disk is gone", over=True)
+    failed = CurrentState(state=State.failed, note="rank 1: RuntimeError: the disk is gone", over=True)
     assert of(folder) == failed  # SLURM has forgotten it
     slurm.ended("JobId=44 ArrayJobId=41 ArrayTaskId=3 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0\n")
     assert of(folder) == replace(failed, note=f"FAILED, exit code 1: {failed.note}")
@@ -170,7 +172,7 @@ def test_a_crash_that_noted_no_end_is_tried_again_and_then_has_failed(tmp_path: 
 def test_a_crash_before_the_latest_session_is_past(tmp_path: Path, slurm: FakeSlurm) -> None:
     folder = crashed_rank(tmp_path / "a", started="2026-01-02T03:31:00+00:00")
     slurm.queue("41|3|PENDING|N/A|BeginTime\n")
-    assert of(folder) == Standing(state=State.preempted, note="BeginTime")
+    assert of(folder) == CurrentState(state=State.preempted, note="BeginTime")
     slurm.queue("")
     assert of(folder).state is State.lost
 
@@ -180,20 +182,20 @@ def test_a_run_that_goes_on_after_its_end_waits_in_the_queue(status: str, tmp_pa
     anew = SLURM | {"submitted": "2026-01-02T03:40:00+00:00"}
     folder = make_run(tmp_path / "a", status=status, job=anew, last_error="of an earlier session", **STOPPED)
     slurm.queue("41|3|PENDING|N/A|Priority\n")
-    assert of(folder) == Standing(state=State.queued, note="Priority")
+    assert of(folder) == CurrentState(state=State.queued, note="Priority")
     slurm.queue(f"41|3|RUNNING|{LATER}|None\n")
     assert of(folder).state is State.running
     slurm.queue("")
-    assert of(folder) == Standing(state=State(status), over=True)
+    assert of(folder) == CurrentState(state=State(status), over=True)
 
 
 def test_a_local_job_that_goes_on_with_a_run_is_starting(tmp_path: Path) -> None:
     anew = {"launcher": "process", "job": str(os.getpid()), "submitted": "2026-01-02T03:40:00+00:00"}
     for status in ("finished", "interrupted"):
         folder = make_run(tmp_path / status, status=status, job=anew, **STOPPED)
-        assert of(folder) == Standing(state=State.running, note="starting")
+        assert of(folder) == CurrentState(state=State.running, note="starting")
         make_run(folder, job=anew | {"job": str(dead_pid())}, status=status, **STOPPED)
-        assert of(folder) == Standing(state=State(status), over=True)
+        assert of(folder) == CurrentState(state=State(status), over=True)
 
 
 def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, slurm: FakeSlurm) -> None:
@@ -202,7 +204,7 @@ def test_a_run_that_ends_between_two_looks_is_not_lost(tmp_path: Path, slurm: Fa
     for run in (folder, on_slurm):
         read = manifest_or_failed(run)
         make_run(run)
-        assert standing(run, read, SlurmQueue([run])) == Standing(state=State.finished, over=True)
+        assert current_state(run, read, SlurmQueue([run])) == CurrentState(state=State.finished, over=True)
 
 
 def test_slurm_is_asked_once_for_all(tmp_path: Path, slurm: FakeSlurm) -> None:
@@ -210,14 +212,14 @@ def test_slurm_is_asked_once_for_all(tmp_path: Path, slurm: FakeSlurm) -> None:
     folders = [make_run(tmp_path / f"{i}", status=None, job=SLURM | {"task": i}) for i in range(6)]
     folders.append(make_run(tmp_path / "single", status=None, job={"launcher": "slurm", "job": "50"}))
     queue = SlurmQueue(folders)
-    states = [standing(folder, manifest_or_failed(folder), queue).state.value for folder in folders]
+    states = [current_state(folder, manifest_or_failed(folder), queue).state.value for folder in folders]
     assert states == ["queued", *["failed"] * 5, "queued"]
     squeue, scontrol = slurm.calls()
     assert squeue == f"squeue -h -r -u {os.getuid()} -o %F|%K|%T|%S|%r"
     assert scontrol == "scontrol -o show job 41"
     queue.refresh(folders)
     for folder in folders:
-        standing(folder, manifest_or_failed(folder), queue)
+        current_state(folder, manifest_or_failed(folder), queue)
     assert [call.split()[0] for call in slurm.calls()] == ["squeue", "scontrol", "squeue"]
 
 
@@ -230,9 +232,9 @@ def test_slurm_that_does_not_answer(tmp_path: Path, slurm: FakeSlurm) -> None:
 
 def test_a_local_job_before_its_run_json(tmp_path: Path) -> None:
     alive = make_run(tmp_path / "a", status=None, job={"launcher": "process", "job": str(os.getpid())})
-    assert of(alive) == Standing(state=State.running, note="starting")
+    assert of(alive) == CurrentState(state=State.running, note="starting")
     dead = make_run(tmp_path / "b", status=None, job={"launcher": "process", "job": str(dead_pid())})
-    assert of(dead) == Standing(state=State.failed, note="ended before it printed anything", over=True)
+    assert of(dead) == CurrentState(state=State.failed, note="ended before it printed anything", over=True)
 
 
 def test_a_damaged_manifest_is_told(tmp_path: Path) -> None:

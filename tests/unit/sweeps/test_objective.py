@@ -8,7 +8,7 @@ import pytest
 
 from sslrun.config.errors import RunError
 from sslrun.runs.results import main_value
-from sslrun.sweeps.objective import NoSuchNumberError, read_values
+from sslrun.sweeps.objective import NoSuchMetricError, read_values
 
 
 def left(folder: Path, command: str, rows: list[dict[str, Any]], **manifest: Any) -> Path:
@@ -33,7 +33,7 @@ def test_rows_of_validation_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_a_number_of_test_alone_is_refused(tmp_path: Path) -> None:
     run = left(tmp_path, "probe", [row("knn20", "top1", "test", 0.9)], selection={"linear/top1": 0.5})
-    with pytest.raises(NoSuchNumberError, match=r"knn20/top1: .* only for the test split, .*; it has linear/top1"):
+    with pytest.raises(NoSuchMetricError, match=r"knn20/top1: .* only on test, .*; it has linear/top1"):
         read_values(run, ["knn20/top1"], command="probe")
 
 

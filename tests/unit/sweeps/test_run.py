@@ -158,7 +158,7 @@ def test_a_metric_that_no_run_has_is_told_with_those_that_exist(tmp_path: Path) 
 
 def test_a_pruner_needs_a_name_that_is_logged_while_it_trains(tmp_path: Path) -> None:
     launch = FakeLauncher(tmp_path, lambda _, x: x)
-    with pytest.raises(ConfigError, match=r"^hydra.sweeper.metric=linear/macro_f1 is known when a run has ended"):
+    with pytest.raises(ConfigError, match=r"^hydra.sweeper.metric=linear/macro_f1 is known only after a run"):
         run(search(tmp_path, launch, metric="linear/macro_f1", pruner=PrunerName.median))
     assert watched_metric("knn20/top1", command="pretrain") == "probe/knn20"
 
@@ -172,7 +172,7 @@ def test_a_sweep_whose_trials_were_stopped_says_that_it_is_not_done(tmp_path: Pa
 
 def test_a_second_sweeper_is_refused_with_who_holds_it(tmp_path: Path) -> None:
     def second(_: int, x: float) -> float:
-        with pytest.raises(RunError, match=f"in the hands of process {os.getpid()} on "):
+        with pytest.raises(RunError, match=f"in use by process {os.getpid()} on "):
             run(search(tmp_path, FakeLauncher(tmp_path, lambda _, x: x)))
         return x
 

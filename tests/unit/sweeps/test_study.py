@@ -38,7 +38,7 @@ def test_a_job_builds_the_studys_pruner(name: PrunerName, tmp_path: Path) -> Non
     config = OptunaConfig(pruner=name, pruner_options=options)
     study = studies.open_study(config, name="s", storage=storage, salt="")
     trial = studies.ask(study, SPACE, sweep=tmp_path)
-    mine = studies.trial_of(study="s", storage=storage, number=trial.number)
+    mine = studies.load_trial(study="s", storage=storage, number=trial.number)
     assert mine.params == trial.params
     assert vars(mine.study.pruner) == vars(study.pruner) and type(mine.study.pruner) is studies.PRUNERS[name]
 

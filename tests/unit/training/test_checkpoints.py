@@ -12,13 +12,13 @@ import torch
 from sslrun.config.errors import RunError
 from sslrun.runs.newest import LAST
 from sslrun.training import checkpoints
-from sslrun.training.checkpoints import BEST, Checkpoints, steps_apart
+from sslrun.training.checkpoints import BEST, Checkpoints, steps_to_sync
 from sslrun.training.random_states import random_state, restore_random_state
 
 
 @pytest.mark.parametrize(("seconds", "steps"), [(0.0, 50), (0.001, 50), (0.1, 10), (0.4, 2), (0.9, 1), (30.0, 1)])
 def test_ranks_agree_about_once_a_second(seconds: float, steps: int) -> None:
-    assert steps_apart(seconds) == steps
+    assert steps_to_sync(seconds) == steps
 
 
 class Clock:
@@ -52,7 +52,7 @@ def test_the_clock_is_that_of_the_last_checkpoint_on_every_rank(
         asked.append(values[1])
         return [False, False, 0.0]  # what is due is looked at, and not done
 
-    monkeypatch.setattr(checkpoints, "_largest", largest)
+    monkeypatch.setattr(checkpoints, "_max_over_ranks", largest)
     monkeypatch.setattr(checkpoints, "gather_objects", lambda mine: [mine] * 2)
     saver, trainer = (
         Checkpoints(tmp_path, start=0, every_steps=None, every_minutes=1, max_seconds=None),

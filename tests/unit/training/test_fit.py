@@ -36,7 +36,7 @@ def test_parameters_of_a_single_number_cannot_be_sharded() -> None:
     method = nn.Linear(2, 2)
     check_can_be_sharded(method)
     method.log_scale = nn.Parameter(torch.tensor(1.0))
-    with pytest.raises(ConfigError, match=r"trainer.strategy=fsdp cannot cut Linear's log_scale, a single number"):
+    with pytest.raises(ConfigError, match=r"trainer.strategy=fsdp cannot shard Linear's log_scale, a scalar"):
         check_can_be_sharded(method)
 
 

@@ -14,8 +14,8 @@ from sslrun.config.schedule import ScheduleConfig, ScheduleShape
 from sslrun.training.optimizers import (
     build_optimizer,
     lr_factor,
+    move_step_counts,
     parameter_groups,
-    place_step_counts,
     scaled_lr,
     set_lr,
     set_weight_decay,
@@ -187,8 +187,8 @@ def test_step_counts_lie_where_the_kernels_want_them() -> None:
     weight = nn.Parameter(torch.empty(3, device="meta"))
     optimizer = torch.optim.AdamW([weight], fused=False)
     optimizer.state[weight] = {"step": torch.tensor(7.0)}
-    place_step_counts(optimizer)
+    move_step_counts(optimizer)
     assert optimizer.state[weight]["step"] == 7
     optimizer.param_groups[0]["fused"] = True
-    place_step_counts(optimizer)
+    move_step_counts(optimizer)
     assert optimizer.state[weight]["step"].is_meta

@@ -121,7 +121,7 @@ def test_what_an_extension_does_to_the_schedules_is_said() -> None:
         for how in ("stretch", "restart")
     }
     assert steps["stretch"].endswith("; 100 before, schedules stretched from step 60 on")
-    assert steps["restart"].endswith("; 100 before, schedules anew from step 60 on")
+    assert steps["restart"].endswith("; 100 before, schedules restarted from step 60 on")
     assert "before" not in describe_plan(planned)["steps"]
 
 

@@ -92,13 +92,13 @@ def test_a_line_of_its_own_stands_above_the_bar(
     clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     progress = Progress()
-    progress.tell("something happened")
+    progress.write_line("something happened")
     assert capsys.readouterr().err == "something happened\n"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     trainer: Any = SimpleNamespace(
         global_step=0, is_global_zero=True, train_dataloader=SimpleNamespace(waited_seconds=0.0)
     )
     progress.on_train_start(trainer, module())
-    progress.tell("and again")
+    progress.write_line("and again")
     progress.on_train_end(trainer, module())
     assert "\rand again\n" in capsys.readouterr().err.replace("\x1b[A", "")

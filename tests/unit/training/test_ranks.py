@@ -12,7 +12,7 @@ import pytest
 from pytorch_lightning.strategies.launchers import subprocess_script
 
 from sslrun.config.errors import RunError, TrainingError
-from sslrun.runs.rank_errors import leave_error
+from sslrun.runs.rank_errors import write_error
 from sslrun.runs.signals import Interrupted
 from sslrun.training import ranks as module
 from sslrun.training.pruning import Pruned
@@ -50,7 +50,7 @@ def test_the_rank_that_was_the_cause_is_named_and_the_others_end(tmp_path: Path,
 
 def test_the_message_of_the_rank_that_failed_is_the_cause(tmp_path: Path) -> None:
     ranks, children = watched(tmp_path, LIVES)
-    leave_error(tmp_path, 1, RunError("its disk is full"))
+    write_error(tmp_path, 1, RunError("its disk is full"))
     fail(ranks, RuntimeError("Connection closed by peer"))
     assert ranks.cause == "rank 1: its disk is full"
     assert children[0].wait(30) == -9 and list(tmp_path.iterdir()) == []

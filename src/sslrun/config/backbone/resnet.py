@@ -23,7 +23,7 @@ class ResNetConfig(BackboneConfig):
 
     Attributes:
         width: channels of the first stage (64 in the paper).
-        zero_init_residual: zero-initialise the weight of each block's last BatchNorm, so that it starts as the identity.
+        zero_init_residual: zero-initialise the last BatchNorm weight of each block, so that it starts as the identity.
     """
 
     has_library_weights: ClassVar[bool] = True
