@@ -28,7 +28,7 @@ def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Comple
         (["pretrain", "+method.foo=1"], "method.foo: no such key in SimCLRConfig"),
         (
             ["pretrain", "experiment=digits/simclr", "method=byol"],
-            "is a recipe of method=simclr, but method=byol was asked",
+            "is a recipe of method=simclr, but method=byol is set",
         ),
         (["probe", "encoder=nowhere"], "encoder=nowhere: no such run or encoder folder"),
         (["probe"], "encoder is not set; say encoder=…"),

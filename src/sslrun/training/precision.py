@@ -57,5 +57,5 @@ def accelerator_name(asked: str) -> str:
     if asked in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "mps"
     if asked in ("cuda", "mps"):
-        raise ConfigError(f"accelerator={asked}: none is visible here; choose auto or cpu; `sslrun doctor` shows what is")
+        raise ConfigError(f"accelerator={asked}: none is visible here; choose auto or cpu; see `sslrun doctor`")
     return "cpu" if asked in ("auto", "gpu") else asked

@@ -75,7 +75,7 @@ def test_after_a_signal_nothing_that_is_slow_to_send_holds_the_process(
         finish_wandb(Interrupted("SIGTERM"))
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
-    assert capfd.readouterr().err.endswith(" s: wandb sync /runs/a/wandb/offline-run-1\n")
+    assert capfd.readouterr().err.endswith(" s; to finish it: wandb sync /runs/a/wandb/offline-run-1\n")
 
 
 def test_a_run_that_ended_well_is_not_failed_by_wandb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,10 +200,10 @@ def test_a_file_of_ones_own_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     write_own(tmp_path, "# @package _global_\ndefaults: [override /method: byol]\ntrainer: {epochs: 3}\n")
     assert pretrain("experiment=own").trainer.epochs == 3
-    with pytest.raises(ConfigError, match="experiment=own is a recipe of method=byol, but method=simclr was asked"):
+    with pytest.raises(ConfigError, match="experiment=own is a recipe of method=byol, but method=simclr is set"):
         pretrain("experiment=own", "method=simclr")
     write_own(tmp_path, "# @package _global_\ndefaults: [/experiment/cifar10/byol, _self_]\n")
-    with pytest.raises(ConfigError, match="experiment=own is a recipe of method=byol, but method=simclr was asked"):
+    with pytest.raises(ConfigError, match="experiment=own is a recipe of method=byol, but method=simclr is set"):
         pretrain("experiment=own", "method=simclr")
     write_own(tmp_path, "defaults: [override /method: byol]\n")
     with pytest.raises(

@@ -74,7 +74,7 @@ def test_ranks_that_would_go_on_from_other_steps_are_refused(tmp_path: Path, mon
         if not refused:
             saver.setup(trainer_of(0, 2), None, "fit")  # type: ignore[arg-type]
             continue
-        with pytest.raises(RunError, match=r"\(rank 0 from step 6, rank 1 from step 8\); run.dir must lie on a file"):
+        with pytest.raises(RunError, match=r"\(rank 0 from step 6, rank 1 from step 8\); run.dir must be on a file"):
             saver.setup(trainer_of(0, 2), None, "fit")  # type: ignore[arg-type]
 
 
