@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-SKIPPED = {"checkpoints", "encoder", "tensorboard", "wandb", "slurm", "__pycache__"}
-"""Subfolders of runs and sweeps that contain no runs."""
+SKIPPED = {"checkpoints", "encoder", "tensorboard", "wandb"}
+"""Subfolders of runs that contain no runs; elsewhere users may have folders of these names."""
 MARKS = {"run.json", "job.json"}
 
 
@@ -30,10 +30,11 @@ def _below(top: Path, seen: set[tuple[int, int]], links: list[Path]) -> Iterator
         if (stat.st_dev, stat.st_ino) in seen:
             continue
         seen.add((stat.st_dev, stat.st_ino))
-        if MARKS & {entry.name for entry in entries}:
+        is_run = bool(MARKS & {entry.name for entry in entries})
+        if is_run:
             yield folder
         for entry in entries:
-            if entry.name in SKIPPED or entry.name.startswith("."):
+            if (is_run and entry.name in SKIPPED) or entry.name.startswith("."):
                 continue
             if entry.is_symlink():
                 links.append(folder / entry.name)

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import os
+import re
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from sslrun.runs import signals
 from sslrun.runs.storage import storage_error
 
 COLUMNS = ("step", "epoch", "seconds", "name", "value")
+ROW = re.compile(r"\d+,[\d.]+,[\d.]+,[^,]+,[^,]+")
 SECONDS_TO_SEND = 10.0
 
 
@@ -41,8 +43,8 @@ class MetricsFile(Logger):
         if not self.path.exists():
             write_text(self.path, ",".join(COLUMNS) + "\n")
             return
-        lines = self.path.read_text().splitlines()
-        whole = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
+        lines = self.path.read_text(errors="replace").splitlines()
+        whole = [line for line in lines[1:] if ROW.fullmatch(line)]  # not those that a crash cut off
         kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
         if kept:  # a killed process recorded its seconds only here
