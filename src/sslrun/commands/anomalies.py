@@ -20,8 +20,8 @@ from sslrun.core.atomic import write_csv
 from sslrun.core.rows import RowKey
 from sslrun.data.build import build_data
 from sslrun.data.series.series import SeriesData
-from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, highest_windows, score_split
-from sslrun.evaluation.batches import evaluating
+from sslrun.evaluation.anomalies import Score, Scores, anomaly_rows, deviation, score_split, top_windows
+from sslrun.evaluation.batches import eval_mode
 from sslrun.methods.base import Method, build_method
 from sslrun.report.tables import results_table
 from sslrun.runs.encoders import CheckpointRef, EncoderRef, FolderRef
@@ -76,7 +76,7 @@ def measure(session: Session, config: AnomaliesConfig) -> str:
             rows += anomaly_rows(scores, data, key=key)
             if name == trained.subject.ref.name:
                 write_scores(session.path / "scores.csv", scores, data, config.split)
-                highest = highest_windows(scores, data, config.split, count=SHOWN)
+                highest = top_windows(scores, data, config.split, count=SHOWN)
         session.finish(rows, data=data)
     names = data.recording_names(config.split)
     lines = [f"  {score:>10.3f}  {names[recording]}, row {row}" for score, recording, row in highest]
@@ -129,7 +129,7 @@ def _rebuilding(method: Method, *, device: str) -> Score:
     method.to(device)
 
     def score(series: Tensor) -> Tensor:
-        with evaluating(method), torch.inference_mode():
+        with eval_mode(method), torch.inference_mode():
             return method.anomaly_scores(series.to(device))
 
     return score

@@ -71,7 +71,7 @@ def fine_tune(session: Session, config: FinetuneConfig) -> str | None:
     with session.open(parent=subject.ref.run):
         watch = Validation(goal, label_split, plan, patience=config.patience)
         if config.head is HeadStart.regression and session.checkpoint is None:
-            goal.start_head(method, label_split.train, plan)
+            goal.init_head(method, label_split.train, plan)
         callbacks: list[pl.Callback] = [watch] if label_split.validation else []
         trained = train(
             session, config, method, data, dataset, plan, resolved=resolved, inputs=encoder.inputs, callbacks=callbacks

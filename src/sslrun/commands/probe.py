@@ -11,12 +11,12 @@ from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.evaluation.probes import probes_of
-from sslrun.evaluation.probes.base import Frozen
-from sslrun.evaluation.raw import Computed, Fitted, raw_baseline
+from sslrun.evaluation.probes.base import FrozenEncoder
+from sslrun.evaluation.raw import ClassifierBaseline, FeatureBaseline, raw_baseline
 from sslrun.report.tables import results_table
 from sslrun.training.precision import accelerator_name, resolve_precision
 
-Encoding = nn.Module | Computed | Fitted
+Encoding = nn.Module | FeatureBaseline | ClassifierBaseline
 
 
 def run(config: ProbeConfig) -> float | None:
@@ -50,14 +50,14 @@ def measure(session: Session, config: ProbeConfig) -> str:
         chosen: dict[str, dict[str, float]] = {}
         notes: list[str] = []
         for i, (name, encoder, read) in enumerate(encoders(config, subject, data)):
-            frozen = Frozen(name, encoder, read, loader=config.loader, device=device, precision=precision)
+            frozen = FrozenEncoder(name, encoder, read, loader=config.loader, device=device, precision=precision)
             for probe in probes:
                 found = probe.measure(frozen)
                 rows += found.rows
                 chosen.setdefault(name, {}).update(found.chosen)
                 notes += [note for note in found.notes if note not in notes]
                 if i == 0:
-                    probe.draw(frozen, session.path)
+                    probe.write_figure_data(frozen, session.path)
         for probe in probes:
             rows += probe.references()
         own = next(iter(chosen.values()))

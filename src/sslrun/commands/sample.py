@@ -32,11 +32,11 @@ def run(config: SampleConfig) -> None:
         encoder.eval().to(device),
         [int(i) for i in prompt] or [tokenizer.end],
         count=config.count,
-        tokens=config.tokens,
+        max_new_tokens=config.tokens,
         temperature=config.temperature,
         top_k=config.top_k,
         end=tokenizer.end if config.stop else None,
-        never=sorted(set(range(tokenizer.size)) - {*tokenizer.ordinary.tolist(), tokenizer.end}),
+        banned=sorted(set(range(tokenizer.size)) - {*tokenizer.ordinary.tolist(), tokenizer.end}),
         max_length=int(encoder.inputs["max_length"]),
         seed=config.seed,
     )

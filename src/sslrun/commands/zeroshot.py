@@ -16,7 +16,7 @@ from sslrun.data.pairs.pairs import PairData
 from sslrun.data.vision.images import ImageData
 from sslrun.evaluation.features import Features
 from sslrun.evaluation.retrieval import retrieval_rows
-from sslrun.evaluation.zeroshot import prompted, zeroshot_rows
+from sslrun.evaluation.zeroshot import fill_templates, zeroshot_rows
 from sslrun.report.tables import results_table
 from sslrun.training.plan import loader_workers
 from sslrun.training.precision import accelerator_name, resolve_precision
@@ -89,7 +89,7 @@ def class_rows(
     """By the names of the classes."""
     assert images.labels is not None
     templates = config.prompts.templates
-    texts = prompted(classes, templates)
+    texts = fill_templates(classes, templates)
     prompts = towers.text_vectors(texts, batch_size=config.loader.batch_size)
     return zeroshot_rows(
         images.features,

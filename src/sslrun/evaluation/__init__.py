@@ -1,1 +1,1 @@
-"""From features or an encoder to rows of results: each with n and its interval."""
+"""Evaluations of features and encoders: rows of results, each with n and an interval."""

@@ -1,4 +1,4 @@
-"""One pass of a module over a dataset: eval mode, no gradients, the precision of the run."""
+"""Inference over a dataset: eval mode, no gradients, the run's precision."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,17 +15,17 @@ from sslrun.training.precision import autocast_dtype
 
 Batch = dict[str, Any]
 T = TypeVar("T")
-FEW = 1024
-"""Items that are read before workers would have started."""
+MIN_ITEMS_FOR_WORKERS = 1024
+"""Fewer are read before workers would have started."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """Batches of a dataset, and the device and precision that modules read them with.
+    """Batches of a dataset, and the device and precision to run modules with.
 
     Attributes:
-        loader: dicts of tensors, with `label` (B,) and `index` (B,) if there are any.
-        prepare: loaded batch on the device -> what modules read, such as normalised floats.
+        loader: yields dicts of tensors, optionally with `label` (B,) and `index` (B,).
+        prepare: loaded batch on the device -> inputs of modules, such as normalised floats.
         autocast: None for float32.
     """
 
@@ -34,13 +34,13 @@ class Batches:
     device: torch.device | str
     autocast: torch.dtype | None
 
-    def through(self, module: nn.Module, function: Callable[[Batch], T]) -> Generator[tuple[Batch, T], None, None]:
-        """Each batch as loaded, and `function` of it prepared, with `module` (on `device`) in eval mode."""
+    def run(self, module: nn.Module, function: Callable[[Batch], T]) -> Generator[tuple[Batch, T], None, None]:
+        """Yield each loaded batch and `function` of the prepared batch, with `module` (on `device`) in eval mode."""
         kind = torch.device(self.device).type
-        with evaluating(module):
+        with eval_mode(module):
             for batch in self.loader:
                 batch = to_device(batch, self.device)
-                # the loader stays outside: what its dataset caches must not become inference tensors
+                # outside of the loader: tensors that its dataset caches must not become inference tensors
                 with torch.inference_mode(), torch.autocast(kind, self.autocast, enabled=self.autocast is not None):
                     output = function(self.prepare(batch))
                 yield batch, output
@@ -56,9 +56,9 @@ def batches_of(
     positions: Sequence[int] | None = None,
     workers: int = 0,
 ) -> Batches:
-    """Batches of some items of a dataset, in the order of `positions` (None: all); few of them need no workers."""
+    """Batches of the items at `positions`, in that order (None: all); no workers for few items."""
     count = len(items) if positions is None else len(positions)
-    workers = workers if count > FEW else 0
+    workers = workers if count > MIN_ITEMS_FOR_WORKERS else 0
     return Batches(
         loader=evaluation_loader(data, items, positions=positions, batch_size=batch_size, workers=workers),
         prepare=data.prepare().to(device),
@@ -68,12 +68,12 @@ def batches_of(
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode; afterwards each part's own flag, for parts may be frozen in eval mode while the rest trains."""
-    flags = {part: part.training for part in module.modules()}
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Eval mode; afterwards each submodule gets its own flag back, since some may be frozen in eval mode."""
+    flags = {submodule: submodule.training for submodule in module.modules()}
     module.eval()
     try:
         yield
     finally:
-        for part, training in flags.items():
-            part.training = training
+        for submodule, training in flags.items():
+            submodule.training = training

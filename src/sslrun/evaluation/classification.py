@@ -1,4 +1,4 @@
-"""Class scores to rows: accuracy, F1, balanced accuracy, AUROC and calibration, each with its interval."""
+"""Rows for class scores: accuracy, F1, balanced accuracy, AUROC and calibration, each with an interval."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation.intervals import EXTREMES, extreme_interval, mean_row, percentile_interval, resampled_counts
 
 CALIBRATION_BINS = 15
-SLOW_RESAMPLES = 200  # for AUROC and ECE, whose resamples need every item
+SLOW_RESAMPLES = 200  # for AUROC and ECE, where a resample costs O(N)
 
 
 def classification_rows(
@@ -20,14 +20,13 @@ def classification_rows(
 ) -> list[Row]:
     """Rows top1, top5 (if C > 5), macro_f1, balanced_accuracy, auroc and ece.
 
-    `auroc` is one class against the rest, averaged over classes; it is omitted if the test lacks a class.
-    Intervals are percentile bootstraps over test items; if nothing is wrong, or nothing right, they are the exact
-    bound for the rarest class.
+    `auroc` is one-vs-rest, averaged over classes; it is omitted if a class is absent from the test set.
+    Intervals are percentile bootstraps over test items; for a value of 0 or 1, the exact bound for the rarest class.
 
     Args:
         scores: (N, C) logits, or probabilities whose rows sum to 1.
         labels: (N,) int64 classes.
-        logits: whether a softmax turns the scores into probabilities.
+        logits: whether `scores` are logits.
     """
     scores, labels = scores.float().cpu(), labels.cpu()
     num_classes = scores.shape[1]
@@ -38,26 +37,26 @@ def classification_rows(
         rows.append(mean_row(key, f"top{k}", correct, resamples=resamples))
 
     cells, counts = torch.unique(labels * num_classes + scores.argmax(dim=1), return_counts=True)  # (M,)
-    of_counts = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}
-    resampled: dict[str, list[Tensor]] = {metric: [] for metric in of_counts}
-    for drawn in resampled_counts(counts, resamples=resamples, seed=key.seed):
-        for metric, statistic in of_counts.items():
-            resampled[metric].append(statistic(drawn, cells, num_classes=num_classes))
-    for metric, statistic in of_counts.items():
+    from_counts = {"macro_f1": macro_f1, "balanced_accuracy": balanced_accuracy}
+    resampled: dict[str, list[Tensor]] = {metric: [] for metric in from_counts}
+    for resample in resampled_counts(counts, resamples=resamples, seed=key.seed):
+        for metric, statistic in from_counts.items():
+            resampled[metric].append(statistic(resample, cells, num_classes=num_classes))
+    for metric, statistic in from_counts.items():
         value = statistic(counts.double()[None], cells, num_classes=num_classes).item()
         exact = extreme_interval(value, n=rarest) if value in EXTREMES else None
         interval = exact or percentile_interval(torch.cat(resampled[metric]))
         rows.append(key.row(metric, value, n=len(labels), interval=interval))
 
-    each = torch.ones(len(labels), dtype=torch.int64)
-    weights = torch.cat(list(resampled_counts(each, resamples=SLOW_RESAMPLES, seed=key.seed)))  # (R, N)
-    of_weights = {"auroc": macro_auroc, "ece": calibration_error}
+    ones = torch.ones(len(labels), dtype=torch.int64)
+    weights = torch.cat(list(resampled_counts(ones, resamples=SLOW_RESAMPLES, seed=key.seed)))  # (R, N)
+    from_weights = {"auroc": macro_auroc, "ece": calibration_error}
     if len(torch.unique(labels)) < num_classes:
-        del of_weights["auroc"]
-    for metric, weighted in of_weights.items():
-        value = weighted(probabilities, labels, weights=each.double()[None]).item()
+        del from_weights["auroc"]
+    for metric, weighted in from_weights.items():
+        value = weighted(probabilities, labels, weights=ones.double()[None]).item()
         statistics = weighted(probabilities, labels, weights=weights)
-        # resampling widens the gap in every bin, so resamples have a higher ECE than the test: centre them on it
+        # resampling widens the gap in every bin and so biases ECE upwards: centre the resamples on the value
         centred = (statistics - statistics.nanmean() + value).clamp(0, 1)
         exact = extreme_interval(value, n=rarest) if metric == "auroc" and value in EXTREMES else None
         rows.append(key.row(metric, value, n=len(labels), interval=exact or percentile_interval(centred)))
@@ -65,28 +64,28 @@ def classification_rows(
 
 
 def confusion_matrix(scores: Tensor, labels: Tensor) -> Tensor:
-    """(C, C) int64 counts: rows are the truth, columns the prediction."""
+    """(C, C) int64 counts: rows are labels, columns predictions."""
     num_classes = scores.shape[1]
     cells = labels * num_classes + scores.argmax(dim=1)
     return torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 def macro_f1(counts: Tensor, cells: Tensor, *, num_classes: int) -> Tensor:
-    """Mean F1 of the classes that occur as truth or prediction (scikit-learn's definition).
+    """Mean F1 over the classes that occur as label or prediction (scikit-learn's definition).
 
     Args:
-        counts: (R, M) items in each cell of R confusion matrices.
-        cells: (M,) flat positions of those cells, truth * num_classes + prediction.
+        counts: (R, M) counts of M cells in R confusion matrices.
+        cells: (M,) flat indices of those cells, label * num_classes + prediction.
 
     Returns:
         (R,) float64.
     """
     true_positives, truths, predictions = _margins(counts, cells, num_classes=num_classes)
-    return (2 * true_positives / (truths + predictions)).nanmean(dim=1)  # 0 / 0 if a class does not occur
+    return (2 * true_positives / (truths + predictions)).nanmean(dim=1)  # 0 / 0 for an absent class
 
 
 def balanced_accuracy(counts: Tensor, cells: Tensor, *, num_classes: int) -> Tensor:
-    """Mean recall of the classes that occur as truth; arguments and result as in `macro_f1`."""
+    """Mean recall over the classes that occur as label; arguments and result as in `macro_f1`."""
     true_positives, truths, _ = _margins(counts, cells, num_classes=num_classes)
     return (true_positives / truths).nanmean(dim=1)
 
@@ -104,15 +103,15 @@ def _margins(counts: Tensor, cells: Tensor, *, num_classes: int) -> tuple[Tensor
 
 
 def macro_auroc(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Tensor:
-    """Area under the ROC curve of each class against the rest, averaged; ties count half.
+    """Macro-averaged one-vs-rest area under the ROC curve; ties count half.
 
     Args:
         probabilities: (N, C).
         labels: (N,) int64.
-        weights: (R, N) how often each item is taken.
+        weights: (R, N) multiplicity of each item in R resamples.
 
     Returns:
-        (R,) float64; a resample's mean omits the classes that it lacks.
+        (R,) float64; classes absent from a resample are omitted from its mean.
     """
     areas = []
     for c in range(probabilities.shape[1]):
@@ -122,25 +121,25 @@ def macro_auroc(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Te
         negatives = torch.nn.functional.pad((weight * (1 - positive)).cumsum(dim=1), (1, 0))  # (R, N + 1)
         is_positive = positive.bool()
         ranked = score[is_positive]
-        beaten, tied = torch.searchsorted(score, ranked), torch.searchsorted(score, ranked, right=True)
-        won = (negatives[:, beaten] + negatives[:, tied]) / 2  # (R, P) weight of the negatives below each positive
+        below, not_above = torch.searchsorted(score, ranked), torch.searchsorted(score, ranked, right=True)
+        outranked = (negatives[:, below] + negatives[:, not_above]) / 2  # (R, P) negatives below each positive
         weight = weight[:, is_positive]
-        areas.append((won * weight).sum(dim=1) / (weight.sum(dim=1) * negatives[:, -1]))
+        areas.append((outranked * weight).sum(dim=1) / (weight.sum(dim=1) * negatives[:, -1]))
     return torch.stack(areas).nanmean(dim=0)
 
 
 def average_precision(scores: Tensor, is_positive: Tensor, *, weights: Tensor) -> Tensor:
-    """Area under the steps of precision over recall; tied scores count as one step.
+    """Average precision, the step-wise area under the precision-recall curve; tied scores form one step.
 
     Args:
         scores: (N,).
         is_positive: (N,) bool.
-        weights: (R, N) how often each item is taken.
+        weights: (R, N) multiplicity of each item in R resamples.
 
     Returns:
         (R,) float64; NaN for a resample without positives.
     """
-    score, order = scores.neg().sort()  # the highest first
+    score, order = scores.neg().sort()  # descending
     weight = weights[:, order]
     hits = weight * is_positive[order]
     tie_end = torch.searchsorted(score, score, right=True) - 1
@@ -149,7 +148,7 @@ def average_precision(scores: Tensor, is_positive: Tensor, *, weights: Tensor) -
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor, *, weights: Tensor) -> Tensor:
-    """Expected calibration error in 15 equal bins of confidence: eq. 3, arXiv:1706.04599 (Guo et al. 2017).
+    """Expected calibration error with 15 equal-width confidence bins: eq. 3, arXiv:1706.04599 (Guo et al. 2017).
 
     Arguments and result as in `macro_auroc`.
     """

@@ -1,4 +1,4 @@
-"""Frozen features: every item through the encoder once."""
+"""Frozen features of a dataset."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from sslrun.evaluation.batches import Batches
 
 
 class Labelled(NamedTuple):
-    """Items whose classes are known: (N, D) float32 and (N,) int64."""
+    """Features with labels: (N, D) float32 and (N,) int64."""
 
     features: Tensor
     labels: Tensor
@@ -25,12 +25,12 @@ class Labelled(NamedTuple):
 
 @dataclass(frozen=True)
 class Features:
-    """A dataset's features by one encoder, on the CPU.
+    """Features of a dataset from one encoder, on the CPU.
 
     Attributes:
         features: (N, D) float32.
         labels: (N,) int64 classes; None if the dataset has none.
-        index: (N,) int64 positions in the dataset; 0 to N - 1 if the batches do not say.
+        index: (N,) int64 positions in the dataset; 0 to N - 1 if batches have no `index`.
     """
 
     features: Tensor
@@ -38,37 +38,37 @@ class Features:
     index: Tensor
 
     def labelled(self, *, split: str, dataset: str) -> Labelled:
-        """The same with labels; DataError if there are none, naming the split and the dataset."""
+        """Features and labels; DataError naming split and dataset if there are no labels."""
         return Labelled(self.features, labels_of(self.labels, split=split, dataset=dataset))
 
 
 def labels_of(labels: Tensor | np.ndarray | None, *, split: str, dataset: str) -> Tensor:
-    """(N,) int64; DataError if there are none."""
+    """(N,) int64; DataError if None."""
     if labels is None:
         raise DataError(f"dataset={dataset}: its {split} split has no labels, which a probe needs")
     return torch.as_tensor(labels)
 
 
 def extract(encoder: nn.Module, batches: Batches) -> Features:
-    """Features of every item; the training flags of the encoder's parts are put back.
+    """Features of every item, with the encoder in eval mode.
 
     Args:
-        encoder: has `reads`, the key of its input in a prepared batch; gives (B, D).
+        encoder: maps the entry `encoder.reads` of a prepared batch to (B, D).
 
     Raises:
-        TrainingError: features that are not finite.
+        TrainingError: some features are not finite.
     """
     features, labels, indices = [], [], []
-    for batch, z in batches.through(encoder, lambda prepared: encode(encoder, prepared)):
-        features.append(z.float().cpu())  # (B, D)
+    for batch, features_of_batch in batches.run(encoder, lambda prepared: encode(encoder, prepared)):
+        features.append(features_of_batch.float().cpu())  # (B, D)
         labels.extend([batch["label"].cpu()] if "label" in batch else [])
         indices.extend([batch["index"].cpu()] if "index" in batch else [])
-    together = torch.cat(features)
-    _check_finite(together)
+    z = torch.cat(features)
+    _check_finite(z)
     return Features(
-        features=together,
+        features=z,
         labels=torch.cat(labels) if labels else None,
-        index=torch.cat(indices) if indices else torch.arange(len(together)),
+        index=torch.cat(indices) if indices else torch.arange(len(z)),
     )
 
 

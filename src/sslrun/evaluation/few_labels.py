@@ -1,4 +1,4 @@
-"""Accuracy, macro F1 and AUROC from few labels, over several draws of which items are labelled."""
+"""Accuracy, macro F1 and AUROC with few labels, averaged over random labelled subsets."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ from sslrun.config.checks import check_budget
 from sslrun.core.rows import Labels, Row, RowKey
 from sslrun.evaluation.features import Labelled
 from sslrun.evaluation.intervals import bootstrap_interval, draws_interval
-from sslrun.evaluation.linear import spread
+from sslrun.evaluation.linear import feature_std
 from sslrun.evaluation.per_item import auroc_items, macro_f1_items
 
 BUDGETS: tuple[Labels, ...] = (1, 5, 10, 50, 0.01, 0.1, "all")
-INVERSE_PENALTY = 0.1  # scikit-learn's C; of 0.001 to 10 the best or nearly so on digits, at 64, 512 and 2,048 features
+INVERSE_PENALTY = 0.1  # scikit-learn's C; of 0.001 to 10 (nearly) the best on digits, with 64, 512 and 2,048 features
 MAX_ITERATIONS = 1000
-WORK = 2e11
-"""Items x features x classes x iterations: about a minute of one core. On the pixels of 45,000 images of CIFAR-10 it
-allows 145 iterations, which do as well (53 s, 38.0 %) as 1,000 (334 s, 38.0 %)."""
+MAX_WORK = 2e11
+"""Items x features x classes x iterations: about a minute on one core. For the pixels of 45,000 CIFAR-10 images it
+allows 145 iterations, as accurate (53 s, 38.0 %) as 1,000 (334 s, 38.0 %)."""
 
 
 def few_label_rows(
@@ -34,21 +34,21 @@ def few_label_rows(
 ) -> tuple[list[Row], list[str]]:
     """Rows `few_labels` top1, macro_f1 and auroc of each budget, and a note for each budget skipped or raised.
 
-    `auroc` is omitted if the test lacks a class.
+    `auroc` is omitted if a class is absent from the test set.
 
-    The classifier is a multinomial logistic regression with a fixed penalty: nothing is chosen, so no label outside
-    the budget is seen. Features are standardised with statistics of the whole pool, which need no labels.
-    Draws are nested: draw d's 1 per class lies within its 5 per class. The interval carries both the variance over
-    draws and that of the test items; one draw has none, and with `"all"` there is only one subset to draw.
+    The classifier is a multinomial logistic regression with a fixed penalty, so no label outside the budget is used for
+    model selection. Features are standardised with statistics of the whole pool, which need no labels. Within a draw
+    subsets are nested: 1 per class is part of 5 per class. The interval combines the variances over draws and over test
+    items; a single draw has no interval, and `"all"` has only one subset.
 
     Args:
-        pool: labelled subsets are drawn from it.
+        pool: labelled subsets are sampled from it.
     """
-    mean, std = pool.features.mean(dim=0), spread(pool.features)
-    known, queries = ((pool.features - mean) / std).cpu(), ((test.features - mean) / std).cpu()
+    mean, std = pool.features.mean(dim=0), feature_std(pool.features)
+    train, queries = ((pool.features - mean) / std).cpu(), ((test.features - mean) / std).cpu()
     labels = pool.labels.cpu()
     return budget_rows(
-        lambda index: logistic(known[index], labels[index], queries),
+        lambda index: predict_logistic(train[index], labels[index], queries),
         labels,
         test.labels.cpu(),
         key=key,
@@ -69,17 +69,17 @@ def budget_rows(
     """The rows of `few_label_rows` for any classifier.
 
     Args:
-        predict: (n,) positions of the labelled items -> (K,) int64 classes among them, ascending, and (M, K)
+        predict: (n,) positions of the labelled items -> (K,) int64 ascending classes among them, and (M, K)
             probabilities of the test items.
-        pool_labels: (N,) of the items that subsets are drawn from.
-        truth: (M,) of the test items.
+        pool_labels: (N,) labels of the items to sample subsets from.
+        truth: (M,) labels of the test items.
     """
     num_classes = int(torch.cat([pool_labels, truth]).max()) + 1
     scored: dict[Labels, list[dict[str, Tensor]]] = {}
     notes: list[str] = []
     for draw in range(draws):
         subsets, notes = nested_subsets(pool_labels, budgets=budgets, seed=seed_of_draw(key.seed, draw))
-        fitted: dict[bytes, dict[str, Tensor]] = {}  # by subset: `all` and a large share may be the same
+        fitted: dict[bytes, dict[str, Tensor]] = {}  # by subset: `all` and a large fraction may be the same
         for budget, index in subsets.items():
             if budget == "all" and draw > 0:
                 continue
@@ -98,25 +98,25 @@ def budget_rows(
 
 
 def seed_of_draw(seed: int, draw: int) -> int:
-    """Neighbouring seeds of a probe share no draws. Fine-tuning on few labels takes the first."""
+    """Seed of a draw; consecutive seeds of a probe share none. Fine-tuning on few labels takes draw 0."""
     return (1000 * seed + draw) % 2**63
 
 
 def nested_subsets(labels: Tensor, *, budgets: Sequence[Labels], seed: int) -> tuple[dict[Labels, Tensor], list[str]]:
-    """Stratified subsets, each the head of one random order per class, so that a smaller one lies within a larger.
+    """Stratified random subsets; smaller ones are part of larger ones.
 
-    A fraction takes that share of every class, rounded, and at least one. A number per class that the smallest class
-    does not have is omitted.
+    A fraction takes that share of every class, rounded, and at least one item. A number per class that exceeds the
+    smallest class is omitted.
 
     Args:
         labels: (N,) int64.
-        budgets: duplicates count once.
+        budgets: duplicates are dropped.
 
     Returns:
         budget -> (n,) int64 ascending positions in `labels`, and a note for each budget omitted or raised.
 
     Raises:
-        ConfigError: a budget is of none of the three kinds.
+        ConfigError: a budget is neither a count, a fraction nor "all".
     """
     generator = torch.Generator().manual_seed(seed)
     orders = [
@@ -143,18 +143,18 @@ def _per_class(budget: Labels, available: int) -> int:
     return budget if isinstance(budget, int) else available
 
 
-def logistic(features: Tensor, labels: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
-    """(K,) int64 classes and (M, K) probabilities of (M, D) queries, learnt from (n, D) features with (n,) labels."""
+def predict_logistic(features: Tensor, labels: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit on (n, D) and (n,) labels; (K,) int64 classes and their (M, K) probabilities for (M, D) queries."""
     classes = torch.unique(labels)
     if len(classes) == 1:  # scikit-learn refuses to fit it
         return classes, torch.ones(len(queries), 1)
     return classes, torch.from_numpy(_fit(features, labels).predict_proba(queries.numpy()))
 
 
-def regression(features: Tensor, labels: Tensor, *, num_classes: int) -> tuple[Tensor, Tensor]:
-    """(C, D) weights and (C,) biases, for features as they are, of the logistic regression on standardised ones.
+def fit_logistic_head(features: Tensor, labels: Tensor, *, num_classes: int) -> tuple[Tensor, Tensor]:
+    """(C, D) weights and (C,) biases for raw features of a logistic regression fitted on standardised ones.
 
-    A class without items keeps zeros.
+    Zero for a class without items.
 
     Args:
         features: (N, D) float32.
@@ -164,10 +164,10 @@ def regression(features: Tensor, labels: Tensor, *, num_classes: int) -> tuple[T
     classes = torch.unique(labels)
     if len(classes) == 1:
         return weight, bias
-    mean, std = features.mean(dim=0), spread(features)
+    mean, std = features.mean(dim=0), feature_std(features)
     model = _fit((features - mean) / std, labels)
     coefficients, intercepts = torch.from_numpy(model.coef_).float(), torch.from_numpy(model.intercept_).float()
-    if len(classes) == 2:  # scikit-learn keeps only the second class's
+    if len(classes) == 2:  # scikit-learn has only the second class
         coefficients, intercepts = (
             torch.cat([-coefficients, coefficients]) / 2,
             torch.cat([-intercepts, intercepts]) / 2,
@@ -178,18 +178,18 @@ def regression(features: Tensor, labels: Tensor, *, num_classes: int) -> tuple[T
 
 
 def _fit(features: Tensor, labels: Tensor) -> LogisticRegression:
-    affordable = WORK / (features.numel() * len(torch.unique(labels)))
+    affordable = MAX_WORK / (features.numel() * len(torch.unique(labels)))
     iterations = int(min(max(affordable, MAX_ITERATIONS / 10), MAX_ITERATIONS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=INVERSE_PENALTY, max_iter=iterations).fit(features.numpy(), labels.numpy())
 
 
-def _per_item(classes: Tensor, known: Tensor, truth: Tensor, *, num_classes: int) -> dict[str, Tensor]:
-    """(M,) values of each metric, one a test item; `known` are (M, K) probabilities of `classes`."""
-    prediction = classes[known.argmax(dim=1)]
-    probabilities = known.new_zeros(len(truth), num_classes)
-    probabilities[:, classes] = known
+def _per_item(classes: Tensor, class_probabilities: Tensor, truth: Tensor, *, num_classes: int) -> dict[str, Tensor]:
+    """(M,) per-item values of each metric, from (M, K) probabilities of `classes`."""
+    prediction = classes[class_probabilities.argmax(dim=1)]
+    probabilities = class_probabilities.new_zeros(len(truth), num_classes)
+    probabilities[:, classes] = class_probabilities
     values = {
         "top1": (prediction == truth).double(),
         "macro_f1": macro_f1_items(prediction, truth, num_classes=num_classes),

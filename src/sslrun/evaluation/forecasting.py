@@ -1,8 +1,7 @@
-"""Forecasts by a ridge regression on the last vector of a window, compared with a ridge on raw lags and the last value.
+"""Forecasting by ridge regression on the last token of a window; baselines: ridge on raw lags, and the last value.
 
-The protocol is that of TS2Vec (section 4.2 of arXiv:2106.10466): the penalty is chosen on validation (by the squared
-error; the authors' code adds its root and the absolute error), errors are of normalised values, averaged over rows
-ahead and channels. Every window of the test counts, none is dropped.
+The protocol of TS2Vec (section 4.2 of arXiv:2106.10466): the penalty is chosen on validation (by MSE; the authors' code
+adds RMSE and MAE), and errors are of normalised values, averaged over horizon and channels. Every test window counts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from sslrun.config.dataset.splits import SPLITS
 from sslrun.config.errors import DataError
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.series.series import SeriesData
-from sslrun.evaluation.batches import evaluating
+from sslrun.evaluation.batches import eval_mode
 from sslrun.evaluation.intervals import percentile_interval, resampled_counts
 
 PENALTIES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -40,11 +39,11 @@ class ForecastWindows:
 
 
 class Encoded(NamedTuple):
-    """Contexts as a regression sees them.
+    """Inputs of the ridge regression.
 
     Attributes:
         vectors: (N, D).
-        level, scale: (N, C), in which the regression's futures are expressed.
+        level, scale: (N, C); targets are normalised to (future - level) / scale.
     """
 
     vectors: Tensor
@@ -53,24 +52,24 @@ class Encoded(NamedTuple):
 
 
 Represent = Callable[[Tensor], Encoded]
-"""Takes contexts (N, L, C)."""
+"""Contexts (N, L, C) -> regression inputs."""
 
 
 def forecast_rows(data: SeriesData, horizons: Sequence[int], represent: Represent, *, key: RowKey) -> list[Row]:
-    """Rows `forecast`, mse and mae of each horizon, by a ridge on what `represent` gives."""
+    """Rows `forecast` mse and mae of each horizon, by ridge regression on what `represent` returns."""
     shortest = min(horizons)
     encoded = {split: represent(forecast_windows(data, split, horizon=shortest).context) for split in SPLITS}
     rows = []
     for horizon in horizons:
         windows = {split: forecast_windows(data, split, horizon=horizon) for split in SPLITS}
         # a longer horizon has a subset of the shortest one's contexts, which are encoded already
-        known = {split: _of_longer(data, split, encoded[split], shortest, horizon) for split in SPLITS}
-        rows += _rows(_ridge(known, windows), windows["test"].future, key=key, horizon=horizon)
+        inputs = {split: _of_longer(data, split, encoded[split], shortest, horizon) for split in SPLITS}
+        rows += _rows(_ridge(inputs, windows), windows["test"].future, key=key, horizon=horizon)
     return rows
 
 
 def lag_rows(data: SeriesData, horizons: Sequence[int], *, seed: int) -> list[Row]:
-    """The same by a ridge on each channel's own lags, encoder `lags`, and by its last value, encoder `last value`."""
+    """Baseline rows: encoder `lags`, a ridge on each channel's own lags, and `last value`, a constant."""
     rows = []
     for horizon in horizons:
         windows = {split: forecast_windows(data, split, horizon=horizon) for split in SPLITS}
@@ -87,11 +86,11 @@ def lag_rows(data: SeriesData, horizons: Sequence[int], *, seed: int) -> list[Ro
 
 
 def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int = 256) -> Represent:
-    """The token at the last known value, and the level and scale that the encoder removes, if it does."""
+    """Represent a context by the token at its last value, with the level and scale that the encoder removed."""
 
     def represent(context: Tensor) -> Encoded:
         vectors, levels, scales = [], [], []
-        with torch.inference_mode(), evaluating(encoder):
+        with torch.inference_mode(), eval_mode(encoder):
             for chunk in torch.split(context, batch_size):
                 x = chunk.to(device)
                 vectors.append(_last_token(encoder, x).float().cpu())
@@ -105,12 +104,12 @@ def last_vector(encoder: Encoder, *, device: torch.device | str, batch_size: int
 
 
 def _last_token(encoder: Encoder, x: Tensor) -> Tensor:
-    """(B, L, C) -> (B, D): an encoder with time steps sees only padding after the last value."""
+    """(B, L, C) -> (B, D)."""
     if not encoder.has_timesteps:
         return encoder.tokens(x)[:, -1]
-    tokens, inside = encoder.timesteps(x)  # (B, N, D), (B, N)
-    places = torch.arange(inside.shape[1], device=inside.device) * inside
-    return tokens[torch.arange(len(tokens), device=inside.device), places.amax(dim=1)]
+    tokens, is_valid = encoder.timesteps(x)  # (B, N, D), (B, N)
+    last = (torch.arange(is_valid.shape[1], device=is_valid.device) * is_valid).amax(dim=1)  # padding follows
+    return tokens[torch.arange(len(tokens), device=is_valid.device), last]
 
 
 def forecast_windows(data: SeriesData, split: str, *, horizon: int) -> ForecastWindows:
@@ -125,8 +124,8 @@ def forecast_windows(data: SeriesData, split: str, *, horizon: int) -> ForecastW
     contexts, futures = [], []
     for values, first, last in _spans(data, split, horizon):
         rows = torch.from_numpy(values)
-        seen = rows[first - length : last - horizon].unfold(0, length, 1)  # (N, C, L)
-        contexts.append(seen.transpose(1, 2))
+        context = rows[first - length : last - horizon].unfold(0, length, 1)  # (N, C, L)
+        contexts.append(context.transpose(1, 2))
         futures.append(rows[first:last].unfold(0, horizon, 1).transpose(1, 2))  # (N, H, C)
     if not contexts:
         raise DataError(
@@ -136,10 +135,9 @@ def forecast_windows(data: SeriesData, split: str, *, horizon: int) -> ForecastW
 
 
 def last_value(context: Tensor) -> Tensor:
-    """(N, C): the last value that is not missing; 0, which is the mean of train, if all are."""
-    known = ~context.isnan()
-    places = torch.arange(context.shape[1])[:, None] * known  # (N, L, C)
-    last = context.gather(1, places.amax(dim=1, keepdim=True))[:, 0]
+    """(N, L, C) -> (N, C): the last non-missing value; 0, the mean of train, if all are missing."""
+    positions = torch.arange(context.shape[1])[:, None] * ~context.isnan()  # (N, L, C)
+    last = context.gather(1, positions.amax(dim=1, keepdim=True))[:, 0]
     return last.nan_to_num(nan=0.0)
 
 
@@ -166,13 +164,13 @@ def _values(context: Tensor) -> Encoded:
 
 
 def _ridge(encoded: Mapping[str, Encoded], windows: Mapping[str, ForecastWindows]) -> Tensor:
-    """(M, H, C) forecasts on test, with the penalty that is best on validation."""
+    """(M, H, C) forecasts on test, with the penalty chosen on validation."""
     train, future = encoded["train"], windows["train"].future
-    whole = ~future.flatten(1).isnan().any(dim=1)
-    if not whole.any():
+    is_complete = ~future.flatten(1).isnan().any(dim=1)
+    if not is_complete.any():
         raise DataError("dataset.horizons: values are missing after every window of train")
-    x, level, scale = (tensor[whole] for tensor in train)
-    x, y = x.double(), ((future[whole] - level[:, None]) / scale[:, None]).flatten(1).double()
+    x, level, scale = (tensor[is_complete] for tensor in train)
+    x, y = x.double(), ((future[is_complete] - level[:, None]) / scale[:, None]).flatten(1).double()
     mean, std, center = x.mean(dim=0), x.std(dim=0, correction=0).clamp(min=1e-8), y.mean(dim=0)
     x = (x - mean) / std
     eigenvalues, vectors = torch.linalg.eigh(x.T @ x)
@@ -190,7 +188,7 @@ def _ridge(encoded: Mapping[str, Encoded], windows: Mapping[str, ForecastWindows
 
 
 def _rows(predicted: Tensor, future: Tensor, *, key: RowKey, horizon: int) -> list[Row]:
-    """Intervals are a bootstrap over blocks of `horizon` neighbouring windows."""
+    """Rows mse and mae; intervals are a block bootstrap with blocks of `horizon` consecutive windows."""
     key = replace(key, evaluation="forecast", condition=f"horizon={horizon}")
     difference = (predicted - future).flatten(1)
     rows = []
@@ -200,8 +198,8 @@ def _rows(predicted: Tensor, future: Tensor, *, key: RowKey, horizon: int) -> li
         counts = torch.stack([(~b.isnan()).sum() for b in blocks]).double()
         interval: tuple[float, float] | tuple[None, None] = (None, None)
         if len(blocks) > 1:
-            each = torch.ones(len(blocks), dtype=torch.int64)
-            drawn = torch.cat(list(resampled_counts(each, resamples=RESAMPLES, seed=key.seed)))
-            interval = percentile_interval((drawn @ sums) / (drawn @ counts))
+            ones = torch.ones(len(blocks), dtype=torch.int64)
+            resamples = torch.cat(list(resampled_counts(ones, resamples=RESAMPLES, seed=key.seed)))
+            interval = percentile_interval((resamples @ sums) / (resamples @ counts))
         rows.append(key.row(metric, float(sums.sum() / counts.sum()), n=len(future), interval=interval))
     return rows

@@ -1,7 +1,7 @@
-"""Leave one group out: a classifier learns the classes from all groups but one and is scored on that one.
+"""Leave-one-group-out cross-validation: train a classifier on all groups but one and test it on that one.
 
-In speech the groups are the speakers, and the number is what to expect for a voice that had no labels. The encoder may
-have heard that voice without labels, if it was pretrained on the same dataset.
+For speech the groups are speakers, and the result estimates the accuracy for a speaker without labels. If the encoder
+was pretrained on the same dataset, its unlabelled training data included that speaker.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from torch import Tensor
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data
 from sslrun.evaluation.features import Features
-from sslrun.evaluation.few_labels import logistic
+from sslrun.evaluation.few_labels import predict_logistic
 from sslrun.evaluation.intervals import EXTREMES, TAIL, extreme_interval, mean_row
-from sslrun.evaluation.linear import spread
+from sslrun.evaluation.linear import feature_std
 
 EVALUATION = "leave_one_group_out"
 
@@ -25,20 +25,19 @@ EVALUATION = "leave_one_group_out"
 def group_rows(splits: Mapping[str, Features], data: Data, *, key: RowKey) -> list[Row]:
     """Rows `leave_one_group_out` top1: one per group, `group=…`, and their mean, whose interval is over groups.
 
-    The splits are pooled: items of a group are scored by a logistic regression with a fixed penalty, fitted on the
-    items of all other groups; nothing is chosen. Features are standardised with statistics of those others. There are
-    no rows if the dataset has fewer than two groups.
+    The splits are pooled. The classifier is a logistic regression with a fixed penalty, and features are standardised
+    with statistics of the training groups. No rows if the dataset has fewer than two groups.
 
     Args:
-        splits: features of train, validation and test; `index` says which items of a split they are.
+        splits: features of train, validation and test.
     """
-    found = [_labelled(splits[split], data, split) for split in splits if data.size(split)]
-    if any(part is None for part in found):
+    parts = [_labelled(splits[split], data, split) for split in splits if data.size(split)]
+    if any(part is None for part in parts):
         return []
     features, labels, groups = (
-        torch.cat([p[0] for p in found if p]),
-        torch.cat([p[1] for p in found if p]),
-        np.concatenate([p[2] for p in found if p]),
+        torch.cat([p[0] for p in parts if p]),
+        torch.cat([p[1] for p in parts if p]),
+        np.concatenate([p[2] for p in parts if p]),
     )
     names = np.unique(groups)
     if len(names) < 2:
@@ -47,8 +46,9 @@ def group_rows(splits: Mapping[str, Features], data: Data, *, key: RowKey) -> li
     rows: list[Row] = []
     accuracies: list[float] = []
     for name in names:
-        held = torch.from_numpy(groups == name)
-        correct = (_predict(features[~held], labels[~held], features[held]) == labels[held]).double()
+        is_test = torch.from_numpy(groups == name)
+        predicted = _predict(features[~is_test], labels[~is_test], features[is_test])
+        correct = (predicted == labels[is_test]).double()
         rows.append(mean_row(replace(key, condition=f"group={name}"), "top1", correct))
         accuracies.append(rows[-1].value)
     mean, interval = float(np.mean(accuracies)), mean_interval(accuracies)
@@ -56,7 +56,7 @@ def group_rows(splits: Mapping[str, Features], data: Data, *, key: RowKey) -> li
 
 
 def mean_interval(values: list[float]) -> tuple[float, float]:
-    """Interval of the mean over groups drawn at random, by Student's t, within [0, 1]; exact if all are right."""
+    """Student's t interval of the mean over groups, clipped to [0, 1]; exact if all values are 0 or all 1."""
     if values[0] in EXTREMES and len(set(values)) == 1:
         return extreme_interval(values[0], n=len(values))
     half = stats.t.ppf(1 - TAIL, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
@@ -72,7 +72,7 @@ def _labelled(of_split: Features, data: Data, split: str) -> tuple[Tensor, Tenso
 
 
 def _predict(train: Tensor, labels: Tensor, test: Tensor) -> Tensor:
-    """(M,) classes of (M, D), learnt from (N, D) with (N,) labels."""
-    mean, std = train.mean(dim=0), spread(train)
-    classes, probabilities = logistic((train - mean) / std, labels, (test - mean) / std)
+    """Fit on (N, D) features and (N,) labels -> (M,) predicted classes of (M, D)."""
+    mean, std = train.mean(dim=0), feature_std(train)
+    classes, probabilities = predict_logistic((train - mean) / std, labels, (test - mean) / std)
     return classes[probabilities.argmax(dim=1)]

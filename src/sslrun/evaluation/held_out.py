@@ -1,4 +1,4 @@
-"""A method's own loss on data that it was not trained on."""
+"""The method's own loss on held-out data."""
 
 import math
 from contextlib import closing
@@ -14,10 +14,10 @@ from sslrun.methods.base import Method
 
 
 def held_out_losses(method: Method, batches: Batches) -> tuple[Tensor, Tensor] | None:
-    """(N,) sums of losses and (N,) numbers of targets, float64; None if the method has no loss of single rows."""
+    """(N,) summed losses and (N,) target counts, float64; None if the method has no per-row loss."""
     sums, counts = [], []
-    with closing(batches.through(method, method.row_losses)) as found:
-        for _, losses in found:
+    with closing(batches.run(method, method.row_losses)) as results:
+        for _, losses in results:
             if losses is None:
                 return None
             sums.append(losses[0].double().cpu())
@@ -25,15 +25,15 @@ def held_out_losses(method: Method, batches: Batches) -> tuple[Tensor, Tensor] |
     return torch.cat(sums), torch.cat(counts)
 
 
-def held_out_numbers(
+def held_out_metrics(
     sums: Tensor, counts: Tensor, *, characters: int | None, is_likelihood: bool = True
 ) -> dict[str, float]:
-    """`loss` per target; for likelihoods, in nats, also `perplexity`; `bits_per_character` if `characters` is given."""
+    """`loss` per target; for likelihoods (nats) also `perplexity`; `bits_per_character` if `characters` is given."""
     loss = float(sums.sum() / counts.sum())
-    numbers = {"loss": loss} | ({"perplexity": _exp(loss)} if is_likelihood else {})
+    metrics = {"loss": loss} | ({"perplexity": _exp(loss)} if is_likelihood else {})
     if characters:
-        numbers["bits_per_character"] = float(sums.sum()) / math.log(2) / characters
-    return numbers
+        metrics["bits_per_character"] = float(sums.sum()) / math.log(2) / characters
+    return metrics
 
 
 def held_out_rows(
@@ -46,15 +46,15 @@ def held_out_rows(
 ) -> list[Row]:
     """Rows `held_out`; intervals are percentile bootstraps over items, n is the number of targets."""
     low, high = ratio_interval(sums, counts, seed=key.seed)
-    numbers = held_out_numbers(sums, counts, characters=characters, is_likelihood=is_likelihood)
-    scale = numbers.get("bits_per_character", 0.0) / numbers["loss"] if numbers["loss"] else 0.0
+    metrics = held_out_metrics(sums, counts, characters=characters, is_likelihood=is_likelihood)
+    scale = metrics.get("bits_per_character", 0.0) / metrics["loss"] if metrics["loss"] else 0.0
     intervals = {
         "loss": (low, high),
         "perplexity": (_exp(low), _exp(high)),
         "bits_per_character": (scale * low, scale * high),
     }
     key = replace(key, evaluation="held_out")
-    return [key.row(m, value, n=int(counts.sum()), interval=intervals[m]) for m, value in numbers.items()]
+    return [key.row(m, value, n=int(counts.sum()), interval=intervals[m]) for m, value in metrics.items()]
 
 
 def _exp(loss: float) -> float:

@@ -1,4 +1,4 @@
-"""Nearest neighbours on frozen features: no training, no hyperparameter to choose."""
+"""k-nearest-neighbour classification of frozen features, without hyperparameter selection."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +18,10 @@ def knn_rows(
     ks: Sequence[int] = (1, 20),
     temperature: float = 0.07,
 ) -> list[Row]:
-    """A top1 row for each k, evaluation `knn1`, `knn20`, …; the neighbours are searched once.
-
-    If the bank is smaller than k, all of it votes, and the row keeps the name of k.
+    """Row top1 for each k, evaluation `knn1`, `knn20`, …; with fewer than k items in the bank, all of them vote.
 
     Args:
-        temperature: of the votes, arXiv:1805.01978; 0.07 as there.
+        temperature: of the vote weights; 0.07 as in arXiv:1805.01978.
     """
     similarities, index = nearest(bank.features, queries.features, k=max(ks))  # (N, K)
     neighbours = bank.labels[index]

@@ -1,4 +1,4 @@
-"""The linear probe: a grid of softmax regressions on frozen features, trained side by side in one pass."""
+"""Linear probe: a hyperparameter grid of softmax regressions on frozen features, trained in parallel."""
 
 import itertools
 import math
@@ -18,14 +18,14 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe:
-    """The head that did best on validation.
+    """The head with the best validation top-1.
 
     Attributes:
-        weight: (D, C), of standardised features.
+        weight: (D, C), for standardised features.
         bias: (C,).
         mean, std: (D,) of the training features.
-        learning_rate, weight_decay: what was chosen.
-        validation_top1: what it was chosen by; optimistic, as the best of a grid.
+        learning_rate, weight_decay: the selected hyperparameters.
+        validation_top1: the selection criterion; optimistic, as the maximum over a grid.
     """
 
     weight: Tensor
@@ -42,7 +42,7 @@ class LinearProbe:
         return replace(self, **tensors)
 
     def scores(self, features: Tensor) -> Tensor:
-        """(N, C) logits of (N, D) features."""
+        """(N, D) -> (N, C) logits."""
         return (features - self.mean) / self.std @ self.weight + self.bias
 
 
@@ -60,21 +60,21 @@ def fit_linear(
 ) -> LinearProbe:
     """Train one head for each learning rate and weight decay and keep the one with the best validation top-1.
 
-    SGD with momentum 0.9 and a cosine to zero; all G heads are the columns of one matrix and see the same batches.
-    Features are standardised with training statistics and divided by sqrt(D), so that their mean square norm is 1 and
-    one grid of learning rates fits every D. Ties go to the first learning rate, then the first weight decay.
+    SGD with momentum 0.9 and cosine decay to zero; all G heads are stacked in one matrix and see the same batches.
+    Features are standardised with training statistics and divided by sqrt(D), so that their mean squared norm is 1 and
+    one grid of learning rates suits every D. Ties go to the first learning rate, then the first weight decay.
     Runs on the device of the features.
 
     Args:
-        validation: chooses among the heads and does nothing else.
-        weight_decays: L2 penalty on the weights (of features of norm 1), not on the biases.
-        epochs: passes over `train`, more if that makes fewer than `min_steps` steps.
+        validation: used only to select the head.
+        weight_decays: L2 penalties on the weights (for features of unit norm), not on the biases.
+        epochs: passes over `train`; more if needed for `min_steps` steps.
 
     Raises:
         TrainingError: every head diverged.
     """
     items, dim = train.features.shape
-    mean, std = train.features.mean(dim=0), spread(train.features)
+    mean, std = train.features.mean(dim=0), feature_std(train.features)
     scale = std * math.sqrt(dim)
     grid = list(itertools.product(learning_rates, weight_decays))
     batch_size = min(batch_size, items)
@@ -99,8 +99,8 @@ def fit_linear(
     )
 
 
-def spread(features: Tensor) -> Tensor:
-    """(D,) standard deviation of (N, D) features; 1 for a constant feature, so that it can be divided by."""
+def feature_std(features: Tensor) -> Tensor:
+    """(D,) standard deviation of (N, D) features; 1 for constant features, to divide by."""
     std = features.std(dim=0, correction=0)
     return torch.where(std > 1e-6 * std.max(), std, torch.ones_like(std))
 
@@ -137,7 +137,7 @@ def _train_heads(
 
 
 def _batches(n: int, *, steps: int, batch_size: int, seed: int) -> Iterator[Tensor]:
-    """`steps` index batches from seeded permutations; a permutation's incomplete last batch is dropped."""
+    """Yield `steps` batches of indices from seeded permutations, each without its incomplete last batch."""
     generator = torch.Generator().manual_seed(seed)
     while steps > 0:
         permutation = torch.randperm(n, generator=generator)
@@ -147,7 +147,7 @@ def _batches(n: int, *, steps: int, batch_size: int, seed: int) -> Iterator[Tens
 
 
 def _validation_top1(weight: Tensor, bias: Tensor, x: Tensor, labels: Tensor) -> Tensor:
-    """(G,) share of right predictions; -1 if a head diverged."""
+    """(G,) accuracy of each head; -1 if it diverged."""
     top1 = torch.stack(
         [((x @ weight[:, g] + bias[g]).argmax(dim=1) == labels).float().mean() for g in range(len(bias))]
     )

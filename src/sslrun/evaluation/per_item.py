@@ -1,8 +1,7 @@
-"""Macro F1 and AUROC as means over test items, so that their intervals are those of a mean.
+"""Macro F1 and AUROC as means of per-item values, so that intervals of a mean apply.
 
-Each function gives one value per item, the statistic plus n times the item's first-order share in it (the delta method;
-for AUROC the components of DeLong et al. 1988). Their mean is the statistic, and their variance over n is its sampling
-variance; averaged over draws they keep what the draws have in common.
+The value of an item is the statistic plus the item's influence, n times its first-order contribution (delta method; for
+AUROC the components of DeLong et al. 1988). The mean of the values is the statistic; their variance / n is its sampling variance.
 """
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 
 def macro_f1_items(prediction: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
-    """(N,) float64 whose mean is the mean F1 of the classes that occur as truth or prediction.
+    """(N,) float64 whose mean is the mean F1 over the classes that occur as label or prediction.
 
     Args:
         prediction, labels: (N,) int64.
@@ -21,19 +20,19 @@ def macro_f1_items(prediction: Tensor, labels: Tensor, *, num_classes: int) -> T
     occurs = either.sum(dim=0) > 0  # (C,)
     hit, either = hit[:, occurs], either[:, occurs]
     f1 = 2 * hit.sum(dim=0) / either.sum(dim=0)  # (C',)
-    share = (2 * hit - f1 * either) / either.sum(dim=0)  # of item i in f1, first order; sums to 0
-    return (f1 + len(labels) * share).mean(dim=1)
+    contribution = (2 * hit - f1 * either) / either.sum(dim=0)  # (N, C') of each item to f1; sums to 0
+    return (f1 + len(labels) * contribution).mean(dim=1)
 
 
 def auroc_items(probabilities: Tensor, labels: Tensor) -> Tensor | None:
-    """(N,) float64 whose mean is the area under the ROC curve of each class against the rest, averaged over classes.
+    """(N,) float64 whose mean is the macro-averaged one-vs-rest area under the ROC curve.
 
     Args:
         probabilities: (N, C); ties count half.
         labels: (N,) int64.
 
     Returns:
-        None if a class is absent from the labels, or is all of them.
+        None if some class has no items, or all of them.
     """
     n, num_classes = probabilities.shape
     counts = torch.bincount(labels, minlength=num_classes)
@@ -42,8 +41,8 @@ def auroc_items(probabilities: Tensor, labels: Tensor) -> Tensor | None:
     total = torch.zeros(n, dtype=torch.float64)
     for c in range(num_classes):
         score, positive = probabilities[:, c].contiguous(), labels == c
-        above = _share_below(score[positive], score[~positive])  # (P,) of the negatives, below each positive
-        below = 1 - _share_below(score[~positive], score[positive])  # (N - P,) of the positives, above each negative
+        above = _share_below(score[positive], score[~positive])  # (P,) share of negatives below each positive
+        below = 1 - _share_below(score[~positive], score[positive])  # (N - P,) share of positives above each negative
         area = above.mean()
         total += area
         total[positive] += (above - area) * n / len(above)
@@ -52,7 +51,7 @@ def auroc_items(probabilities: Tensor, labels: Tensor) -> Tensor | None:
 
 
 def _share_below(values: Tensor, others: Tensor) -> Tensor:
-    """(P,) share of `others` that lie below each value, ties by half; float64."""
+    """(P,) float64 share of `others` below each of (P,) values; ties count half."""
     ordered = others.sort().values
     return (torch.searchsorted(ordered, values) + torch.searchsorted(ordered, values, right=True)).double() / (
         2 * len(ordered)

@@ -1,4 +1,4 @@
-"""Classes from frozen features: neighbours, the linear probe and few labels."""
+"""Classification from frozen features: kNN, linear probe and few labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from sslrun.evaluation.linear import LinearProbe, fit_linear
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """What a probe of one encoder found.
+    """Classification results of one encoder.
 
     Attributes:
-        rows: test numbers: `knn1`, `knn20`, `linear`, `few_labels`.
+        rows: test results `knn1`, `knn20`, `linear`, `few_labels`.
         notes: one line for each label budget skipped or raised.
-        chosen: the linear head's `learning_rate`, `weight_decay` and the `validation_top1` that chose them.
-        linear: the head itself; None for a baseline with a head of its own.
-        confusion: (C, C) int64 of the linear head on test, rows = truth.
+        chosen: the linear head's `learning_rate` and `weight_decay`, and the `validation_top1` they were selected by.
+        linear: the head; None for a baseline with its own classifier.
+        confusion: (C, C) int64 of the linear head on test; rows are labels.
     """
 
     rows: list[Row]
@@ -46,21 +46,21 @@ def probe_rows(
 ) -> ProbeResult:
     """Evaluate frozen features on the test split.
 
-    `train` is the bank of neighbours, the linear probe's training set and the pool of labelled subsets; `validation`
-    only chooses the linear head's learning rate and weight decay; `test` chooses nothing.
+    `train` is the kNN bank, the linear probe's training set and the pool of labelled subsets; `validation` only selects
+    the linear head's learning rate and weight decay.
 
     Args:
-        device: trains the linear head if it has room for the features, else the CPU does.
+        device: for training the linear head, if the features fit in its memory; otherwise the CPU is used.
 
     Raises:
-        DataError: a split without labels.
+        DataError: a split has no labels.
         TrainingError: every head of the linear probe diverged.
     """
     bank = train.labelled(split="train", dataset=key.dataset)
     held_out = validation.labelled(split="validation", dataset=key.dataset)
     queries = test.labelled(split="test", dataset=key.dataset)
-    place = device if has_room(device, bank.features) else "cpu"
-    probe = fit_linear(bank.to(place), held_out.to(place), num_classes=num_classes, seed=key.seed).to("cpu")
+    device = device if fits_in_memory(device, bank.features) else "cpu"
+    probe = fit_linear(bank.to(device), held_out.to(device), num_classes=num_classes, seed=key.seed).to("cpu")
     scores = probe.scores(queries.features)
     linear = classification_rows(scores, queries.labels, key=replace(key, evaluation="linear"), logits=True)
     few, notes = few_label_rows(bank, queries, key=key, budgets=budgets, draws=draws)
@@ -77,8 +77,8 @@ def probe_rows(
     )
 
 
-def has_room(device: str, features: Tensor) -> bool:
-    """Whether a device can hold the features several times over: as they are, standardised, and in batches."""
+def fits_in_memory(device: str, features: Tensor) -> bool:
+    """Whether a device can hold several copies of the features: raw, standardised, and in batches."""
     if torch.device(device).type != "cuda":
         return device == "cpu"
     free, _ = torch.cuda.mem_get_info(device)

@@ -1,4 +1,4 @@
-"""Classification by nothing but the names of the classes (Radford et al. 2021, arXiv:2103.00020, section 3.1)."""
+"""Zero-shot classification with class-name prompts (Radford et al. 2021, arXiv:2103.00020, section 3.1)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +11,11 @@ from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation.classification import classification_rows
 from sslrun.evaluation.intervals import mean_row
 
-NAME = "zeroshot"
+EVALUATION = "zeroshot"
 
 
-def prompted(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
-    """T x K texts, template by template."""
+def fill_templates(classes: Sequence[str], templates: Sequence[str]) -> list[str]:
+    """T x K prompts, template by template."""
     return [template.replace("{}", name) for template in templates for name in classes]
 
 
@@ -29,23 +29,23 @@ def zeroshot_rows(
     scale: float,
     key: RowKey,
 ) -> list[Row]:
-    """Rows of the templates' mean, of the first template by itself, of each class, and of chance.
+    """Rows of the prompt ensemble, of the first template alone, of each class, and of encoder `chance`.
 
     Args:
         images: (N, P) of unit length.
         labels: (N,) int64.
-        prompts: (T, K, P) of unit length; a class is the mean over templates, of unit length again.
-        scale: the method's factor of cosines, for calibration.
+        prompts: (T, K, P) of unit length; a class's embedding is the normalised mean over templates.
+        scale: the method's logit scale, for calibration.
     """
-    key = replace(key, evaluation=NAME)
+    key = replace(key, evaluation=EVALUATION)
     scores = scale * images @ F.normalize(prompts.mean(dim=0), dim=1).T  # (N, K)
     rows = classification_rows(scores, labels, key=key, logits=True)
     for k in (1, 5) if len(classes) > 5 else (1,):
         rows.append(replace(key, encoder="chance").row(f"top{k}", k / len(classes), n=len(labels)))
     if len(templates) > 1:
-        of_first = replace(key, condition=f"template={templates[0]}")
-        found = classification_rows(scale * images @ prompts[0].T, labels, key=of_first, logits=True)
-        rows += [row for row in found if row.metric.startswith("top")]
+        first_key = replace(key, condition=f"template={templates[0]}")
+        first_rows = classification_rows(scale * images @ prompts[0].T, labels, key=first_key, logits=True)
+        rows += [row for row in first_rows if row.metric.startswith("top")]
     correct = (scores.argmax(dim=1) == labels).double()
     for k in torch.unique(labels).tolist():
         rows.append(mean_row(replace(key, condition=f"class={classes[k]}"), "top1", correct[labels == k]))

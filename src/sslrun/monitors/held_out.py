@@ -8,7 +8,7 @@ from sslrun.config.monitor import MonitorConfig
 from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data, Items
 from sslrun.evaluation.batches import batches_of
-from sslrun.evaluation.held_out import held_out_losses, held_out_numbers, held_out_rows
+from sslrun.evaluation.held_out import held_out_losses, held_out_metrics, held_out_rows
 from sslrun.methods.base import Method
 from sslrun.monitors.check import Check
 from sslrun.training.loggers import log_now
@@ -33,7 +33,7 @@ class HeldOut(Check):
         """Measure and show."""
         if method is None or (losses := self._losses(method, self.positions)) is None:
             return
-        numbers = held_out_numbers(*losses, characters=None, is_likelihood=method.is_likelihood)
+        numbers = held_out_metrics(*losses, characters=None, is_likelihood=method.is_likelihood)
         log_now(trainer, {f"held_out/{name}": value for name, value in numbers.items()})
         if (progress := progress_of(trainer)) is not None:
             progress.show(held_out=f"{numbers['loss']:.4g}")

@@ -11,7 +11,7 @@ from sslrun.config.dataset.series import SeriesConfig
 from sslrun.config.errors import DataError
 from sslrun.core.rows import RowKey
 from sslrun.data.series.files import SeriesFiles
-from sslrun.evaluation.anomalies import anomaly_rows, deviation, highest_windows, score_split, window_places
+from sslrun.evaluation.anomalies import anomaly_rows, deviation, score_split, top_windows, window_ranges
 
 KEY = RowKey(encoder="deviation", dataset="x", seed=0)
 
@@ -26,10 +26,10 @@ def recording(folder: Path, values: np.ndarray, anomalies: np.ndarray | None = N
 
 
 def test_windows_cover_a_stretch_and_end_with_it() -> None:
-    assert list(window_places(80, 100, length=10)) == [(80, 90), (85, 95), (90, 100)]
-    assert list(window_places(80, 93, length=10)) == [(80, 90), (83, 93)]
-    assert list(window_places(80, 84, length=10)) == [(74, 84)]
-    assert list(window_places(0, 4, length=10)) == [(0, 4)]
+    assert list(window_ranges(80, 100, length=10)) == [(80, 90), (85, 95), (90, 100)]
+    assert list(window_ranges(80, 93, length=10)) == [(80, 90), (83, 93)]
+    assert list(window_ranges(80, 84, length=10)) == [(74, 84)]
+    assert list(window_ranges(0, 4, length=10)) == [(0, 4)]
 
 
 def test_every_row_has_the_mean_of_the_windows_that_saw_it(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_every_row_has_the_mean_of_the_windows_that_saw_it(tmp_path: Path) -> No
     expected[85:90], expected[90:95] = (np.arange(5, 10) + np.arange(5)) / 2, (np.arange(5, 10) + np.arange(5)) / 2
     expected[83] = np.nan
     np.testing.assert_allclose(scores[0], expected)
-    assert highest_windows(scores, data, "test", count=1) == [(9.0, 0, 99)]
+    assert top_windows(scores, data, "test", count=1) == [(9.0, 0, 99)]
 
 
 def test_areas_are_those_of_scikit_learn(tmp_path: Path) -> None:

@@ -13,8 +13,15 @@ from sslrun.config.errors import ConfigError
 from sslrun.core.rows import Row, RowKey
 from sslrun.evaluation import few_labels
 from sslrun.evaluation.features import Labelled
-from sslrun.evaluation.few_labels import BUDGETS, few_label_rows, logistic, nested_subsets, regression, seed_of_draw
-from sslrun.evaluation.linear import spread
+from sslrun.evaluation.few_labels import (
+    BUDGETS,
+    few_label_rows,
+    fit_logistic_head,
+    nested_subsets,
+    predict_logistic,
+    seed_of_draw,
+)
+from sslrun.evaluation.linear import feature_std
 
 KEY = RowKey(encoder="pixels", dataset="digits", seed=0)
 LABELS = torch.tensor([0] * 100 + [1] * 300 + [2] * 50)[torch.randperm(450, generator=torch.Generator().manual_seed(0))]
@@ -122,7 +129,7 @@ def test_a_large_regression_stops_early_and_says_nothing(digits, monkeypatch: py
     )
     monkeypatch.setattr(few_labels, "MAX_ITERATIONS", 100)
     for work, iterations in ((1e12, 100), (20 * 1257 * 64 * 10, 20), (1.0, 10)):
-        monkeypatch.setattr(few_labels, "WORK", work)
+        monkeypatch.setattr(few_labels, "MAX_WORK", work)
         (row,) = top1(few_label_rows(*sides(digits), key=KEY, budgets=("all",))[0])
         assert asked[-1] == iterations and abs(row.value - whole[0].value) < 0.03
 
@@ -135,7 +142,7 @@ def test_one_draw_has_no_interval(digits):
 def test_f1_and_auroc_stand_beside_accuracy(digits):
     x, y, test_x, test_y = digits
     found, _ = few_label_rows(*sides(digits), key=KEY, budgets=(5,), draws=2)
-    mean, std = x.mean(dim=0), spread(x)
+    mean, std = x.mean(dim=0), feature_std(x)
     expected = {"macro_f1": 0.0, "auroc": 0.0}
     for seed in (0, 1):
         known = nested_subsets(y, budgets=(5,), seed=seed)[0][5]
@@ -171,9 +178,9 @@ def test_scale_of_a_feature_does_not_matter(digits):
 def test_a_head_for_raw_features_says_what_the_regression_on_standardised_ones_says(digits, classes: int):
     train, labels, test, _ = digits
     train, labels = train[labels < classes], labels[labels < classes]
-    weight, bias = regression(train, labels, num_classes=classes)
-    mean, std = train.mean(dim=0), spread(train)
-    _, expected = logistic((train - mean) / std, labels, (test - mean) / std)
+    weight, bias = fit_logistic_head(train, labels, num_classes=classes)
+    mean, std = train.mean(dim=0), feature_std(train)
+    _, expected = predict_logistic((train - mean) / std, labels, (test - mean) / std)
     torch.testing.assert_close((test @ weight.T + bias).softmax(dim=1), expected, atol=1e-4, rtol=0)
 
 

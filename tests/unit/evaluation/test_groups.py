@@ -11,7 +11,7 @@ import torch
 from sslrun.core.rows import RowKey
 from sslrun.evaluation import groups as module
 from sslrun.evaluation.features import Features
-from sslrun.evaluation.few_labels import logistic
+from sslrun.evaluation.few_labels import predict_logistic
 from sslrun.evaluation.groups import group_rows, mean_interval
 
 LABELS = torch.arange(24) % 2
@@ -52,9 +52,9 @@ def test_features_are_standardised_without_the_group_held_out(monkeypatch: pytes
 
     def noted(features: torch.Tensor, *rest: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         learnt.append(features)
-        return logistic(features, *rest)
+        return predict_logistic(features, *rest)
 
-    monkeypatch.setattr(module, "logistic", noted)
+    monkeypatch.setattr(module, "predict_logistic", noted)
     groups = np.array(list("abc") * 8)
     features = torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
     features[torch.from_numpy(groups == "b")] += 100

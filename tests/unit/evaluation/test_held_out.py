@@ -1,4 +1,4 @@
-"""Losses on held-out data, and text that is drawn."""
+"""Losses on held-out data, and text that is sampled."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from sslrun.backbones.base import Encoder
 from sslrun.core.rows import RowKey
 from sslrun.evaluation.batches import Batches
 from sslrun.evaluation.generation import generate
-from sslrun.evaluation.held_out import held_out_losses, held_out_numbers, held_out_rows
+from sslrun.evaluation.held_out import held_out_losses, held_out_metrics, held_out_rows
 
 SUMS = torch.tensor([2.0, 6.0, 4.0], dtype=torch.float64)
 KEY = RowKey(encoder="e", dataset="d", split="validation", seed=0)
@@ -19,14 +19,14 @@ COUNTS = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
 
 def test_loss_perplexity_and_bits_by_hand() -> None:
-    numbers = held_out_numbers(SUMS, COUNTS, characters=24)
+    numbers = held_out_metrics(SUMS, COUNTS, characters=24)
     assert numbers == {
         "loss": 2.0,
         "perplexity": pytest.approx(math.e**2),
         "bits_per_character": pytest.approx(12 / math.log(2) / 24),
     }
-    assert "bits_per_character" not in held_out_numbers(SUMS, COUNTS, characters=None)
-    assert held_out_numbers(SUMS, COUNTS, characters=None, is_likelihood=False).keys() == {"loss"}
+    assert "bits_per_character" not in held_out_metrics(SUMS, COUNTS, characters=None)
+    assert held_out_metrics(SUMS, COUNTS, characters=None, is_likelihood=False).keys() == {"loss"}
 
 
 def test_rows_count_targets_and_hold_the_value() -> None:
@@ -58,9 +58,9 @@ def test_a_method_without_losses_of_rows_gives_none() -> None:
     assert held_out_losses(method, on_cpu([random_batch(method)])) is None and method.training
 
 
-def draw(encoder: Encoder, **options: object) -> list[list[int]]:
-    settings = {"count": 3, "tokens": 12, "temperature": 1.0, "top_k": None, "end": None, "never": [0], "seed": 0}
-    return generate(encoder, [5, 6], max_length=16, **(settings | options))  # type: ignore[arg-type]
+def sample(encoder: Encoder, **options: object) -> list[list[int]]:
+    settings = {"count": 3, "max_new_tokens": 12, "temperature": 1.0, "top_k": None, "end": None, "banned": [0]}
+    return generate(encoder, [5, 6], max_length=16, **({"seed": 0} | settings | options))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def encoder() -> Encoder:
 
 
 def test_draws_follow_the_seed(encoder: Encoder) -> None:
-    assert draw(encoder) == draw(encoder) != draw(encoder, seed=1)
-    assert [len(text) for text in draw(encoder)] == [12, 12, 12]
-    assert draw(encoder, tokens=40)[0][:12] == draw(encoder)[0]
+    assert sample(encoder) == sample(encoder) != sample(encoder, seed=1)
+    assert [len(text) for text in sample(encoder)] == [12, 12, 12]
+    assert sample(encoder, max_new_tokens=40)[0][:12] == sample(encoder)[0]
 
 
 def test_without_temperature_the_likeliest_is_taken(encoder: Encoder) -> None:
-    first, second, _ = draw(encoder, temperature=0)
-    assert first == second == draw(encoder, top_k=1)[0]
+    first, second, _ = sample(encoder, temperature=0)
+    assert first == second == sample(encoder, top_k=1)[0]
     with torch.no_grad():
         logits = encoder.tokens(torch.tensor([[5, 6]]))[0, -1] @ encoder.token_embedding().T
     logits[0] = -torch.inf
@@ -84,8 +84,8 @@ def test_without_temperature_the_likeliest_is_taken(encoder: Encoder) -> None:
 
 
 def test_marks_are_never_drawn_and_the_end_ends(encoder: Encoder) -> None:
-    never = list(range(38))
-    drawn = draw(encoder, never=never, tokens=16)
-    assert {token for text in drawn for token in text} == {38, 39}
-    ended = draw(encoder, never=never, tokens=16, end=39)
-    assert ended == [text[: text.index(39)] if 39 in text else text for text in drawn]
+    banned = list(range(38))
+    sampled = sample(encoder, banned=banned, max_new_tokens=16)
+    assert {token for text in sampled for token in text} == {38, 39}
+    ended = sample(encoder, banned=banned, max_new_tokens=16, end=39)
+    assert ended == [text[: text.index(39)] if 39 in text else text for text in sampled]

@@ -5,7 +5,7 @@ import torch
 
 from sslrun.core.rows import RowKey
 from sslrun.evaluation.intervals import bootstrap_interval, clustered_interval
-from sslrun.evaluation.retrieval import chance, rank_of_right, retrieval_rows
+from sslrun.evaluation.retrieval import chance_recall, rank_of_relevant, retrieval_rows
 
 
 def recalls(
@@ -36,7 +36,7 @@ def test_an_image_looks_among_different_captions() -> None:
 def test_ranks_of_a_known_table() -> None:
     scores = torch.tensor([[0.9, 0.5, 0.1], [0.9, 0.5, 0.1], [0.3, 0.3, 0.3]])
     right = torch.tensor([[True, False, False], [False, True, True], [False, True, False]])
-    assert rank_of_right(scores, right).tolist() == [1, 2, 3]  # of equal scores the wrong ones stand first
+    assert rank_of_relevant(scores, right).tolist() == [1, 2, 3]  # of equal scores the wrong ones stand first
 
 
 def test_several_captions_an_image() -> None:
@@ -60,10 +60,10 @@ def test_an_encoder_to_which_all_is_equal_finds_nothing() -> None:
 
 
 def test_chance_is_the_share_of_orders() -> None:
-    assert chance(torch.tensor([1, 1]), total=1000, k=10) == pytest.approx(0.01)
-    assert chance(torch.tensor([2]), total=4, k=1) == pytest.approx(0.5)
-    assert chance(torch.tensor([2]), total=4, k=2) == pytest.approx(1 - 1 / 6)  # one pair of six has none
-    assert chance(torch.tensor([1]), total=3, k=10) == 1.0
+    assert chance_recall(torch.tensor([1, 1]), total=1000, k=10) == pytest.approx(0.01)
+    assert chance_recall(torch.tensor([2]), total=4, k=1) == pytest.approx(0.5)
+    assert chance_recall(torch.tensor([2]), total=4, k=2) == pytest.approx(1 - 1 / 6)  # one pair of six has none
+    assert chance_recall(torch.tensor([1]), total=3, k=10) == 1.0
 
 
 def test_clusters_of_one_are_items() -> None:

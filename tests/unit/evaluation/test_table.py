@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from sslrun.config.errors import DataError
 from sslrun.core.rows import RowKey
 from sslrun.evaluation.features import Features
-from sslrun.evaluation.table import ProbeResult, has_room, probe_rows
+from sslrun.evaluation.table import ProbeResult, fits_in_memory, probe_rows
 
 OPTIONS = {"num_classes": 10, "key": RowKey(encoder="pixels", dataset="digits", seed=0)}
 
@@ -79,5 +79,5 @@ def test_a_gpu_trains_the_linear_head_if_the_features_fit_four_times(
 ) -> None:
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (free, 10**9))
     features = torch.zeros(100, 10)  # 4,000 bytes
-    assert has_room("cuda:0", features) is expected
-    assert has_room("cpu", features) and not has_room("mps", features)
+    assert fits_in_memory("cuda:0", features) is expected
+    assert fits_in_memory("cpu", features) and not fits_in_memory("mps", features)

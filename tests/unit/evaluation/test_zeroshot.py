@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from sslrun.core.rows import RowKey
-from sslrun.evaluation.zeroshot import prompted, zeroshot_rows
+from sslrun.evaluation.zeroshot import fill_templates, zeroshot_rows
 
 
 def test_texts_come_template_by_template() -> None:
-    assert prompted(["cat", "dog"], ["a {}.", "{}"]) == ["a cat.", "a dog.", "cat", "dog"]
+    assert fill_templates(["cat", "dog"], ["a {}.", "{}"]) == ["a cat.", "a dog.", "cat", "dog"]
 
 
 def test_the_mean_of_templates_and_the_first_alone() -> None:

@@ -1,4 +1,4 @@
-"""The goals of fine-tuning; a dataset gets the first that fits its annotations."""
+"""Goals of fine-tuning, chosen by a dataset's annotations."""
 
 from sslrun.config.errors import DataError
 from sslrun.data.base import Data, check_labelled
@@ -11,7 +11,7 @@ def goal_of(data: Data) -> Goal:
     """The goal that fits the dataset's annotations.
 
     Raises:
-        DataError: it has no annotations, or not in every split.
+        DataError: a split has no annotations.
     """
     if data.transcripts("train") is not None:
         return Transcription(data)

@@ -1,4 +1,4 @@
-"""A goal of fine-tuning: which head it trains, which items it may see, how it is stopped and measured."""
+"""Interface of fine-tuning goals: head, label subsets, early stopping and test results."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True)
 class LabelSplit:
-    """The items to train on and those to stop by.
+    """Items for training and for early stopping.
 
     Attributes:
         train: positions in the train split.
-        split, validation: the held-out items: their split and their positions in it. With few labels they are of the
-            train split too, because a full validation set would be hidden labels.
+        split, validation: split of the held-out items, and their positions in it. With few labels this is the train
+            split too, since a full validation set would exceed the label budget.
     """
 
     train: list[int]
@@ -33,12 +33,12 @@ class LabelSplit:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How well a net does on held-out items during training.
+    """Result on held-out items during training.
 
     Attributes:
-        score: compared element by element; larger is better.
-        logs: numbers by name.
-        shown: some of them as text, for the progress line.
+        score: compared lexicographically; larger is better.
+        logs: metrics by name.
+        shown: the formatted ones for the progress line.
     """
 
     score: tuple[float, ...]
@@ -50,8 +50,8 @@ class Goal(ABC):
     """One kind of fine-tuning.
 
     Attributes:
-        head: name of the file of the head's weights.
-        has_regression: whether it has a `start_head`.
+        head: name of the head, also of its weights file.
+        has_regression: whether it implements `init_head`.
     """
 
     head: str
@@ -65,31 +65,31 @@ class Goal(ABC):
         """The encoder with its head."""
 
     def label_split(self, labels: Labels, *, seed: int) -> LabelSplit:
-        """All of train with the validation split, or a subset of train with a part of it held out."""
+        """All of train with the validation split; with few labels, a subset of train with a part of it held out."""
         if labels == "all":
             data = self.data
             return LabelSplit(list(range(data.size("train"))), "validation", list(range(data.size("validation"))))
         assert not isinstance(labels, str)
-        return self.few(labels, seed=seed)
+        return self.few_label_split(labels, seed=seed)
 
     @abstractmethod
-    def few(self, labels: int | float, *, seed: int) -> LabelSplit:
-        """A subset of train; ConfigError if train is too small for it."""
+    def few_label_split(self, labels: int | float, *, seed: int) -> LabelSplit:
+        """Subset of train; ConfigError if train has too few items."""
 
-    def start_head(self, method: FineTuned, positions: Sequence[int], plan: Plan) -> None:
-        """Set the head to a regression on the features of these items of train; only if `has_regression`."""
-        raise NotImplementedError(f"no regression to start a {self.head} on")
+    def init_head(self, method: FineTuned, positions: Sequence[int], plan: Plan) -> None:
+        """Initialise the head by a regression on the features of these training items; only if `has_regression`."""
+        raise NotImplementedError(f"no regression to initialise a {self.head}")
 
     @abstractmethod
     def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
-        """How well the method does on some items of a split."""
+        """Evaluate the method on some items of a split."""
 
     @abstractmethod
     def measure(
         self, method: FineTuned, plan: Plan, folder: Path, *, encoder: str, config: FinetuneConfig
     ) -> list[Row]:
-        """Test rows; writes into the run's folder what its report draws."""
+        """Test rows; also writes the data of the report's figures into the run folder."""
 
     def metadata(self, method: FineTuned) -> dict[str, str]:
-        """Metadata of the head's file."""
+        """Metadata of the head's weights file."""
         return {}

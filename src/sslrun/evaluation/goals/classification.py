@@ -1,4 +1,4 @@
-"""Fine-tuning to classes: cross-entropy, top-1."""
+"""Fine-tuning for classification."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,28 +17,28 @@ from sslrun.data.base import Data, Items
 from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.classification import classification_rows, confusion_matrix
 from sslrun.evaluation.features import Features, extract
-from sslrun.evaluation.few_labels import nested_subsets, regression, seed_of_draw
+from sslrun.evaluation.few_labels import fit_logistic_head, nested_subsets, seed_of_draw
 from sslrun.evaluation.goals.base import HELD_OUT, CheckResult, Goal, LabelSplit
-from sslrun.evaluation.plane import plane, write_embedding
+from sslrun.evaluation.projection import project_2d, write_embedding
 from sslrun.methods.classifier import Classifier
 from sslrun.methods.fine_tuned import FineTuned
 from sslrun.runs.rank import local_rank
 from sslrun.training.plan import Plan
 
 MIN_PER_CLASS = 5
-"""With fewer labels per class nothing is held out, and the run has its full length."""
-MOST_FOR_HEAD = 10_000
-"""At most this many items start a head, evenly spaced among all."""
+"""With fewer labels per class nothing is held out and the run does not stop early."""
+MAX_HEAD_INIT_ITEMS = 10_000
+"""At most this many items, evenly spaced, are used to initialise the head."""
 
 
 class Classification(Goal):
-    """For items with one class each."""
+    """Single-label classification with cross-entropy."""
 
     head = "classifier"
     has_regression = True
 
     def method(self, encoder: Encoder, config: FinetuneConfig) -> Classifier:
-        """A classifier of the dataset's classes."""
+        """Classifier with the dataset's classes."""
         assert self.data.classes is not None
         return Classifier(
             encoder,
@@ -47,41 +47,41 @@ class Classification(Goal):
             label_smoothing=config.label_smoothing,
         )
 
-    def few(self, labels: int | float, *, seed: int) -> LabelSplit:
-        """A stratified subset."""
-        known = self.data.labels("train")
-        assert known is not None
-        targets = torch.from_numpy(known)
+    def few_label_split(self, labels: int | float, *, seed: int) -> LabelSplit:
+        """Stratified subset."""
+        all_labels = self.data.labels("train")
+        assert all_labels is not None
+        targets = torch.from_numpy(all_labels)
         subsets, _ = nested_subsets(targets, budgets=[labels], seed=seed_of_draw(seed, 0))
         if labels not in subsets:
-            smallest = int(np.unique(known, return_counts=True)[1].min())
+            smallest = int(np.unique(all_labels, return_counts=True)[1].min())
             raise ConfigError(
                 f"labels={labels} per class: the smallest class has {smallest}; say at most that many, or all"
             )
         chosen = subsets[labels]
-        if len(chosen) < MIN_PER_CLASS * len(np.unique(known)):
+        if len(chosen) < MIN_PER_CLASS * len(np.unique(all_labels)):
             return LabelSplit(chosen.tolist(), "train", [])
-        held, _ = nested_subsets(targets[chosen], budgets=[HELD_OUT], seed=seed)
-        is_held = torch.zeros(len(chosen), dtype=torch.bool)
-        is_held[held[HELD_OUT]] = True
-        is_held &= torch.isin(targets[chosen], targets[chosen[~is_held]])  # a class's only label is trained on
-        return LabelSplit(chosen[~is_held].tolist(), "train", chosen[is_held].tolist())
+        held_out, _ = nested_subsets(targets[chosen], budgets=[HELD_OUT], seed=seed)
+        is_held_out = torch.zeros(len(chosen), dtype=torch.bool)
+        is_held_out[held_out[HELD_OUT]] = True
+        is_held_out &= torch.isin(targets[chosen], targets[chosen[~is_held_out]])  # keep a class's only label for train
+        return LabelSplit(chosen[~is_held_out].tolist(), "train", chosen[is_held_out].tolist())
 
-    def start_head(self, method: FineTuned, positions: Sequence[int], plan: Plan) -> None:
-        """The logistic regression of the few-label rows, its standardisation folded in (arXiv:2202.10054)."""
-        evenly = np.linspace(0, len(positions) - 1, min(len(positions), MOST_FOR_HEAD)).astype(int)
+    def init_head(self, method: FineTuned, positions: Sequence[int], plan: Plan) -> None:
+        """Use the logistic regression of the few-label rows, with standardisation folded in (arXiv:2202.10054)."""
+        evenly = np.linspace(0, len(positions) - 1, min(len(positions), MAX_HEAD_INIT_ITEMS)).astype(int)
         positions = [positions[i] for i in evenly]
         method.to(torch.device(plan.accelerator, local_rank()) if plan.accelerator == "cuda" else plan.accelerator)
-        _, found = predict(method, self.data, self.data.evaluation("train"), plan, positions=positions)
+        _, features = predict(method, self.data, self.data.evaluation("train"), plan, positions=positions)
         method.cpu()
-        assert found.labels is not None
-        weight, bias = regression(found.features, found.labels, num_classes=method.head.out_features)
+        assert features.labels is not None
+        weight, bias = fit_logistic_head(features.features, features.labels, num_classes=method.head.out_features)
         with torch.no_grad():
             method.head.weight.copy_(weight)
             method.head.bias.copy_(bias)
 
     def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
-        """Top-1; with few items ties are common, and then the loss decides."""
+        """By top-1, then by loss: with few items ties are common."""
         scores, features = predict(method, self.data, self.data.evaluation(split), plan, positions=positions)
         assert features.labels is not None
         top1 = float((scores.argmax(dim=1) == features.labels).double().mean())
@@ -100,7 +100,7 @@ class Classification(Goal):
             folder / "confusion.json",
             {"classes": list(data.classes), "matrix": confusion_matrix(scores, features.labels).tolist()},
         )
-        points, chosen = plane(features.features, seed=config.seed)
+        points, chosen = project_2d(features.features, seed=config.seed)
         write_embedding(folder / "embedding.csv", points, [data.classes[int(i)] for i in features.labels[chosen]])
         key = RowKey(encoder=encoder, dataset=data.name, evaluation="finetune", labels=config.labels, seed=config.seed)
         return classification_rows(scores, features.labels, key=key, logits=True)
@@ -109,7 +109,7 @@ class Classification(Goal):
 def predict(
     method: FineTuned, data: Data, items: Items, plan: Plan, *, positions: Sequence[int] | None = None
 ) -> tuple[Tensor, Features]:
-    """(N, C) logits of a classifier in eval mode, and the features and labels of the same items."""
+    """(N, C) logits in eval mode, and the features and labels of the same items."""
     device = next(method.parameters()).device
     batches = batches_of(
         data,

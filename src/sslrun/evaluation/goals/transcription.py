@@ -1,4 +1,4 @@
-"""Fine-tuning to transcripts: connectionist temporal classification, word and character error rates."""
+"""Fine-tuning for speech recognition with CTC; word and character error rates."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from sslrun.methods.transcriber import Transcriber
 from sslrun.training.plan import Plan
 
 MIN_HELD_OUT = 5
-"""Items; if fewer would be held out, none is, and the run has its full length."""
+"""Items; with fewer nothing is held out and the run does not stop early."""
 
 
 class Transcription(Goal):
@@ -38,16 +38,16 @@ class Transcription(Goal):
             layer_decay=config.layer_decay,
         )
 
-    def few(self, labels: int | float, *, seed: int) -> LabelSplit:
+    def few_label_split(self, labels: int | float, *, seed: int) -> LabelSplit:
         """A random subset; smaller budgets are subsets of larger ones."""
         size = self.data.size("train")
         count = labels if isinstance(labels, int) else max(1, round(labels * size))
         if count > size:
             raise ConfigError(f"labels={labels}: dataset={self.data.name} has {size} transcripts to train on")
         order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))[:count].tolist()
-        held = round(HELD_OUT * count)
-        held = held if held >= MIN_HELD_OUT else 0
-        return LabelSplit(order[held:], "train", order[:held])
+        held_out = round(HELD_OUT * count)
+        held_out = held_out if held_out >= MIN_HELD_OUT else 0
+        return LabelSplit(order[held_out:], "train", order[:held_out])
 
     def check(self, method: FineTuned, split: str, positions: Sequence[int], plan: Plan) -> CheckResult:
         """By character error rate, which improves before the word error rate does, then by loss."""
@@ -71,17 +71,17 @@ class Transcription(Goal):
         return transcript_rows(hypotheses, references, key=key)
 
     def metadata(self, method: FineTuned) -> dict[str, str]:
-        """Characters of all outputs but the first, which is the blank; time steps averaged into one output."""
+        """Alphabet (outputs after the blank, which is output 0), and time steps averaged into one output."""
         assert isinstance(method, Transcriber)
         return {"alphabet": json.dumps(list(method.alphabet)), "timesteps_per_output": str(method.timesteps_per_output)}
 
     def _timesteps_per_output(self, encoder: Encoder, config: FinetuneConfig) -> int:
         """`output_ms` in time steps of the encoder, at least one."""
-        if not encoder.has_timesteps:  # refused by the transcriber
+        if not encoder.has_timesteps:  # the transcriber raises
             return 1
         assert isinstance(self.data, AudioData)
-        sound = self.data.config
-        item_ms = 1000 / sound.sample_rate if encoder.reads == "wave" else 1000 * sound.hop / sound.sample_rate
+        audio = self.data.config
+        item_ms = 1000 / audio.sample_rate if encoder.reads == "wave" else 1000 * audio.hop / audio.sample_rate
         return max(1, round(config.output_ms / (item_ms * encoder.patch_size)))
 
     def _transcribe(
@@ -105,7 +105,7 @@ class Transcription(Goal):
             return method.transcribe(batch), method.row_losses(batch)
 
         hypotheses, references, total, count = [], [], 0.0, 0
-        for batch, (texts, (sums, counts)) in batches.through(method, transcribe):
+        for batch, (texts, (sums, counts)) in batches.run(method, transcribe):
             hypotheses += texts
             references += [transcripts[int(i)] for i in batch["index"]]
             total, count = total + float(sums.sum()), count + int(counts.sum())

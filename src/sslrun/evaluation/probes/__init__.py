@@ -1,6 +1,6 @@
-"""What `sslrun probe` measures of a frozen encoder: each module is one evaluation, its `PROBE` the class.
+"""Evaluations of frozen encoders for `sslrun probe`: one module each, whose `PROBE` is the class.
 
-Every encoder gets all those that fit the dataset. A new one is a file here.
+Every encoder gets all evaluations that fit the dataset. To add one, add a module.
 """
 
 import importlib
@@ -17,16 +17,16 @@ def probes_of(data: Data, config: ProbeConfig) -> list[Probe]:
     """The evaluations that fit a dataset.
 
     Raises:
-        DataError: there are none.
+        DataError: none fits.
     """
-    found = [kind(data, config) for kind in _kinds() if kind.fits(data)]
-    if not found:
-        remedies = [remedy for kind in _kinds() if (remedy := kind.remedy(data))]
+    probes = [cls(data, config) for cls in _probe_classes() if cls.fits(data)]
+    if not probes:
+        remedies = [remedy for cls in _probe_classes() if (remedy := cls.remedy(data))]
         raise DataError(f"dataset={data.name} has no labels; probe needs {', or '.join(remedies)}")
-    return found
+    return probes
 
 
 @cache
-def _kinds() -> list[type[Probe]]:
+def _probe_classes() -> list[type[Probe]]:
     modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
     return [module.PROBE for module in modules if hasattr(module, "PROBE")]

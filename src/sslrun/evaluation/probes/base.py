@@ -1,4 +1,4 @@
-"""What the evaluations of frozen encoders share: the encoder with its features, and the form of a result."""
+"""Interface of the evaluations of frozen encoders."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -16,25 +16,25 @@ from sslrun.core.rows import Row, RowKey
 from sslrun.data.base import Data
 from sslrun.evaluation.batches import batches_of
 from sslrun.evaluation.features import Features, extract
-from sslrun.evaluation.raw import Computed, Fitted
+from sslrun.evaluation.raw import ClassifierBaseline, FeatureBaseline
 from sslrun.training.plan import loader_workers
 
 Splits = dict[str, Features]
 
 
 @dataclass
-class Frozen:
-    """An encoder, or a baseline in its place, to be measured.
+class FrozenEncoder:
+    """An encoder or baseline to evaluate.
 
     Attributes:
-        name: its name in tables.
-        encoder: a module with `reads`, or a baseline that needs none.
-        data: as the encoder reads it.
-        device: where it runs, as torch names it.
+        name: name in tables.
+        encoder: a module with `reads`, or a baseline that is not a module.
+        data: with the encoder's own preprocessing.
+        device: as torch names it.
     """
 
     name: str
-    encoder: nn.Module | Computed | Fitted
+    encoder: nn.Module | FeatureBaseline | ClassifierBaseline
     data: Data
     loader: LoaderConfig
     device: str
@@ -42,10 +42,10 @@ class Frozen:
 
     @cached_property
     def features(self) -> Splits | None:
-        """Features of every split, each item through the encoder once; None for a baseline that has none."""
+        """Features of every split, computed once; None for a baseline without features."""
         if isinstance(self.encoder, nn.Module):
             return {split: self._extract(self.encoder, split) for split in SPLITS}
-        if isinstance(self.encoder, Computed):
+        if isinstance(self.encoder, FeatureBaseline):
             return {split: self.encoder.features(self.data, split) for split in SPLITS}
         return None
 
@@ -62,13 +62,13 @@ class Frozen:
 
 
 @dataclass
-class Measured:
+class Measurement:
     """Result of one evaluation of one encoder.
 
     Attributes:
-        rows: test numbers.
-        chosen: what was chosen for them, and how well it did on validation.
-        notes: one line for each thing that was omitted or raised.
+        rows: test results.
+        chosen: hyperparameters selected on validation, and their validation score.
+        notes: one line for everything that was omitted or raised.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -89,20 +89,20 @@ class Probe(ABC):
     @staticmethod
     @abstractmethod
     def fits(data: Data) -> bool:
-        """Whether the dataset has what it needs; DataError if only some splits have it."""
+        """Whether the dataset has what the evaluation needs; DataError if only some splits have it."""
 
     @staticmethod
     def remedy(data: Data) -> str | None:
-        """What would make a dataset fit, if a user can do something about it."""
+        """How a user could make a dataset fit; None if they cannot."""
         return None
 
     @abstractmethod
-    def measure(self, frozen: Frozen) -> Measured:
-        """Result for one encoder; empty if the evaluation is not for such encoders."""
+    def measure(self, frozen: FrozenEncoder) -> Measurement:
+        """Result for one encoder; empty if the evaluation does not apply to it."""
 
     def references(self) -> list[Row]:
-        """Rows that need no encoder."""
+        """Rows of baselines that need no encoder."""
         return []
 
-    def draw(self, frozen: Frozen, folder: Path) -> None:  # noqa: B027 - most draw nothing
-        """Write what the report draws of the requested encoder, after `measure`."""
+    def write_figure_data(self, frozen: FrozenEncoder, folder: Path) -> None:  # noqa: B027 - most write nothing
+        """Write the data of the report's figures for the requested encoder; called after `measure`."""

@@ -1,15 +1,15 @@
-"""Forecasts of what follows each window of a series."""
+"""Forecasting evaluation of series encoders."""
 
 from sslrun.backbones.base import Encoder
 from sslrun.core.rows import Row
 from sslrun.data.base import Data
 from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.forecasting import forecast_rows, lag_rows, last_vector
-from sslrun.evaluation.probes.base import Frozen, Measured, Probe
+from sslrun.evaluation.probes.base import FrozenEncoder, Measurement, Probe
 
 
 class Forecasts(Probe):
-    """Rows `forecast` of each horizon, for the encoder, for raw lags and for the last value."""
+    """Rows `forecast` of each horizon, for the encoder, raw lags and the last value."""
 
     data: SeriesData
 
@@ -21,11 +21,11 @@ class Forecasts(Probe):
     def remedy(data: Data) -> str | None:
         return "dataset.window and dataset.horizons to forecast" if isinstance(data, SeriesData) else None
 
-    def measure(self, frozen: Frozen) -> Measured:
+    def measure(self, frozen: FrozenEncoder) -> Measurement:
         if not isinstance(frozen.encoder, Encoder):
-            return Measured()
+            return Measurement()
         represent = last_vector(frozen.encoder.to(frozen.device), device=frozen.device)
-        return Measured(forecast_rows(self.data, self.data.horizons, represent, key=self.key(frozen.name)))
+        return Measurement(forecast_rows(self.data, self.data.horizons, represent, key=self.key(frozen.name)))
 
     def references(self) -> list[Row]:
         return lag_rows(self.data, self.data.horizons, seed=self.config.seed)

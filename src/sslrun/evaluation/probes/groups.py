@@ -1,8 +1,8 @@
-"""Classes of items from groups, such as speakers, that had no labels."""
+"""Leave-one-group-out classification, for example across speakers."""
 
 from sslrun.data.base import Data
 from sslrun.evaluation.groups import group_rows
-from sslrun.evaluation.probes.base import Frozen, Measured, Probe
+from sslrun.evaluation.probes.base import FrozenEncoder, Measurement, Probe
 
 
 class LeaveOneGroupOut(Probe):
@@ -12,10 +12,10 @@ class LeaveOneGroupOut(Probe):
     def fits(data: Data) -> bool:
         return data.classes is not None and data.groups("train") is not None
 
-    def measure(self, frozen: Frozen) -> Measured:
+    def measure(self, frozen: FrozenEncoder) -> Measurement:
         if frozen.features is None:
-            return Measured()
-        return Measured(group_rows(frozen.features, self.data, key=self.key(frozen.name)))
+            return Measurement()
+        return Measurement(group_rows(frozen.features, self.data, key=self.key(frozen.name)))
 
 
 PROBE = LeaveOneGroupOut

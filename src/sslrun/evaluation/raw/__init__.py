@@ -1,7 +1,7 @@
-"""Baselines that learn nothing, one module for each modality; `Data.raw` names the module, its `BASELINE` the class.
+"""Raw-input baselines, one module per modality: `Data.raw` names the module, whose `BASELINE` is the class.
 
-A baseline is a torch module with `reads`, which takes an encoder's place; or it computes features without a device; or
-it classifies by itself, if its features form no dense table.
+A baseline is a torch module with `reads`, used like an encoder; or a `FeatureBaseline`; or a `ClassifierBaseline`, if
+its features are sparse.
 """
 
 import importlib
@@ -17,25 +17,25 @@ from sslrun.evaluation.table import ProbeResult
 
 
 @runtime_checkable
-class Computed(Protocol):
-    """A baseline with features of its own."""
+class FeatureBaseline(Protocol):
+    """A baseline that computes features directly from a dataset."""
 
     def features(self, data: Data, split: str) -> Features:
-        """Features of every item of a split that can be read."""
+        """Features of every readable item of a split."""
         ...
 
 
 @runtime_checkable
-class Fitted(Protocol):
-    """A baseline with classifiers of its own."""
+class ClassifierBaseline(Protocol):
+    """A baseline with its own classifiers."""
 
     def probe(self, data: Data, *, key: RowKey, budgets: Sequence[Labels], draws: int) -> ProbeResult:
-        """All rows that an encoder gets, as far as they make sense for it."""
+        """The rows of an encoder that make sense for it."""
         ...
 
 
-def raw_baseline(name: str) -> nn.Module | Computed | Fitted:
-    """The baseline of a modality, by the name that its datasets use."""
-    built: Any = importlib.import_module(f"sslrun.evaluation.raw.{name}").BASELINE()
-    assert isinstance(built, nn.Module | Computed | Fitted)
-    return built
+def raw_baseline(name: str) -> nn.Module | FeatureBaseline | ClassifierBaseline:
+    """The baseline named by `Data.raw`."""
+    baseline: Any = importlib.import_module(f"sslrun.evaluation.raw.{name}").BASELINE()
+    assert isinstance(baseline, nn.Module | FeatureBaseline | ClassifierBaseline)
+    return baseline

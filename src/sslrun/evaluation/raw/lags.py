@@ -1,4 +1,4 @@
-"""The baseline of time series, which learns nothing: the normalised values themselves."""
+"""Raw baseline of time series: the normalised values."""
 
 import numpy as np
 import torch
@@ -9,14 +9,14 @@ from sslrun.data.series.series import SeriesData
 from sslrun.evaluation.features import Features
 
 MAX_FEATURES = 4096
-"""Longer series are averaged over neighbouring timestamps."""
+"""Longer series are average-pooled over time."""
 
 
 class Lags:
-    """Values in order of time, missing ones at the mean of train."""
+    """Flattened values; missing ones are set to the mean of train."""
 
     def features(self, data: Data, split: str) -> Features:
-        """(N, T C) of a split; NaN becomes 0, shorter series are padded with 0."""
+        """(N, T C); missing values and padding are 0."""
         assert isinstance(data, SeriesData)
         items, labels = data.evaluation(split), data.labels(split)
         rows = np.zeros((len(items), data.max_length, data.channels), dtype=np.float32)
@@ -25,8 +25,8 @@ class Lags:
             rows[i, : len(series)] = np.nan_to_num(series)
         values = torch.from_numpy(rows)
         if values[0].numel() > MAX_FEATURES:
-            kept = max(1, MAX_FEATURES // data.channels)
-            values = F.adaptive_avg_pool1d(values.transpose(1, 2), kept).transpose(1, 2)
+            length = max(1, MAX_FEATURES // data.channels)
+            values = F.adaptive_avg_pool1d(values.transpose(1, 2), length).transpose(1, 2)
         return Features(
             features=values.flatten(1),
             labels=None if labels is None else torch.from_numpy(labels),

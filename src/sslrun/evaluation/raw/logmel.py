@@ -1,4 +1,4 @@
-"""The baseline of sound, which learns nothing: mean and deviation of each band's log energy over a clip."""
+"""Raw baseline of audio: mean and standard deviation over time of a clip's log-mel spectrogram."""
 
 import numpy as np
 import torch
@@ -9,10 +9,10 @@ from sslrun.evaluation.features import Features
 
 
 class LogMelStatistics:
-    """Statistics of whole clips."""
+    """Mean and standard deviation of each mel band over a clip."""
 
     def features(self, data: Data, split: str) -> Features:
-        """(N, 2 mels) of the clips that can be read: means, then deviations."""
+        """(N, 2 mels) of the readable clips: means, then standard deviations."""
         assert isinstance(data, AudioData)
         rows = {i: np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for i, clip in data.readable(split)}
         labels, index = data.labels(split), torch.tensor(list(rows))

@@ -1,11 +1,11 @@
-"""The baseline of images, which learns nothing: the image itself as its features."""
+"""Raw baseline of images: the pixels."""
 
 import math
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MAX_FEATURES = 3072  # 3 x 32 x 32: CIFAR images stay whole
+MAX_FEATURES = 3072  # 3 x 32 x 32: CIFAR images are not pooled
 
 
 class Pixels(nn.Module):

@@ -1,4 +1,4 @@
-"""The baseline of text: counts of words, weighted by how rare they are, and a logistic regression."""
+"""Raw baseline of text: TF-IDF features and logistic regression."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,27 +18,28 @@ from sslrun.evaluation.few_labels import budget_rows
 from sslrun.evaluation.table import ProbeResult
 
 INVERSE_PENALTIES = (0.1, 1.0, 10.0, 100.0)
-"""scikit-learn's C; with all labels validation chooses among them."""
-FEW_LABELS = 10.0
-"""The same with few labels, which leave nothing to choose by."""
+"""scikit-learn's C with all labels, selected on validation."""
+FEW_LABELS_INVERSE_PENALTY = 10.0
+"""scikit-learn's C with few labels."""
 MAX_ITERATIONS = 1000
 
 
 class TfIdf:
-    """Rows `linear` and `few_labels`; words are counted on all of train, which needs no labels.
+    """Rows `linear` and `few_labels`; the vocabulary and IDF come from all of train, without labels.
 
-    Texts that cannot be read are omitted, as for all encoders.
+    Unreadable texts are omitted, as for all encoders.
     """
 
     def probe(self, data: Data, *, key: RowKey, budgets: Sequence[Labels], draws: int) -> ProbeResult:
-        """The penalty is chosen on validation with all labels and fixed with few."""
+        """The penalty is selected on validation with all labels, and fixed with few."""
         assert isinstance(data, TextData) and data.classes is not None
         texts = {split: dict(data.readable(split)) for split in SPLITS}  # by position
-        words = TfidfVectorizer()
-        train = words.fit_transform(texts["train"].values())
-        validation, test = (words.transform(texts[split].values()) for split in ("validation", "test"))
+        vectorizer = TfidfVectorizer()
+        train = vectorizer.fit_transform(texts["train"].values())
+        validation, test = (vectorizer.transform(texts[split].values()) for split in ("validation", "test"))
         train_labels, validation_labels, test_labels = (
-            labels_of(data.labels(split), split=split, dataset=data.name)[list(found)] for split, found in texts.items()
+            labels_of(data.labels(split), split=split, dataset=data.name)[list(of_split)]
+            for split, of_split in texts.items()
         )
         heads = [
             LogisticRegression(C=c, max_iter=MAX_ITERATIONS).fit(train, train_labels.numpy()) for c in INVERSE_PENALTIES
@@ -50,11 +51,13 @@ class TfIdf:
         linear = classification_rows(probabilities, test_labels, key=replace(key, evaluation="linear"), logits=False)
 
         def predict(index: Tensor) -> tuple[Tensor, Tensor]:
-            known = train_labels[index]
-            classes = torch.unique(known)
+            labels = train_labels[index]
+            classes = torch.unique(labels)
             if len(classes) == 1:  # scikit-learn refuses to fit it
                 return classes, torch.ones(len(test_labels), 1)
-            head = LogisticRegression(C=FEW_LABELS, max_iter=MAX_ITERATIONS).fit(train[index.numpy()], known.numpy())
+            head = LogisticRegression(C=FEW_LABELS_INVERSE_PENALTY, max_iter=MAX_ITERATIONS).fit(
+                train[index.numpy()], labels.numpy()
+            )
             return classes, torch.from_numpy(head.predict_proba(test))
 
         few, notes = budget_rows(predict, train_labels, test_labels, key=key, budgets=budgets, draws=draws)

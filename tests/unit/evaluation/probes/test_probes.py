@@ -13,7 +13,7 @@ from sslrun.config.trainer import Precision
 from sslrun.data.base import Data
 from sslrun.data.build import build_data
 from sslrun.evaluation.probes import probes_of
-from sslrun.evaluation.probes.base import Frozen
+from sslrun.evaluation.probes.base import FrozenEncoder
 from sslrun.evaluation.probes.distance import nearest_by_distance
 from sslrun.evaluation.raw import raw_baseline
 
@@ -22,8 +22,8 @@ CONFIG: Any = compose(
 )
 
 
-def frozen(data: Data, name: str, encoder: Any) -> Frozen:
-    return Frozen(name, encoder, data, CONFIG.loader, "cpu", Precision.fp32)
+def frozen(data: Data, name: str, encoder: Any) -> FrozenEncoder:
+    return FrozenEncoder(name, encoder, data, CONFIG.loader, "cpu", Precision.fp32)
 
 
 def test_images_are_probed_by_classes_alone() -> None:

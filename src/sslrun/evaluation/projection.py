@@ -1,4 +1,4 @@
-"""Features in the plane: t-SNE (van der Maaten and Hinton 2008) after PCA."""
+"""2D projection of features: t-SNE (van der Maaten and Hinton 2008) after PCA."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,19 +14,19 @@ MAX_ITEMS = 1000
 
 
 def write_embedding(path: Path, points: Tensor, labels: Sequence[str]) -> None:
-    """Write a CSV of x, y, label."""
+    """Write a CSV with columns x, y, label."""
     rows = ((f"{x:.3f}", f"{y:.3f}", label) for (x, y), label in zip(points.tolist(), labels, strict=True))
     write_csv(path, ("x", "y", "label"), rows)
 
 
-def plane(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Place at most 1,000 items in the plane.
+def project_2d(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Project a random subset of at most 1,000 items.
 
     Args:
         features: (N, D).
 
     Returns:
-        (M, 2) coordinates and (M,) positions of the items in `features`.
+        (M, 2) coordinates and (M,) row indices into `features`.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(features), generator=generator)[:MAX_ITEMS].sort().values
@@ -34,6 +34,6 @@ def plane(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
     if len(x) < 5:
         return torch.zeros(len(x), 2), chosen
     x = PCA(n_components=min(50, *x.shape), random_state=seed).fit_transform(x)
-    # started from PCA's first two axes, the picture is the same from run to run
+    # init="pca" makes the layout reproducible
     coordinates = TSNE(perplexity=min(30, (len(x) - 1) / 3), init="pca", random_state=seed).fit_transform(x)
     return torch.from_numpy(coordinates), chosen
