@@ -1,7 +1,8 @@
 """Macro F1 and AUROC as means of per-item values, so that intervals of a mean apply.
 
-The value of an item is the statistic plus the item's influence, n times its first-order contribution (delta method; for
-AUROC the components of DeLong et al. 1988). The mean of the values is the statistic; their variance / n is its sampling variance.
+An item's value is the statistic plus the item's influence, n times its first-order contribution (delta method; for
+AUROC the components of DeLong et al. 1988). The mean of the values is the statistic; their variance / n is its sampling
+variance.
 """
 
 import torch

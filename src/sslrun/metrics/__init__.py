@@ -1,1 +1,1 @@
-"""Pure measures of features and scores: tensors in, numbers out."""
+"""Metrics of features and scores: pure functions of tensors."""

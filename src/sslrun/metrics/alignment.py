@@ -11,10 +11,10 @@ def alignment(z1: Tensor, z2: Tensor) -> Tensor:
     """Mean squared distance between positives, L_align with alpha = 2 (section 4.1).
 
     Args:
-        z1, z2: (N, D) embeddings of the same N items, of any length; they are normalised here.
+        z1, z2: (N, D) embeddings of the same N items; any norm.
 
     Returns:
-        () from 0 (every pair parallel) over 2 (orthogonal) to 4 (opposed).
+        () between 0 (every pair parallel), 2 (orthogonal) and 4 (opposite).
     """
     return (_directions(z1) - _directions(z2)).square().sum(dim=1).mean()
 
@@ -22,14 +22,14 @@ def alignment(z1: Tensor, z2: Tensor) -> Tensor:
 def uniformity(z: Tensor, *, t: float = 2.0) -> Tensor:
     """Logarithm of the mean Gaussian potential over the N (N - 1) / 2 distinct pairs, L_uniform (section 4.1).
 
-    Holds all pairs at once: 200 MB of float32 for N = 10,000.
+    Memory for all pairs: 200 MB of float32 for N = 10,000.
 
     Args:
-        z: (N, D) embeddings of any length, N >= 2; they are normalised here.
+        z: (N, D) embeddings of any norm, N >= 2.
         t: sharpness of the potential exp(-t d^2).
 
     Returns:
-        () 0 where all directions are one, lower where they spread; -2t for uniform directions as D grows.
+        () 0 if all directions are equal, lower if they spread; tends to -2t for uniform directions as D grows.
     """
     assert len(z) >= 2, f"uniformity needs two embeddings, got {len(z)}"
     squared = torch.pdist(_directions(z)).square()  # (N (N - 1) / 2,)

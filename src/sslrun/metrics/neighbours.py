@@ -1,4 +1,4 @@
-"""The weighted nearest-neighbour classifier: section 3.4, arXiv:1805.01978 (Wu et al. 2018)."""
+"""Weighted k-nearest-neighbour classification: section 3.4, arXiv:1805.01978 (Wu et al. 2018)."""
 
 import torch
 import torch.nn.functional as F
@@ -6,16 +6,16 @@ from torch import Tensor
 
 
 def nearest(train: Tensor, test: Tensor, *, k: int, max_similarities: int = 2**25) -> tuple[Tensor, Tensor]:
-    """The k nearest of `train` for each row of `test`, by cosine similarity.
+    """The k nearest rows of `train` to each row of `test`, by cosine similarity.
 
     Args:
         train: (M, D) features, the bank.
         test: (N, D) features.
-        k: neighbours; the whole bank if it is smaller.
-        max_similarities: similarities held at once; 2**25 are 128 MB of float32.
+        k: neighbours; at most the whole bank.
+        max_similarities: similarities in memory at a time; 2**25 are 128 MB of float32.
 
     Returns:
-        similarities (N, min(k, M)), nearest first, and their rows in `train`, int64.
+        (N, min(k, M)) similarities in descending order, and int64 row indices into `train`.
     """
     bank = F.normalize(train.float(), dim=1).T  # (D, M)
     queries = F.normalize(test.float(), dim=1)  # (N, D)
@@ -27,14 +27,14 @@ def nearest(train: Tensor, test: Tensor, *, k: int, max_similarities: int = 2**2
 
 
 def vote(similarities: Tensor, labels: Tensor, *, num_classes: int, temperature: float = 0.07) -> Tensor:
-    """Share of the vote per class; a neighbour weighs exp(similarity / temperature).
+    """Normalised votes per class; a neighbour's weight is exp(similarity / temperature).
 
     Args:
         similarities: (N, K) of the neighbours.
         labels: (N, K) int64 classes of the neighbours.
 
     Returns:
-        (N, C) float32 whose rows sum to 1: the paper's weights over their sum, so that no temperature overflows.
+        (N, C) float32 whose rows sum to 1. The paper does not normalise; here no temperature overflows.
     """
     weights = torch.softmax(similarities.float() / temperature, dim=1)  # (N, K)
     shares = weights.new_zeros(len(weights), num_classes)

@@ -1,4 +1,4 @@
-"""How many dimensions an embedding uses: the signs of collapse that need no labels."""
+"""Effective rank and spread of embeddings: label-free indicators of collapse."""
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +10,8 @@ EPSILON = 1e-7  # the paper's, for float32
 def rankme(z: Tensor) -> Tensor:
     """RankMe, the exponential of the entropy of the singular values: eq. 1, arXiv:2210.02885 (Garrido et al. 2023).
 
-    The embeddings are not centred, as in the paper, so a common mean is one of the dimensions counted. The paper's
-    estimate uses 25,600 rows; with N < D the value cannot exceed N. Costs one singular value decomposition.
+    The embeddings are not centred, as in the paper, so a non-zero mean counts as a dimension. The paper uses 25,600
+    rows; the value cannot exceed N. Costs one singular value decomposition.
 
     Args:
         z: (N, D) embeddings.
@@ -25,14 +25,14 @@ def rankme(z: Tensor) -> Tensor:
 
 
 def relative_std(z: Tensor) -> Tensor:
-    """Spread of the directions, in units of the isotropic one: section 4.1, arXiv:2011.10566 (SimSiam).
+    """Standard deviation of normalised embeddings, relative to isotropic ones: section 4.1, arXiv:2011.10566 (SimSiam).
 
     Args:
-        z: (N, D) embeddings of any length.
+        z: (N, D) embeddings of any norm.
 
     Returns:
         () sqrt(D) times the mean over dimensions of the standard deviation (over N, not N - 1) of z / ||z||:
-        1 where directions are isotropic, 0 where all are one.
+        1 for isotropic directions, 0 if all are equal.
     """
     directions = F.normalize(_at_least_float32(z), dim=1)  # (N, D)
     return directions.std(dim=0, correction=0).mean() * z.shape[1] ** 0.5

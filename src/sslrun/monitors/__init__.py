@@ -1,1 +1,1 @@
-"""Lightning callbacks that watch a run: probes, collapse, RankMe."""
+"""Lightning callbacks that monitor a run: probes, RankMe, collapse, held-out loss."""

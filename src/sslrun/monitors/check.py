@@ -1,4 +1,4 @@
-"""Checks of a run while it trains, and the end of a run that no longer gets better."""
+"""Periodic checks during training, and early stopping."""
 
 from abc import abstractmethod
 from typing import Any
@@ -11,24 +11,24 @@ from sslrun.training.plan import Plan
 from sslrun.training.steps import StepCallback
 
 Score = tuple[float, ...]
-"""Compared element by element; larger is better."""
+"""Compared lexicographically; larger is better."""
 
 
 class Check(StepCallback):
-    """A check every `every_steps` optimizer steps and after the last.
+    """Base class of checks every `every_steps` optimizer steps and after the last one.
 
     Args:
-        every_steps: 0 means never.
+        every_steps: 0 disables the check.
     """
 
     def __init__(self, plan: Plan, *, every_steps: int) -> None:
         self.plan, self.every_steps = plan, every_steps
 
     def on_step(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
-        """Check if it is time to."""
+        """Run the check if it is due."""
         assert isinstance(module, Training)
-        due = step and self.every_steps and (step % self.every_steps == 0 or step == self.plan.total_steps)
-        if not due:
+        is_due = step and self.every_steps and (step % self.every_steps == 0 or step == self.plan.total_steps)
+        if not is_due:
             return
         module.check_weights()
         method = module.unsharded()
@@ -36,46 +36,46 @@ class Check(StepCallback):
 
     @abstractmethod
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
-        """Called on all ranks; only the first has the method."""
+        """Called on all ranks; `method` is None except on rank 0."""
 
 
 class Patience:
-    """Checks in a row without a better score; `limit` of them end a run, None never."""
+    """Counts consecutive checks without a better score; at `limit` the run should stop (None: never)."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
         self.best: Score | None = None
-        self.without_rise = 0
+        self.checks_without_improvement = 0
 
-    def saw(self, trainer: pl.Trainer, score: Score | None) -> bool:
-        """Whether the score is the best so far; the same answer on all ranks, of which only the first has a score."""
-        rose = score is not None and (self.best is None or score > self.best)
-        self.best = score if rose else self.best
-        rose = trainer.strategy.reduce_boolean_decision(rose, all=False)
-        self.without_rise = 0 if rose else self.without_rise + 1
-        return rose
+    def update(self, trainer: pl.Trainer, score: Score | None) -> bool:
+        """Whether the score is the best so far, on all ranks; only rank 0 passes a score."""
+        improved = score is not None and (self.best is None or score > self.best)
+        self.best = score if improved else self.best
+        improved = trainer.strategy.reduce_boolean_decision(improved, all=False)
+        self.checks_without_improvement = 0 if improved else self.checks_without_improvement + 1
+        return improved
 
     @property
     def is_over(self) -> bool:
-        """Whether the run is to end."""
-        return self.limit is not None and self.without_rise >= self.limit
+        """Whether the run should stop."""
+        return self.limit is not None and self.checks_without_improvement >= self.limit
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run continues from."""
-        return {"best": self.best, "without_rise": self.without_rise}
+        """State for resuming."""
+        return {"best": self.best, "without_rise": self.checks_without_improvement}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore `state_dict`."""
         best = state_dict["best"]
         self.best = None if best is None else tuple(best) if isinstance(best, list | tuple) else (best,)
-        self.without_rise = state_dict.get("without_rise", 0)
+        self.checks_without_improvement = state_dict.get("without_rise", 0)
 
 
-class PatientCheck(Check):
-    """A check with a score; a run whose score no longer rises stops.
+class EarlyStoppingCheck(Check):
+    """A check with a score, which stops a run that no longer improves.
 
     Args:
-        patience: checks in a row without a better score that end the run; None never does.
+        patience: consecutive checks without a better score that stop the run; None never does.
     """
 
     def __init__(self, plan: Plan, *, every_steps: int, patience: int | None) -> None:
@@ -83,16 +83,16 @@ class PatientCheck(Check):
         self.patience = Patience(patience)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was killed between its early stop and its results stops again at once; an extended one goes on."""
+        """A run killed between early stopping and its results stops again at once; an extended run continues."""
         super().on_train_start(trainer, pl_module)
         if self.plan.phases[-1].since == trainer.global_step:
-            self.patience.without_rise = 0
+            self.patience.checks_without_improvement = 0
         trainer.should_stop = trainer.should_stop or self.patience.is_over
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run continues from."""
+        """State for resuming."""
         return self.patience.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore `state_dict`."""
         self.patience.load_state_dict(state_dict)

@@ -1,4 +1,4 @@
-"""The collapse alarm: features that hardly differ, or span few dimensions."""
+"""Collapse alarm: features with little variance or low effective rank."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,10 @@ REMEDIES = (
 
 
 class CollapseAlarm:
-    """Raised once, when `monitor.collapse_checks` checks in a row are below one of the limits.
+    """Alarms when `monitor.collapse_checks` consecutive checks are below one of the limits, once per such sequence.
 
     Attributes:
-        warnings: the alarms so far, for run.json.
+        warnings: alarms so far, for run.json.
     """
 
     def __init__(self, config: MonitorConfig) -> None:
@@ -23,16 +23,16 @@ class CollapseAlarm:
         self.warnings: list[str] = []
         self._below = 0
 
-    def look(self, numbers: Mapping[str, float], step: int) -> str | None:
-        """The alarm, if it is due; TrainingError if it is to stop the run."""
+    def check(self, metrics: Mapping[str, float], step: int) -> str | None:
+        """The alarm's message, or None; TrainingError if an alarm should stop the run."""
         config = self.config
-        low = numbers["health/std"] < config.collapse_std or numbers["health/rankme"] < config.collapse_rank
+        low = metrics["health/std"] < config.collapse_std or metrics["health/rankme"] < config.collapse_rank
         self._below = self._below + 1 if low else 0
         if self._below != config.collapse_checks:
             return None
         text = (
-            f"collapse at step {step}: std {numbers['health/std']:.3f} (alarm below {config.collapse_std:g}), "
-            f"RankMe {numbers['health/rankme']:.2f} (alarm below {config.collapse_rank:g}) for "
+            f"collapse at step {step}: std {metrics['health/std']:.3f} (alarm below {config.collapse_std:g}), "
+            f"RankMe {metrics['health/rankme']:.2f} (alarm below {config.collapse_rank:g}) for "
             f"{self._below} checks; {REMEDIES}"
         )
         self.warnings.append(text)
@@ -41,9 +41,9 @@ class CollapseAlarm:
         return text
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run continues from."""
+        """State for resuming."""
         return {"below": self._below, "warnings": self.warnings}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Restore `state_dict`."""
         self._below, self.warnings = state_dict["below"], list(state_dict["warnings"])

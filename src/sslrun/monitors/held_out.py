@@ -20,7 +20,7 @@ class HeldOut(Check):
     """Logs `held_out/loss` and `held_out/perplexity` of at most `monitor.items` items every `monitor.every_epochs`.
 
     Args:
-        items: the validation split in the form of training, its randomness fixed by position.
+        items: the validation split, transformed as for training, with randomness fixed by position.
     """
 
     def __init__(self, config: MonitorConfig, data: Data, items: Items, plan: Plan, *, seed: int) -> None:
@@ -30,16 +30,16 @@ class HeldOut(Check):
         self.positions = sorted(order[: config.items].tolist())
 
     def check(self, trainer: pl.Trainer, method: Method | None, step: int) -> None:
-        """Measure and show."""
+        """Measure and log."""
         if method is None or (losses := self._losses(method, self.positions)) is None:
             return
-        numbers = held_out_metrics(*losses, characters=None, is_likelihood=method.is_likelihood)
-        log_now(trainer, {f"held_out/{name}": value for name, value in numbers.items()})
+        metrics = held_out_metrics(*losses, characters=None, is_likelihood=method.is_likelihood)
+        log_now(trainer, {f"held_out/{name}": value for name, value in metrics.items()})
         if (progress := progress_of(trainer)) is not None:
-            progress.show(held_out=f"{numbers['loss']:.4g}")
+            progress.show(held_out=f"{metrics['loss']:.4g}")
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
-        """Rows of results.json over the whole split; none if the method has no loss of single rows."""
+        """Rows of results.json over the whole split; none if the method has no per-row loss."""
         losses = self._losses(method, None)
         if losses is None:
             return []

@@ -1,4 +1,4 @@
-"""How good a run's encoder is so far: measured on a fixed, unaugmented subset, in eval mode."""
+"""Metrics of the encoder during a run, on a fixed, unaugmented subset in eval mode."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -21,15 +21,15 @@ from sslrun.metrics.alignment import alignment, uniformity
 from sslrun.metrics.rank import rankme, relative_std
 from sslrun.training.plan import Plan
 
-PAIRS = 1024
-"""At most this many items for alignment and uniformity, whose cost is quadratic."""
+MAX_PAIRS = 1024
+"""Items for alignment and uniformity, whose cost is quadratic."""
 
 
 class Measurements:
-    """kNN and linear probe on validation if there are labels; RankMe, spread, alignment and uniformity.
+    """RankMe, std, alignment and uniformity; with labels also kNN and linear probes on validation.
 
     Attributes:
-        bank: positions in train: the probes learn from these items, and the spread is theirs.
+        bank: positions in train of the items for `health/*` and for training the probes.
         queries: positions in validation.
     """
 
@@ -39,36 +39,36 @@ class Measurements:
 
     @cached_property
     def is_labelled(self) -> bool:
-        """Whether there is a probe."""
+        """Whether there are labels to probe with."""
         return bool(self.queries) and all(self.data.labels(split) is not None for split in ("train", "validation"))
 
     @property
-    def watched(self) -> str:
-        """The number that says whether a run gets better."""
+    def monitored(self) -> str:
+        """The metric for early stopping and the best checkpoint."""
         return "probe/linear" if self.is_labelled else "health/rankme"
 
     def measure(self, method: Method) -> dict[str, float]:
-        """All numbers of one check."""
+        """All metrics of one check."""
         bank = self._features(method, "train", self.bank)
         z = bank.features
-        numbers = {"health/rankme": float(rankme(z)), "health/std": float(relative_std(z))}
+        metrics = {"health/rankme": float(rankme(z)), "health/std": float(relative_std(z))}
         projected = self._project(method, z)
         if projected is not None:
-            numbers["health/rankme_projector"] = float(rankme(projected))
-            numbers["health/std_projector"] = float(relative_std(projected))
-        every = -(-len(z) // PAIRS)  # the bank is in the order of the dataset, often class after class
-        few = z[::every]
-        numbers["health/uniformity"] = float(uniformity(few))
-        is_whole = len(z) == len(self.bank)  # if one could not be read, pairs would be wrong
-        view = self._view(method, self.bank[::every]) if is_whole else None
+            metrics["health/rankme_projector"] = float(rankme(projected))
+            metrics["health/std_projector"] = float(relative_std(projected))
+        stride = -(-len(z) // MAX_PAIRS)  # over the whole bank, which is often sorted by class
+        subset = z[::stride]
+        metrics["health/uniformity"] = float(uniformity(subset))
+        is_complete = len(z) == len(self.bank)  # with unreadable items pairs would not match
+        view = self._view(method, self.bank[::stride]) if is_complete else None
         if view is not None:
-            numbers["health/alignment"] = float(alignment(few, view))
+            metrics["health/alignment"] = float(alignment(subset, view))
         if self.is_labelled:
             queries = self._features(method, "validation", self.queries)
             for row in self._probe_rows(bank, queries, encoder=""):
                 if row.metric == "top1":
-                    numbers[f"probe/{row.evaluation}"] = row.value
-        return numbers
+                    metrics[f"probe/{row.evaluation}"] = row.value
+        return metrics
 
     def rows(self, method: Method, *, encoder: str) -> list[Row]:
         """Rows of results.json at the end of the run: probes on validation; none without labels."""
@@ -78,24 +78,31 @@ class Measurements:
         return self._probe_rows(bank, self._features(method, "validation", self.queries), encoder=encoder)
 
     def _probe_rows(self, bank: Features, queries: Features, *, encoder: str) -> list[Row]:
-        """kNN, and one linear head with fixed settings: the best of a grid chosen on validation would be optimistic.
+        """kNN and a linear probe with fixed hyperparameters: selecting them on validation would be optimistic.
 
         `labels` of the rows is the share of train in the bank.
         """
         assert self.data.classes is not None
         name, classes = self.data.name, len(self.data.classes)
-        known, asked = bank.labelled(split="train", dataset=name), queries.labelled(split="validation", dataset=name)
+        train = bank.labelled(split="train", dataset=name)
+        validation = queries.labelled(split="validation", dataset=name)
         share = len(bank.features) / self.data.size("train")
-        used = "all" if share == 1 else float(f"{share:.3g}")
-        key = RowKey(encoder=encoder, dataset=name, split="validation", labels=used, seed=self.seed)
+        labels = "all" if share == 1 else float(f"{share:.3g}")
+        key = RowKey(encoder=encoder, dataset=name, split="validation", labels=labels, seed=self.seed)
         probe = fit_linear(
-            known, asked, num_classes=classes, seed=self.seed, learning_rates=[3.0], weight_decays=[1e-5], min_steps=300
+            train,
+            validation,
+            num_classes=classes,
+            seed=self.seed,
+            learning_rates=[3.0],
+            weight_decays=[1e-5],
+            min_steps=300,
         )
         linear = classification_rows(
-            probe.scores(asked.features), asked.labels, key=replace(key, evaluation="linear"), logits=True,
+            probe.scores(validation.features), validation.labels, key=replace(key, evaluation="linear"), logits=True,
             resamples=500,
         )  # fmt: skip
-        return [*knn_rows(known, asked, num_classes=classes, key=key), *linear]
+        return [*knn_rows(train, validation, num_classes=classes, key=key), *linear]
 
     def _positions(self, split: str) -> list[int]:
         count = self.data.size(split)
@@ -106,7 +113,7 @@ class Measurements:
         return self._extract(method, self.data.evaluation(split), positions)
 
     def _view(self, method: Method, positions: list[int]) -> Tensor | None:
-        """Features of the first augmented view of the same items, the same view at every check."""
+        """Features of the items' first augmented view, which is the same at every check."""
         if not self.dataset.aligned_with_split:
             return None
         features = self._extract(method, self.dataset, positions)
@@ -135,5 +142,5 @@ class Measurements:
 
 
 def first_view(batch: dict[str, Any], *, reads: str) -> dict[str, Any]:
-    """A batch of views as a batch of the encoder's input, the first view of each; other batches unchanged."""
+    """Set a multi-view batch's encoder input to the first view; other batches are unchanged."""
     return {**batch, reads: batch["views"][0]} if "views" in batch else batch

@@ -1,4 +1,4 @@
-"""Matplotlib as inline SVG that follows the page: its fonts, its light or dark colours, no colliding ids."""
+"""Matplotlib figures as inline SVG with the page's fonts and light or dark colours, and unique ids."""
 
 import io
 import re
@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, FAINT = "#101418", "#909598"
-"""Placeholders for the page's colours of text and of hairlines."""
+"""Placeholders, replaced by the page's colours for text and for thin lines."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#6e7781", "#7a4a1e", "#9aa800")
-"""Okabe and Ito's six that read on white and suit the colour-blind, and four more; markers differ as well."""
+"""Six of Okabe and Ito's colour-blind-safe colours that are legible on white, and four more; markers differ too."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _STYLE = {
     "svg.fonttype": "none",
@@ -51,17 +51,17 @@ def draw(
     columns: int = 1,
     ratios: Sequence[float] | None = None,
 ) -> str:
-    """An `<svg>` element.
+    """Draw a figure and return its `<svg>` element.
 
     Args:
         name: unique on the page; prefixes every id.
-        alt: what the picture shows, for those who cannot see it.
+        alt: text alternative.
         paint: draws on `columns` axes, which share y.
-        width, height: inches; the page scales the picture, so they fix its proportions and the size of its text.
+        width, height: inches; the page scales the figure, so they set its aspect ratio and relative text size.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # the browser has the glyphs that Matplotlib's own font lacks
+        # the browser has glyphs that Matplotlib's font lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(1, columns, sharey=True, squeeze=False, width_ratios=ratios)
@@ -71,7 +71,7 @@ def draw(
 
 
 def series(index: int) -> tuple[str, str]:
-    """Colour and marker of the n-th of several lines; pairs repeat after 70."""
+    """Colour and marker of the n-th series; pairs repeat after 70."""
     return SERIES[index % len(SERIES)], MARKERS[(index + index // len(SERIES)) % len(MARKERS)]
 
 

@@ -1,21 +1,21 @@
-"""What a reader should know before believing a run's numbers."""
+"""Warnings about a run's results."""
 
 from typing import Any
 
 from sslrun.report.contents import Contents
 
 COLLAPSE = {"health/std": "collapse_std", "health/rankme": "collapse_rank"}
-"""Curve, and the key of `monitor` that it must not fall below."""
+"""Curve -> key of `monitor` with its lower limit."""
 
 
 def cautions(run: Contents) -> list[str]:
-    """One line each: errors, collapse, unreadable items, uncommitted code, damaged files."""
+    """One line per warning: errors, collapse, unreadable items, uncommitted code, damaged files."""
     manifest, found = run.manifest, []
     if not manifest:
-        found.append("There is no readable run.json: what made these files is not known.")
+        found.append("There is no readable run.json: the origin of these files is unknown.")
     if manifest.get("last_error"):
-        who = "An earlier session" if manifest.get("status") == "finished" else "The run"
-        found.append(f"{who} stopped with an error: {manifest['last_error']}")
+        subject = "An earlier session" if manifest.get("status") == "finished" else "The run"
+        found.append(f"{subject} stopped with an error: {manifest['last_error']}")
     noted = [str(warning) for warning in _list(manifest.get("warnings"))]
     found += noted if any("collapse" in warning for warning in noted) else noted + _collapse(run)
     data = manifest.get("data")

@@ -1,4 +1,4 @@
-"""Reads whatever a run folder holds; absent or damaged parts are omitted, and damage is noted."""
+"""Reads a run folder; missing and damaged files are skipped, and damage is noted."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Curve:
-    """One logged name: values by optimizer step, in ascending order."""
+    """A logged metric: optimizer steps in ascending order, and values."""
 
     steps: list[int]
     values: list[float]
@@ -25,7 +25,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Embedding:
-    """Held-out features in two dimensions, one label per point."""
+    """2D projection of held-out features, with labels."""
 
     x: list[float]
     y: list[float]
@@ -42,12 +42,12 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Contents:
-    """A run folder, read.
+    """Contents of a run folder.
 
     Attributes:
-        config_text: config.yaml as written; `config` is the same, parsed.
-        parent_curves: of the run that made the encoder, if this one measures or fine-tunes it.
-        damaged: one line for each file that exists but cannot be read.
+        config_text: config.yaml as text; `config` is parsed.
+        parent_curves: of the run that trained the encoder, if this run evaluates or fine-tunes it.
+        damaged: one line for each unreadable file.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Contents:
 
 
 def read_contents(path: Path) -> Contents:
-    """Read a run folder in any state: running, failed, or without some of its files."""
+    """Read a run folder in any state: running, failed, or incomplete."""
     damaged: list[str] = []
 
     def part(name: str, parse: Callable[[str], T], default: T) -> T:
@@ -92,9 +92,9 @@ def read_contents(path: Path) -> Contents:
 
 
 def parse_curves(text: str) -> dict[str, Curve]:
-    """Curves of a metrics.csv by name; values that are not finite are omitted.
+    """Curves of a metrics.csv by name, without non-finite values.
 
-    A line cut short by a crash is skipped. Steps that a resumed run repeats keep their last value.
+    Truncated lines, left by a crash, are skipped. For steps repeated by a resumed run the last value counts.
     """
     values: dict[str, dict[int, float]] = {}
     for row in csv.DictReader(text.splitlines()):

@@ -1,4 +1,4 @@
-"""The report's pictures, each an inline SVG."""
+"""Figures of the report, each an inline SVG."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ MAX_CLASSES_COUNTED = 15
 
 
 def curve(name: str, title: str, curves: dict[str, Curve], *, percent: bool = False) -> str:
-    """Values by step, one line per name; long curves are thinned to means of equal stretches."""
+    """Values by step, one line per metric; long curves are averaged in equal bins."""
 
     def paint(axes: list[Axes]) -> None:
         (ax,) = axes
@@ -43,17 +43,17 @@ def curve(name: str, title: str, curves: dict[str, Curve], *, percent: bool = Fa
     return draw(name, f"{title}: {last}", paint, width=4.4, height=2.7)
 
 
-def thinned(values: Curve, most: int = MAX_POINTS_OF_CURVE) -> tuple[list[float], list[float]]:
-    """At most `most` points: means over equal numbers of neighbours."""
-    if len(values.steps) <= most:
+def thinned(values: Curve, max_points: int = MAX_POINTS_OF_CURVE) -> tuple[list[float], list[float]]:
+    """At most `max_points` points, averaged over bins of equal size."""
+    if len(values.steps) <= max_points:
         return list(values.steps), values.values
-    parts = zip(np.array_split(values.steps, most), np.array_split(values.values, most), strict=True)
+    parts = zip(np.array_split(values.steps, max_points), np.array_split(values.values, max_points), strict=True)
     means = [(float(step.mean()), float(value.mean())) for step, value in parts]
     return [m[0] for m in means], [m[1] for m in means]
 
 
 def bars(name: str, rows: Sequence[Row]) -> str:
-    """One metric: a bar with its interval per encoder, grouped by evaluation."""
+    """Bars of one metric with intervals, grouped by evaluation."""
     encoders = list(dict.fromkeys(row["encoder"] for row in rows))
     evaluations = list(dict.fromkeys(row["evaluation"] for row in rows))
     metric = rows[0]["metric"]
@@ -90,7 +90,7 @@ def bars(name: str, rows: Sequence[Row]) -> str:
 
 
 def few_label_curve(name: str, block: FewLabels) -> str:
-    """Value by label budget with 95 % bands; budgets per class and shares of the training set have an axis each."""
+    """Metric by label budget with 95 % bands, with separate axes for counts per class and for fractions."""
     whole = {float(b): b for b in block.budgets if isinstance(b, int)}
     shares = {_position(b): b for b in block.budgets if not isinstance(b, int)}  # "all" is a share too
     both: dict[str, Any] = {"labels per class": whole, "share of labels": shares if list(shares) != [1.0] else {}}
@@ -127,7 +127,7 @@ def _position(share: float | str) -> float:
 
 
 def scatter(name: str, embedding: Embedding) -> str:
-    """Points by label; more than 3,000 are thinned, evenly in the file's order."""
+    """Points coloured by label; of more than 3,000 an evenly spaced subset."""
     stride = -(-len(embedding.x) // MAX_POINTS_OF_SCATTER)
     x, y, labels = embedding.x[::stride], embedding.y[::stride], embedding.labels[::stride]
     classes = sorted(set(labels), key=lambda c: (len(c), c) if c.isdigit() else (0, c))
@@ -155,7 +155,7 @@ def scatter(name: str, embedding: Embedding) -> str:
 
 
 def confusion_map(name: str, confusion: Confusion) -> str:
-    """Share of each true class (row) by predicted class; with counts if there are at most 15 classes."""
+    """Confusion matrix, row-normalised; with counts for at most 15 classes."""
     counts = np.array(confusion.matrix, dtype=float)  # (C, C)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     named, size = len(counts) <= MAX_CLASSES_NAMED, len(counts)

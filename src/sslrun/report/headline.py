@@ -1,4 +1,4 @@
-"""The report's first sentences: did it help, by how much, how sure is that."""
+"""First sentences of the report: the main result, compared with the untrained network and with raw baselines."""
 
 from sslrun.core.evaluations import EVALUATIONS, is_share
 from sslrun.report.contents import Contents, Row
@@ -10,27 +10,27 @@ RAW = {
     "lags": "the raw values",
     "logmel": "log-mel statistics",
 }
-"""Baselines that learn nothing, and their names in a sentence."""
+"""Raw baselines -> their names in a sentence."""
 BASELINES = ("random", "chance", "last value", "deviation", *RAW)
 RANKED = list(EVALUATIONS)
 
 
 def headline(run: Contents) -> tuple[str, list[str]]:
-    """One sentence that answers the question as far as the rows allow, and sentences that qualify it."""
+    """The main result in one sentence, and sentences that qualify it."""
     main = main_row(run.rows)
     if main is None:
         return _without_rows(run)
     further = [_overlap_sentence(main, run.rows)]
-    for name, called in RAW.items():
+    for name, noun in RAW.items():
         if (raw := counterpart(main, run.rows, name)) is not None:
-            further.append(f"It is {_difference(main, raw)} {called}.")
+            further.append(f"It is {_difference(main, raw)} {noun}.")
     if (few := _few_labels_row(main, run.rows)) is not None:
         further += [_sentence(few, run.rows), _overlap_sentence(few, run.rows)]
     return _sentence(main, run.rows), [sentence for sentence in further if sentence]
 
 
 def main_row(rows: list[Row]) -> Row | None:
-    """The number that a reader wants first: the run's own encoder, all labels, top-1 if there is one."""
+    """The main result: preferably of the run's own encoder with all labels, and top-1."""
 
     def rank(row: Row) -> tuple[int, ...]:
         evaluation = row["evaluation"]
@@ -47,33 +47,36 @@ def main_row(rows: list[Row]) -> Row | None:
 
 
 def counterpart(row: Row, rows: list[Row], encoder: str) -> Row | None:
-    """The row of another encoder that may be compared with `row`."""
-    alike = (r for r in rows if r["encoder"] == encoder != row["encoder"] and _alike(r, row))
-    return next((r for r in alike if r["value"] is not None), None)
+    """The row of another encoder that is comparable with `row`."""
+    comparable = (r for r in rows if r["encoder"] == encoder != row["encoder"] and _comparable(r, row))
+    return next((r for r in comparable if r["value"] is not None), None)
 
 
 def intervals_overlap(row: Row, other: Row) -> bool | None:
-    """None if one of them has no interval."""
+    """Whether the intervals overlap; None if a row has none."""
     if not (interval(row) and interval(other)):
         return None
     return bool(row["low"] <= other["high"] and other["low"] <= row["high"])
 
 
 def _few_labels_row(main: Row, rows: list[Row]) -> Row | None:
-    """The same encoder with 10 labels per class, or the fewest."""
+    """The same encoder's row with 10 labels per class, else with the fewest."""
     few = [
         r
         for r in rows
         if r["encoder"] == main["encoder"]
         and isinstance(r.get("labels"), int)
-        and (_alike(r, main, "labels") or (r["evaluation"] == "few_labels" and _alike(r, main, "labels", "evaluation")))
+        and (
+            _comparable(r, main, "labels")
+            or (r["evaluation"] == "few_labels" and _comparable(r, main, "labels", "evaluation"))
+        )
         and r is not main
         and r["value"] is not None
     ]
     return min(few, key=lambda r: (r["labels"] != 10, r["labels"]), default=None)
 
 
-def _alike(a: Row, b: Row, *free: str) -> bool:
+def _comparable(a: Row, b: Row, *free: str) -> bool:
     keys = ("dataset", "split", "evaluation", "condition", "labels", "metric")
     return all(a.get(key) == b.get(key) for key in keys if key not in free)
 
@@ -88,13 +91,13 @@ def _sentence(row: Row, rows: list[Row]) -> str:
     value = f"{number(metric, row['value'])}{' %' if is_share(metric) else ''} {interval(row)}".rstrip()
     untrained = counterpart(row, rows, "random")
     gap = f", {_difference(row, untrained)} the same net untrained" if untrained else ""
-    called = "" if metric == "top1" else f"{metric} "
+    metric_text = "" if metric == "top1" else f"{metric} "
     if row.get("condition"):
         name = f"{name} ({row['condition']})"
     where = row.get("dataset") or "its dataset"
     if row.get("split", "test") != "test":
         where = f"{row['split']} of {where}"
-    return f"{name} on {where}{budget}: {called}{value}{gap}."
+    return f"{name} on {where}{budget}: {metric_text}{value}{gap}."
 
 
 def _difference(row: Row, other: Row) -> str:

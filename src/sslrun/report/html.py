@@ -1,4 +1,4 @@
-"""report.html: one file without scripts or links to load, for a run in any state."""
+"""A run's report.html: a self-contained file without scripts, for a run in any state."""
 
 import shlex
 from datetime import timedelta
@@ -24,14 +24,14 @@ from sslrun.report.tables import (
 )
 
 SHOWN_ELSEWHERE = ("resolved", "argv", "sessions", "last_error", "warnings", "schema_version", "data")
-"""Keys of run.json that the table of the environment omits."""
+"""Keys of run.json that are not in the environment table."""
 
 
 def write_report(run: Path) -> Path:
-    """Write `run/report.html` from whatever the run folder holds by now, and return its path.
+    """Write `run/report.html` from the current contents of the run folder and return its path.
 
     Raises:
-        OSError: the file cannot be written. The report itself says which files cannot be read.
+        OSError: the file cannot be written. Unreadable inputs are listed in the report instead.
     """
     path = run / "report.html"
     write_page(path, render(read_contents(run.absolute())))
@@ -39,7 +39,7 @@ def write_report(run: Path) -> Path:
 
 
 def render(run: Contents) -> str:
-    """The page."""
+    """The HTML page."""
     first, further = headline(run)
     return page(
         "report.html.j2",
@@ -67,7 +67,7 @@ def render(run: Contents) -> str:
 
 
 def _settings(rows: list[Row]) -> list[dict[str, Any]]:
-    """For each table: its name, its rows, and its few-label blocks with their curves."""
+    """For each table: name, rows, and few-label blocks with their curves."""
     settings = []
     for i, (setting, group) in enumerate(by_setting(rows).items()):
         blocks = [(b, Markup(figures.few_label_curve(f"few{i}-{j}", b))) for j, b in enumerate(few_labels(group))]
@@ -76,7 +76,7 @@ def _settings(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def _trainings(run: Contents) -> list[dict[str, Any]]:
-    """Curves of the run itself, then of the one that made its encoder, if there are any."""
+    """Curves of the run, and of the run that trained its encoder."""
     origin = "/".join(Path(str(run.manifest.get("parent"))).parts[-2:])
     titled = {"Training": (run.curves, ""), f"Training of the encoder: {origin}": (run.parent_curves, "parent-")}
     trainings = []
@@ -88,13 +88,13 @@ def _trainings(run: Contents) -> list[dict[str, Any]]:
 
 
 def _bars(rows: list[Row]) -> str:
-    """The headline's metric, for every evaluation and encoder that has it under the same conditions."""
+    """The headline's metric for all evaluations and encoders under the same conditions."""
     main = main_row(rows)
     if main is None:
         return ""
     keys = ("dataset", "split", "condition", "labels", "metric")
-    alike = [r for r in rows if r["value"] is not None and all(r.get(k) == main.get(k) for k in keys)]
-    return figures.bars("bars", alike) if len(alike) > 1 else ""
+    comparable = [r for r in rows if r["value"] is not None and all(r.get(k) == main.get(k) for k in keys)]
+    return figures.bars("bars", comparable) if len(comparable) > 1 else ""
 
 
 def _embedding(run: Contents) -> str:
@@ -132,7 +132,7 @@ def _at(tree: dict[str, Any], group: str, key: str) -> Any:
 
 
 def _texts(tree: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """A nested dict as dotted keys and texts, without empty values."""
+    """Flatten a nested dict to dotted keys and texts, without empty values."""
     if not isinstance(tree, dict):
         return []
     texts: list[tuple[str, str]] = []

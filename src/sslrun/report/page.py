@@ -1,4 +1,4 @@
-"""HTML pages from this room's templates: one file each, without scripts or links to load."""
+"""HTML pages from this package's templates: self-contained files without scripts."""
 
 from importlib import resources
 from pathlib import Path
@@ -11,13 +11,13 @@ from sslrun.core.atomic import write_text
 
 
 def page(template: str, **values: Any) -> str:
-    """A template of this folder, filled; `style` is page.css."""
-    room = resources.files(__package__)
+    """Render a template of this package; `style` is page.css."""
+    package = resources.files(__package__)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    filled = environment.from_string(room.joinpath(template).read_text("utf-8"))
-    return filled.render(style=Markup(room.joinpath("page.css").read_text("utf-8")), **values)
+    compiled = environment.from_string(package.joinpath(template).read_text("utf-8"))
+    return compiled.render(style=Markup(package.joinpath("page.css").read_text("utf-8")), **values)
 
 
 def write_page(path: Path, html: str) -> None:
     """Write a page; OSError if that fails."""
-    write_text(path, html.encode("utf-8", "replace").decode())  # paths of the system may hold lone surrogates
+    write_text(path, html.encode("utf-8", "replace").decode())  # file system paths may contain lone surrogates

@@ -1,4 +1,4 @@
-"""Which logged names share a figure."""
+"""Groups logged metrics into figures."""
 
 import re
 
@@ -17,14 +17,14 @@ PANELS: tuple[tuple[str, str], ...] = (
     ("Items per second", r"(.+/)?items_per_second"),
     ("Share of time waiting for data, %", r"(.+/)?data_wait"),
 )
-"""Titles and patterns of names, in the order of the page; a name goes to the first pattern that fits."""
+"""Titles and name patterns in the order of the page; the first pattern that matches counts."""
 
 
 def panels(curves: dict[str, Curve], *, prefix: str = "") -> tuple[list[str], list[str]]:
-    """SVGs of the names that every run has, and one each of a method's own (temperatures, EMA decay, …).
+    """SVGs of the panels, and one SVG for each further metric of a method (temperatures, EMA decay, …).
 
     Args:
-        prefix: of their ids, which are unique on a page.
+        prefix: of element ids, which must be unique on a page.
     """
     groups: dict[str, dict[str, Curve]] = {title: {} for title, _ in PANELS}
     own: dict[str, Curve] = {}
@@ -39,7 +39,7 @@ def _panel(name: str, title: str, group: dict[str, Curve]) -> str:
     if not title.endswith(", %"):
         return curve(name, title, _short(group))
     shares = {key: c for key, c in group.items() if is_share(key.rsplit("/", 1)[-1]) or _within_one(c)}
-    if shares != group:  # a percent sign would be wrong for one of them
+    if shares != group:  # some are no shares
         return curve(name, title.removesuffix(", %"), _short(group))
     return curve(name, title, _short(group), percent=True)
 
@@ -49,6 +49,6 @@ def _within_one(values: Curve) -> bool:
 
 
 def _short(group: dict[str, Curve]) -> dict[str, Curve]:
-    """Names without their namespace, if all have the same."""
-    spaces = {name.rpartition("/")[0] for name in group}
-    return {name.rpartition("/")[2]: c for name, c in group.items()} if len(spaces) == 1 else group
+    """Strip a common namespace from the names."""
+    namespaces = {name.rpartition("/")[0] for name in group}
+    return {name.rpartition("/")[2]: c for name, c in group.items()} if len(namespaces) == 1 else group

@@ -1,4 +1,4 @@
-"""The page of `sslrun search`: the pictures that fit a text, in one file."""
+"""The page of `sslrun search`: the images that match a text, in one file."""
 
 import base64
 import io
@@ -10,12 +10,12 @@ from PIL import Image, ImageOps
 from sslrun.report.page import page, write_page
 
 SIDE = 224
-"""Longest side of a picture, in pixels."""
+"""Longest side of a thumbnail, in pixels."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A picture: its rank, its cosine with the text, its file."""
+    """An image: its rank, its cosine similarity with the text, its file."""
 
     rank: int
     score: float
@@ -23,7 +23,7 @@ class Match:
 
 
 def write_search(folder: Path, matches: list[Match], *, text: str, encoder: str, searched: int) -> Path:
-    """Write search.html, with the pictures inside it, and return its path."""
+    """Write search.html with embedded thumbnails and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "search.html"
     values = {"text": text, "encoder": encoder, "searched": searched}
@@ -32,7 +32,7 @@ def write_search(folder: Path, matches: list[Match], *, text: str, encoder: str,
 
 
 def thumbnail(path: Path) -> str:
-    """A picture as a data URL; empty if Pillow cannot read it."""
+    """Thumbnail as a data URL; empty if Pillow cannot read the file."""
     try:
         with Image.open(path) as image:
             small = ImageOps.exif_transpose(image).convert("RGB")

@@ -1,4 +1,4 @@
-"""A sweep's report.html: one file without scripts, for a sweep in any state."""
+"""A sweep's report.html: a self-contained file without scripts, for a sweep in any state."""
 
 import warnings
 from collections import Counter
@@ -17,13 +17,13 @@ from sslrun.report.page import page, write_page
 from sslrun.sweeps.space import text
 from sslrun.sweeps.trials import Sweep, TrialRow
 
-FEWEST_FOR_IMPORTANCE = 4
+MIN_TRIALS_FOR_IMPORTANCE = 4
 MAX_PARALLEL_PARAMS = 8
 
 
 @dataclass(frozen=True)
 class Point:
-    """One configuration of a grid, over its seeds.
+    """Results of one configuration of a grid, over seeds.
 
     Attributes:
         low, high: 95 % interval of the mean, by Student's t; None for a single seed.
@@ -45,7 +45,7 @@ def write_sweep_report(sweep: Sweep) -> Path:
 
 
 def render(sweep: Sweep) -> str:
-    """The page."""
+    """The HTML page."""
     metric, minimize = sweep.metric_names[0], sweep.directions[0] == "minimize"
     done = sweep.finished
     varied = [p for p in sweep.params if len({text(t.params.get(p)) for t in sweep.trials}) > 1]
@@ -86,11 +86,11 @@ def render(sweep: Sweep) -> str:
 
 
 def importance(sweep: Sweep, params: list[str]) -> tuple[dict[str, dict[str, float]], str]:
-    """Share of each parameter in the variance of each metric (fANOVA, Hutter et al. 2014), or why there are none."""
+    """fANOVA importances (Hutter et al. 2014) by metric and parameter, or the reason why there are none."""
     if sweep.study is None or not params:
         return {}, ""
-    if len(sweep.finished) < FEWEST_FOR_IMPORTANCE:
-        return {}, f"Importances need {FEWEST_FOR_IMPORTANCE} finished trials; there are {len(sweep.finished)}."
+    if len(sweep.finished) < MIN_TRIALS_FOR_IMPORTANCE:
+        return {}, f"Importances need {MIN_TRIALS_FOR_IMPORTANCE} finished trials; there are {len(sweep.finished)}."
     shares: dict[str, dict[str, float]] = {}
     for i, metric in enumerate(sweep.metric_names):
         if len({t.values[i] for t in sweep.finished}) == 1:
@@ -107,7 +107,7 @@ def importance(sweep: Sweep, params: list[str]) -> tuple[dict[str, dict[str, flo
 
 
 def points(sweep: Sweep) -> list[Point]:
-    """Configurations of a grid, best first, each with the mean over its seeds; empty for a study."""
+    """Configurations of a grid, best mean over seeds first; empty for a study."""
     if sweep.study is not None:
         return []
     groups: dict[tuple[tuple[str, str], ...], list[TrialRow]] = {}
@@ -127,7 +127,7 @@ def points(sweep: Sweep) -> list[Point]:
 
 
 def short(value: Any) -> str:
-    """Four digits of a number."""
+    """A value as text; floats with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else text(value)
 
 
@@ -136,7 +136,7 @@ def _headline(sweep: Sweep) -> str:
         ended = sum(t.state == "finished" for t in sweep.trials)
         return f"{ended} finished without a {sweep.metric_names[0]}" if ended else "No trial has finished yet"
     if len(sweep.metric_names) > 1:
-        return f"{len(sweep.best)} of {len(sweep.finished)} trials are not beaten in every metric by another"
+        return f"{len(sweep.best)} of {len(sweep.finished)} trials are Pareto-optimal"
     best = sweep.best[0]
     settings = ", ".join(f"{k}={short(v)}" for k, v in best.params.items())
     if (ranked := points(sweep)) and len(ranked[0].values) > 1:
@@ -155,12 +155,12 @@ def _facts(sweep: Sweep) -> list[tuple[str, str]]:
     facts = [
         ("trials", ", ".join(f"{n} {state}" for state, n in counts.items())),
         ("metric", ", ".join(f"{d} {m}" for m, d in zip(sweep.metric_names, sweep.directions, strict=True))),
-        ("measured on", "validation, if a run has such numbers; each run's own page has its test numbers"),
+        ("measured on", "validation if available; each run's report has its test results"),
         ("time of all trials", _duration(total)),
     ]
     if (record := sweep.record) is not None:
         facts += [("study", record.study), ("sampler", record.sampler), ("pruner", record.pruner)]
-        facts.append(("wanted", f"{record.n_trials} trials"))
+        facts.append(("target", f"{record.n_trials} trials"))
     return facts
 
 

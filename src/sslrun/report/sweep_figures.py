@@ -1,4 +1,4 @@
-"""A sweep's pictures, each an inline SVG."""
+"""Figures of a sweep, each an inline SVG."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from sslrun.sweeps.space import text
 from sslrun.sweeps.trials import TrialRow
 
 MAX_CHOICES_NAMED = 12
-MOST_TO_NAME = 5
-"""Up to this many different numbers are spaced evenly, like words: 0, 1e-6, 1e-4."""
+MAX_CATEGORICAL_NUMBERS = 5
+"""Up to this many distinct numbers are shown as categories, evenly spaced: 0, 1e-6, 1e-4."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A parameter's values as positions.
+    """Maps a parameter's values to axis positions.
 
     Attributes:
-        log: whether positions are powers of ten.
-        choices: names at 0, 1, …; empty if the parameter is a number.
+        log: whether positions are log10 of the values.
+        choices: categories at 0, 1, …; empty for a numeric axis.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Axis:
 
 
 def axis_of(name: str, values: Sequence[Any]) -> Axis:
-    """Numbers on a line, over a wide range by their logarithm; anything else, and a few numbers, as choices."""
+    """Numeric axis, logarithmic for a wide range; categorical for non-numbers and for few distinct numbers."""
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     distinct = set(values)
-    if not numeric or len(distinct) <= min(MOST_TO_NAME, len(values) - 1):
+    if not numeric or len(distinct) <= min(MAX_CATEGORICAL_NUMBERS, len(values) - 1):
         ordered = sorted(distinct) if numeric else sorted(distinct, key=text)
         return Axis(name, log=False, choices=list(map(text, ordered)))
     log = min(values) > 0 and max(values) / min(values) >= 30
@@ -50,7 +50,7 @@ def axis_of(name: str, values: Sequence[Any]) -> Axis:
 
 
 def history(name: str, metric: str, trials: Sequence[TrialRow], *, index: int, minimize: bool) -> str:
-    """Value by trial number, and the best so far as a line."""
+    """Metric by trial number, with the best so far as a line."""
     done = [t for t in trials if t.state == "finished" and len(t.values) > index]
     pruned = [t for t in trials if t.state == "pruned" and len(t.values) > index]
     best, line = None, []
@@ -77,7 +77,7 @@ def history(name: str, metric: str, trials: Sequence[TrialRow], *, index: int, m
 
 
 def importances(name: str, shares: Mapping[str, float]) -> str:
-    """A bar for each parameter, the largest on top."""
+    """Bar chart of parameter importances, the largest on top."""
     ordered = sorted(shares.items(), key=lambda item: -item[1])
 
     def paint(axes: list[Axes]) -> None:
@@ -99,13 +99,13 @@ def importances(name: str, shares: Mapping[str, float]) -> str:
 
 
 def parallel(name: str, metric: str, trials: Sequence[TrialRow], params: Sequence[str], *, minimize: bool) -> str:
-    """One line per trial across all parameters to its value; the best tenth is drawn strong."""
+    """Parallel coordinates of parameters and metric, a line per trial; the best tenth is highlighted."""
     shown = [t for t in trials if all(p in t.params for p in params)]
     axes_of = [axis_of(p, [t.params[p] for t in shown]) for p in params]
     values = Axis(metric, log=False, choices=[])
     columns = [*axes_of, values]
-    ranked = sorted(shown, key=lambda t: t.values[0], reverse=minimize)  # the best last, on top
-    strong = {t.number for t in ranked[-max(1, len(ranked) // 10) :]}
+    ranked = sorted(shown, key=lambda t: t.values[0], reverse=minimize)  # the best are drawn last, on top
+    highlighted = {t.number for t in ranked[-max(1, len(ranked) // 10) :]}
 
     def positions(trial: TrialRow) -> list[float]:
         return [*(a.position(trial.params[a.name]) for a in axes_of), trial.values[0]]
@@ -120,7 +120,7 @@ def parallel(name: str, metric: str, trials: Sequence[TrialRow], params: Sequenc
         (ax,) = axes
         for trial in ranked:
             heights = [height(i, p) for i, p in enumerate(positions(trial))]
-            best = trial.number in strong
+            best = trial.number in highlighted
             ax.plot(
                 heights, color=SERIES[1] if best else SERIES[0], alpha=0.95 if best else 0.3,
                 linewidth=2.0 if best else 1.1, zorder=3 if best else 2,
@@ -144,7 +144,7 @@ def parallel(name: str, metric: str, trials: Sequence[TrialRow], params: Sequenc
 
 
 def slice_of(name: str, metric: str, param: str, trials: Sequence[TrialRow], *, index: int) -> str:
-    """Value by one parameter; later trials are darker."""
+    """Metric by one parameter; later trials are darker."""
     shown = [t for t in trials if param in t.params and len(t.values) > index]
     axis = axis_of(param, [t.params[param] for t in shown])
 
@@ -173,20 +173,20 @@ def slice_of(name: str, metric: str, param: str, trials: Sequence[TrialRow], *, 
 
 
 def front(name: str, metrics: Sequence[str], trials: Sequence[TrialRow], best: Sequence[TrialRow]) -> str:
-    """The first two metrics against each other; trials that no other beats in both are marked."""
+    """The first two metrics against each other, with the Pareto front highlighted."""
     numbers = {t.number for t in best}
 
     def paint(axes: list[Axes]) -> None:
         (ax,) = axes
         rest = [t for t in trials if t.number not in numbers]
-        ax.scatter([t.values[0] for t in rest], [t.values[1] for t in rest], s=24, color=SERIES[0], label="beaten")
+        ax.scatter([t.values[0] for t in rest], [t.values[1] for t in rest], s=24, color=SERIES[0], label="dominated")
         ax.scatter(
             [t.values[0] for t in best],
             [t.values[1] for t in best],
             s=36,
             color=SERIES[1],
             marker="D",
-            label="not beaten",
+            label="Pareto-optimal",
         )
         for trial in best:
             ax.annotate(
@@ -201,7 +201,9 @@ def front(name: str, metrics: Sequence[str], trials: Sequence[TrialRow], best: S
         ax.grid()
         ax.figure.legend(loc="outside upper left", ncols=2)
 
-    return draw(name, f"{metrics[1]} by {metrics[0]}; {len(best)} trials are not beaten", paint, width=7.2, height=3.8)
+    return draw(
+        name, f"{metrics[1]} by {metrics[0]}; {len(best)} trials are Pareto-optimal", paint, width=7.2, height=3.8
+    )
 
 
 def _marks(axis: Axis, span: tuple[float, float]) -> list[tuple[float, str]]:
@@ -213,5 +215,5 @@ def _marks(axis: Axis, span: tuple[float, float]) -> list[tuple[float, str]]:
 
 
 def _short(name: str) -> str:
-    """The last part of a dotted key says most, and fits."""
+    """Shorten a long dotted key to its last part."""
     return name if len(name) <= 14 else name.rsplit(".", 1)[-1]

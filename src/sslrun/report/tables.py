@@ -12,7 +12,7 @@ BOLD, DIM, RESET = "\033[1m", "\033[2m", "\033[0m"
 
 @dataclass(frozen=True)
 class Setting:
-    """What the numbers of one table have in common."""
+    """What all rows of one table have in common."""
 
     dataset: str
     split: str
@@ -24,10 +24,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class FewLabels:
-    """Numbers of one evaluation and metric by label budget.
+    """Results of one evaluation and metric by label budget.
 
     Attributes:
-        budgets: in ascending order: whole numbers per class, fractions, `"all"`.
+        budgets: in ascending order: counts per class, fractions, `"all"`.
         cells: row by (encoder, budget).
     """
 
@@ -39,7 +39,7 @@ class FewLabels:
 
     @property
     def draws(self) -> int:
-        """The largest number of draws of any budget."""
+        """Maximum number of draws over budgets."""
         return max(int(row.get("draws") or 1) for row in self.cells.values())
 
 
@@ -64,7 +64,7 @@ def budget_text(labels: int | float | str) -> str:
 
 
 def by_setting(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
-    """Rows that fit in one table, in order of appearance."""
+    """Group rows into tables, in order of appearance."""
     groups: dict[Setting, list[Row]] = {}
     for row in rows:
         setting = Setting(*(str(row.get(key) or "") for key in ("dataset", "split", "condition")))
@@ -73,7 +73,7 @@ def by_setting(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
 
 
 def few_labels(rows: list[Row]) -> list[FewLabels]:
-    """A block for each evaluation and metric that was measured with two label budgets or more."""
+    """A block for each evaluation and metric with at least two label budgets besides `"all"`."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["evaluation"], row["metric"]), []).append(row)
@@ -87,7 +87,7 @@ def few_labels(rows: list[Row]) -> list[FewLabels]:
 
 
 def other_rows(rows: list[Row]) -> list[Row]:
-    """Rows that are in no few-label block, sorted so that encoders to compare are neighbours."""
+    """Rows outside of few-label blocks, sorted so that encoders are listed next to each other."""
     blocks = {(block.evaluation, block.metric) for block in few_labels(rows)}
     shown = [r for r in rows if (r["evaluation"], r["metric"]) not in blocks]
     orders = [_unique(r[key] for r in shown) for key in ("evaluation", "metric", "encoder")]
@@ -103,10 +103,10 @@ def other_rows(rows: list[Row]) -> list[Row]:
 
 
 def results_table(rows: list[Row], *, colour: bool | None = None) -> str:
-    """Rows of results.json as text: the numbers with their 95 % intervals, then few labels, by label budget.
+    """Rows of results.json as text: values with 95 % intervals, then few-label blocks by label budget.
 
     Args:
-        colour: bold and dim codes; None means if standard output is a terminal.
+        colour: use bold and dim codes; None: if standard output is a terminal.
     """
     colour = sys.stdout.isatty() if colour is None else colour
     parts = []

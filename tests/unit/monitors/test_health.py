@@ -91,7 +91,7 @@ def test_pairs_are_of_the_whole_bank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions are sorted, in class folders class after class: the first of them would be some of the classes."""
     watch, asked = health().measurements, []
     view = watch._view
-    monkeypatch.setattr(module, "PAIRS", 100)
+    monkeypatch.setattr(module, "MAX_PAIRS", 100)
     monkeypatch.setattr(watch, "_view", lambda method, positions: asked.append(positions) or view(method, positions))
     numbers = watch.measure(Holder(collapsed=False))
     z = watch._features(Holder(collapsed=False), "train", watch.bank).features  # (256, D)
@@ -113,12 +113,12 @@ def test_collapse_warns_once_after_enough_checks() -> None:
     numbers = watch.measurements.measure(Holder(collapsed=True))
     assert numbers["health/rankme"] == pytest.approx(1, abs=1e-3) and numbers["health/std"] < 1e-3
     for step in (1, 2):
-        assert watch.alarm.look(numbers, step) is None
+        assert watch.alarm.check(numbers, step) is None
     assert watch.warnings == []
-    alarm = watch.alarm.look(numbers, 3)
+    alarm = watch.alarm.check(numbers, 3)
     assert alarm is not None and alarm.startswith("collapse at step 3: std 0.000 ")
     assert "for 3 checks; try a lower optimizer.lr" in alarm
-    assert watch.alarm.look(numbers, 4) is None
+    assert watch.alarm.check(numbers, 4) is None
     assert watch.warnings == [alarm]
 
 
@@ -134,7 +134,7 @@ def test_the_alarm_is_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
 def test_collapse_stops_where_asked() -> None:
     watch = health(collapse_checks=1, on_collapse=OnCollapse.stop)
     with pytest.raises(TrainingError, match="collapse at step 1"):
-        watch.alarm.look(watch.measurements.measure(Holder(collapsed=True)), 1)
+        watch.alarm.check(watch.measurements.measure(Holder(collapsed=True)), 1)
 
 
 def test_probes_learn_from_train_and_are_asked_about_validation(monkeypatch: pytest.MonkeyPatch) -> None:

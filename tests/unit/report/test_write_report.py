@@ -194,7 +194,7 @@ def test_curves_survive_a_cut_line_a_nan_and_a_repeated_step() -> None:
 
 def test_long_curves_become_means_of_neighbours(made_run: Path) -> None:
     curve = read_contents(made_run).curves["train/lr"]
-    steps, values = thinned(curve, most=100)
+    steps, values = thinned(curve, max_points=100)
     assert steps[0] == 0.5
     assert values[0] == pytest.approx((curve.values[0] + curve.values[1]) / 2)
     assert len(steps) == len(values) == 100
