@@ -1,1 +1,1 @@
-"""Encoders over torchvision, timm, transformers and our own nets."""
+"""Encoders: torchvision, timm, transformers, and our own networks."""

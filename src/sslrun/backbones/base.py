@@ -29,17 +29,17 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         num_features: D.
-        reads: key of the batch that it encodes: image, input_ids, wave, series.
+        reads: key of its input in a batch: image, input_ids, wave, series.
         extra_keys: optional further keys of the batch, such as attention_mask or lengths.
         is_causal: whether a token's vector depends only on the tokens before it.
         config: the configuration that rebuilds it.
-        inputs: what it was built for (Data.encoder_inputs): channels, image_size, mean, std, classes.
+        inputs: description of its inputs (Data.encoder_inputs): channels, image_size, mean, std, classes.
         network: module with all weights, under the names of the backbone's library.
         ignored: prefixes of weights to skip in files of that library, such as a classifier's.
         tokens_are: what the vectors of `tokens` and `pooled_and_tokens` represent; None if it has no tokens.
         has_timesteps: whether it implements `timesteps`.
         head_weights: a checkpoint's weights of heads on top of the backbone, under their library's names.
-        compiled_methods: functions other than `forward` that methods call; `compile` compiles them too.
+        compiled_methods: methods other than `forward` for `compile` to compile.
         patch_size: items of the input from one token to the next, if tokens are time steps.
         patch: height and width of a token's patch in pixels, if tokens form a grid.
         grid: rows and columns of tokens at `inputs["image_size"]`; `tokens` gives them row by row.
@@ -112,7 +112,7 @@ class Encoder(nn.Module, ABC):
         raise ConfigError(f"backbone={self.config.name} reads no tokens of text; choose e.g. backbone=bert_tiny")
 
     def library_state(self) -> dict[str, Tensor]:
-        """Weights under the names of the backbone's own library."""
+        """Weights under the names of the backbone's library."""
         return self.network.state_dict()
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
@@ -124,17 +124,17 @@ class Encoder(nn.Module, ABC):
         load_state(self.network, state, ignored=self.ignored)
 
     def library_config(self) -> dict[str, Any]:
-        """Entries of config.json by which the backbone's own library finds the architecture."""
+        """Entries of config.json from which the backbone's library rebuilds the architecture."""
         return {}
 
     def save(self, folder: Path) -> None:
-        """Write model.safetensors and config.json, as `sslrun.load_encoder` and the backbone's library load them."""
+        """Write model.safetensors and config.json, for `sslrun.load_encoder` and the backbone's library."""
         from sslrun.backbones.folder import save_encoder
 
         save_encoder(self, folder)
 
     def compile(self, *args: Any, **options: Any) -> None:
-        """torch.compile of `forward` and of `compiled_methods`, each at its first call.
+        """torch.compile `forward` and `compiled_methods`, each at its first call.
 
         Args:
             args, options: of torch.compile.
@@ -144,27 +144,27 @@ class Encoder(nn.Module, ABC):
         super().compile(*args, **options)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without compiled functions, as nn.Module has it: in a copy they would be the original's."""
+        """Drop compiled functions, as nn.Module does: in a copy they would be bound to the original."""
         state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
         return {key: value for key, value in state.items() if key not in self.compiled_methods}
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Parameters from the input up, a list per block: what layer-wise learning-rate decay counts."""
+        """Parameters by depth, input first, for layer-wise learning-rate decay."""
         return [list(self.parameters())]
 
 
 def extra_inputs(encoder: nn.Module, batch: Mapping[str, Any]) -> dict[str, Any]:
-    """The encoder's `extra_keys` that are in a batch."""
+    """The batch's entries for the encoder's `extra_keys`."""
     return {key: batch[key] for key in getattr(encoder, "extra_keys", ()) if key in batch}
 
 
 def encode(encoder: nn.Module, batch: Mapping[str, Any]) -> Tensor:
-    """(B, D) of a prepared batch, by any module that has `reads`."""
+    """Encode a prepared batch by any module with `reads` -> (B, D)."""
     return encoder(batch[str(encoder.reads)], **extra_inputs(encoder, batch))
 
 
 def sides_of(inputs: dict[str, Any]) -> tuple[int, int]:
-    """Height and width of the images that an encoder is built for; `image_size` is one number if they are equal."""
+    """Height and width from `image_size`, which is one number for square images."""
     size = inputs["image_size"]
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)

@@ -1,4 +1,4 @@
-"""A CLIP of the library `transformers` as a whole: both encoders, their projections and the scale."""
+"""CLIP models of the library `transformers`: both encoders, their projections and the logit scale."""
 
 from pathlib import Path
 
@@ -17,16 +17,15 @@ def load_clip(folder: Path, *, encoder: str) -> Joint:
     """Both towers of a checkpoint folder, in eval mode on the CPU.
 
     Args:
-        encoder: as the user named it.
+        encoder: as given by the user.
 
     Raises:
-        ConfigError: no CLIP, or one that does not say how its images are normalised.
+        ConfigError: not a CLIP, or its image normalisation is unknown.
     """
     opened = [open_checkpoint(folder, encoder=encoder, tower=tower) for tower in ("image", "text")]
     if [config.name for config, _ in opened] != MODELS:
         raise ConfigError(
-            f"encoder={encoder} is a {opened[0][0].name} with no text encoder beside it; name a CLIP, or a run of "
-            "method=clip"
+            f"encoder={encoder} is a {opened[0][0].name} without a text encoder; name a CLIP, or a run of method=clip"
         )
     images = opened[0][1]
     if images["mean"] is None or images["std"] is None:
@@ -43,5 +42,5 @@ def load_clip(folder: Path, *, encoder: str) -> Joint:
 
 
 def clip_heads(encoder: Encoder) -> dict[str, Tensor]:
-    """A CLIP's weights outside its encoders, which came with one of them; empty if it is not a CLIP's."""
+    """A CLIP's weights outside of its encoders, loaded with an encoder; empty if it is not from a CLIP."""
     return encoder.head_weights if all(name in encoder.head_weights for name in CLIP_HEADS) else {}

@@ -1,4 +1,4 @@
-"""The encoders of CPC (van den Oord et al. 2018, arXiv:1807.03748): convolutions over time, then a GRU."""
+"""CPC encoders (van den Oord et al. 2018, arXiv:1807.03748): convolutions over time, then a GRU."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from sslrun.nn.padding import masked_mean, not_padding
 
 
 class CPCEncoder(Encoder):
-    """Section 2.2. Series (B, T, C) with NaN where values are missing -> (B, D), the context's mean over time.
+    """Section 2.2. Series (B, T, C) with NaN for missing values -> (B, D), the mean of the context over time.
 
-    The layers normalise each moment over its channels; the paper does not say what its own do.
+    Each convolution is followed by LayerNorm over channels; the paper does not specify normalisation.
     """
 
     reads = "series"
@@ -53,18 +53,18 @@ class CPCEncoder(Encoder):
         mask_token: Tensor | None = None,
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
-        """(B, T, C) -> (B, D) and (B, N, D), each moment with its past."""
+        """(B, T, C) -> (B, D) and (B, N, D), where each time step depends on its past."""
         assert keep is None and is_masked is None
         _, context, is_valid = self.local_and_context(x, **rest)
         return masked_mean(context, is_valid), context
 
     def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
-        """(B, N, D), each with its past."""
+        """(B, N, D), each dependent on its past, and (B, N) bool, False on padding."""
         _, context, is_valid = self.local_and_context(x, **rest)
         return context, is_valid
 
     def local_and_context(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T, C) -> z (B, N, Z), each moment by itself; c (B, N, D), with its past; (B, N) bool, no padding."""
+        """(B, T, C) -> local z (B, N, Z), context c (B, N, D), and (B, N) bool, False on padding."""
         return self._encode(x.nan_to_num(nan=0.0), not_padding(x).sum(dim=1))
 
     def _encode(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -75,7 +75,7 @@ class CPCEncoder(Encoder):
             h = F.relu(norm(h.transpose(1, 2))).transpose(1, 2)  # (B, W, T')
             lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
         z = h.transpose(1, 2)  # (B, N, W)
-        # on CUDA autocast runs a GRU in float16 whatever it is set to, and float16 would need a loss scaler
+        # CUDA autocast runs a GRU in float16 whatever its dtype, which would need loss scaling
         with torch.autocast(z.device.type, enabled=torch.is_autocast_enabled(z.device.type) and not z.is_cuda):
             dropped = self.dropout(z)
             context, _ = net.context(dropped.float() if z.is_cuda else dropped)  # (B, N, D)

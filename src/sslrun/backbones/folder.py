@@ -22,16 +22,16 @@ from sslrun.core.hub import local_path
 
 FORMAT = "sslrun-encoder/1"
 STEMS = ("model.safetensors", "pytorch_model.bin")
-"""Of weights files, the better first."""
+"""Names of weights files, in order of preference."""
 READS = {"image": "images", "input_ids": "tokens", "series": "series", "wave": "waves"}
-"""Key of a batch: what messages call it."""
+"""Batch key -> its name in messages."""
 
 
 def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
     """Build a backbone for inputs such as `{"channels": 3, "image_size": 32, …}`, with `config.pretrained` weights.
 
     Raises:
-        ConfigError: no such architecture; weights that are absent or do not fit.
+        ConfigError: unknown architecture; weights are missing or do not fit.
     """
     cls: type[Encoder] = target_of("backbone", config)
     given = inputs.get("reads", "image")
@@ -48,12 +48,14 @@ def build_encoder(config: BackboneConfig, inputs: dict[str, Any]) -> Encoder:
         try:
             encoder.load_library_state(weights)
         except ConfigError as error:
-            raise ConfigError(f"{config.pretrained}: {error}; choose its backbone and its sizes") from error
+            raise ConfigError(
+                f"{config.pretrained}: {error}; choose the backbone and sizes of these weights"
+            ) from error
     return encoder
 
 
 def save_encoder(encoder: Encoder, folder: Path) -> None:
-    """Write both files, each whole or not at all; config.json last, so that its presence means a whole encoder."""
+    """Write both files atomically; config.json last, so that its presence implies a complete encoder."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: v.detach().cpu().contiguous().clone() for k, v in encoder.library_state().items()}
     config = {
@@ -73,8 +75,8 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
     """Load an encoder from a run folder or an `encoder/` folder, in eval mode on the CPU.
 
     Args:
-        path: the folder; of one with encoders of images and texts, the images' is taken.
-        inputs: other inputs than it was trained for, e.g. another `image_size`.
+        path: the folder; if it has an image and a text encoder, the image encoder is loaded.
+        inputs: replaces the inputs it was trained for, e.g. with another `image_size`.
 
     Returns:
         The encoder: (B, C, H, W) normalised floats, or (B, L) token ids with `attention_mask=`, -> (B, D).
@@ -82,14 +84,14 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
         max_length; the tokenizer is in the same folder.
 
     Raises:
-        ConfigError: no encoder there, or one that does not fit `inputs`.
+        ConfigError: there is no encoder, or it does not fit `inputs`.
     """
     folder = Path(path)
     folder = folder / "encoder" if (folder / "encoder").is_dir() else folder
     if not (folder / "config.json").is_file() and (folder / "image" / "config.json").is_file():
         folder = folder / "image"
     config = read_config(folder)
-    # by `pretrained` the folder itself gives its library's architecture, which may have more than our sizes
+    # `pretrained`: the folder's config.json defines the full architecture of its library, beyond our sizes
     backbone = dataclasses.replace(_backbone(config), pretrained=str(folder))
     encoder = build_encoder(backbone, inputs or config["inputs"])
     encoder.config = dataclasses.replace(encoder.config, pretrained=None)
@@ -97,7 +99,7 @@ def load_encoder(path: str | Path, *, inputs: dict[str, Any] | None = None) -> E
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of an encoder folder."""
+    """config.json of an encoder folder; ConfigError if there is none."""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text())
     except (OSError, json.JSONDecodeError) as error:
@@ -108,7 +110,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def find_weights(path: Path) -> Path:
-    """The file of weights that a path names, or that a run or encoder folder holds; ConfigError if there is none."""
+    """The weights file at a path, or in a run or encoder folder; ConfigError if there is none."""
     names = [f"{stem}{end}" for stem in STEMS for end in ("", ".index.json")]
     candidates = (path / "encoder" / STEMS[0], *(path / name for name in names), path)
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
@@ -121,10 +123,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file, a run or encoder folder, or a torch file (read with weights_only=True).
 
     Raises:
-        ConfigError: no such file, a damaged one, or one that holds more than tensors.
+        ConfigError: the file does not exist, is damaged, or holds more than tensors.
     """
     path = find_weights(path)
-    if path.suffix == ".json":  # of a model in several files
+    if path.suffix == ".json":  # index of a sharded model
         parts = sorted(set(json.loads(path.read_text())["weight_map"].values()))
         return {name: tensor for part in parts for name, tensor in read_weights(path.parent / part).items()}
     try:

@@ -1,4 +1,4 @@
-"""Image and text encoder with projections into one space, as a folder: image/, text/ and joint.safetensors."""
+"""Image and text encoders with projections into a joint space; as a folder: image/, text/, joint.safetensors."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ PROJECTIONS = "joint.safetensors"
 
 
 class Tower(nn.Module):
-    """An encoder and its projection: (B, …) -> (B, P) of unit length, read as an encoder is."""
+    """An encoder with its projection: (B, …) -> (B, P) of unit length; used like an encoder."""
 
     def __init__(self, encoder: Encoder, projection: nn.Linear) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Tower(nn.Module):
 
 
 class Joint(nn.Module):
-    """Two towers whose cosines, times `scale`, say what belongs together."""
+    """Image and text towers; logits are cosine similarities times `scale`."""
 
     def __init__(self, image: Tower, text: Tower, scale: Tensor) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Joint(nn.Module):
         self.scale = float(scale)
 
     def save_projections(self, folder: Path) -> None:
-        """Write the projections and the scale, which belong to both encoders."""
+        """Write the projections and the scale."""
         state = {"image": self.image.projection.weight, "text": self.text.projection.weight}
         state["scale"] = state["image"].new_tensor(self.scale)
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,13 +46,13 @@ class Joint(nn.Module):
 
 
 def load_joint(folder: Path) -> Joint:
-    """Load what a method of images and texts exported, in eval mode on the CPU.
+    """Load the folder that an image-text method exported, in eval mode on the CPU.
 
     Raises:
-        ConfigError: the folder holds no encoders of images and texts together.
+        ConfigError: the folder has no pair of image and text encoders.
     """
     if not (folder / PROJECTIONS).is_file():
-        raise ConfigError(f"{folder} has no {PROJECTIONS}: no encoders of images and texts together")
+        raise ConfigError(f"{folder} has no {PROJECTIONS}, so no pair of image and text encoders")
     state = load_file(folder / PROJECTIONS)
     towers = {}
     for key in ("image", "text"):

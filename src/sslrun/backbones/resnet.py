@@ -1,4 +1,4 @@
-"""torchvision's ResNets, with a stem for small images and any width."""
+"""torchvision's ResNets, with optional width and a stem for small images."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from sslrun.config.errors import ConfigError
 class ResNet(Encoder):
     """ResNet (He et al. 2016, arXiv:1512.03385) without its classifier; (B, C, H, W) -> (B, D) by average pooling.
 
-    `stem: small` is the CIFAR form of SimCLR (appendix B.9): a 3x3 convolution of stride 1 and no pooling.
+    `stem: small` is SimCLR's variant for CIFAR (appendix B.9): a 3x3 convolution of stride 1 and no max pooling.
     """
 
     ignored = ("fc.",)
@@ -48,7 +48,7 @@ class ResNet(Encoder):
         return self.network(x)
 
     def library_config(self) -> dict[str, Any]:
-        """torchvision has no config format; this says what to call."""
+        """torchvision has no config format; this names the model function."""
         return {"library": "torchvision", "architecture": self.config.name}
 
     def layers(self) -> list[list[nn.Parameter]]:
@@ -70,13 +70,13 @@ class ResNet(Encoder):
 
 
 def residual_blocks(network: resnet.ResNet) -> Iterator[nn.Module]:
-    """From the input up."""
+    """Residual blocks, input first."""
     for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
         yield from stage
 
 
 def resnet_expansion(network: resnet.ResNet) -> int:
-    """Channels that a block gives out per channel of its width."""
+    """Output channels of a block per channel of its width."""
     return int(network.layer4[-1].expansion)
 
 

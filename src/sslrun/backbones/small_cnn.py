@@ -1,4 +1,4 @@
-"""A small convolutional net for images of 8 to 28 px."""
+"""A small convolutional network for images of 8 to 28 pixels."""
 
 from typing import Any
 
@@ -27,5 +27,5 @@ class SmallCNN(Encoder):
         return self.network(x)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """One list a convolution."""
+        """One list per convolution."""
         return [list(self.network[i].parameters()) for i in range(3)]

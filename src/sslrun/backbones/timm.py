@@ -16,7 +16,7 @@ from sslrun.nn.positions import sincos_2d
 
 
 class TimmEncoder(Encoder):
-    """A timm model without its classifier; (B, C, H, W) -> (B, D), pooled as the model does."""
+    """A timm model without its classifier; (B, C, H, W) -> (B, D), with the model's own pooling."""
 
     ignored = ("head.", "fc.", "classifier.")
 
@@ -36,10 +36,10 @@ class TimmEncoder(Encoder):
                 **self.arguments,
             )
         except (TypeError, ValueError, AssertionError) as error:
-            raise ConfigError(f"backbone.name={config.name} refuses {self.arguments}: {error}") from error
+            raise ConfigError(f"backbone.name={config.name} does not accept {self.arguments}: {error}") from error
         except (OSError, RuntimeError) as error:
             raise ConfigError(
-                f"pretrained weights of timm's {config.name} are not here and cannot be fetched ({error})"
+                f"pretrained weights of timm's {config.name} are not cached and cannot be downloaded ({error})"
             ) from error
         self.num_features = int(self.network.num_features)
         if isinstance(self.network, VisionTransformer):
@@ -56,7 +56,7 @@ class TimmEncoder(Encoder):
             self._fix_positions(config.name)
 
     def _fix_positions(self, name: str) -> None:
-        """Sines and cosines instead of learned positions; none for the class token, as in MAE's code."""
+        """Fixed sine-cosine position embedding; zero for the class token, as in MAE's code."""
         positions = getattr(self.network, "pos_embed", None) if self.tokens_are else None
         if positions is None:
             raise ConfigError(
@@ -73,12 +73,12 @@ class TimmEncoder(Encoder):
     def _arguments(config: TimmConfig, inputs: dict[str, Any]) -> dict[str, Any]:
         arguments = dict(config.options)
         if config.name.split(".")[0] in timm.list_models(module=("vision_transformer", "deit")):
-            arguments.setdefault("dynamic_img_size", True)  # multi-crop: positions are resampled for small views
+            arguments.setdefault("dynamic_img_size", True)  # multi-crop: resample position embeddings for small views
         if config.pool is not None:
             arguments["global_pool"] = config.pool
-            arguments["fc_norm"] = False  # the norm comes before the pooling, as masked methods read tokens
-        described = timm.get_pretrained_cfg(config.name.split(".")[0])
-        if described is not None and described.fixed_input_size:  # ViTs and the like have a grid of positions
+            arguments["fc_norm"] = False  # norm before pooling, because masked methods need normalised tokens
+        pretrained_cfg = timm.get_pretrained_cfg(config.name.split(".")[0])
+        if pretrained_cfg is not None and pretrained_cfg.fixed_input_size:  # e.g. ViTs, for their position embedding
             arguments.setdefault("img_size", inputs["image_size"])
         if config.patch_size is not None:
             arguments["patch_size"] = (
@@ -119,7 +119,7 @@ class TimmEncoder(Encoder):
         return net.forward_head(sequence), sequence[:, prefix:]
 
     def library_config(self) -> dict[str, Any]:
-        """By this, `timm.create_model("local-dir:FOLDER")` finds the architecture and the weights."""
+        """Entries for `timm.create_model("local-dir:FOLDER")`."""
         height, width = sides_of(self.inputs)
         return {
             "library": "timm",
@@ -137,7 +137,7 @@ class TimmEncoder(Encoder):
         }
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Everything before the blocks, then each block, then what follows them."""
+        """Parameters before the blocks, then each block, then those after them."""
         blocks = getattr(self.network, "blocks", None)
         if not isinstance(blocks, nn.Sequential | nn.ModuleList):
             return super().layers()

@@ -1,6 +1,6 @@
-"""Checkpoint folders of the library `transformers`: which backbone they hold, and how its inputs are read.
+"""Checkpoint folders of the library `transformers`: backbone, architecture and preprocessing.
 
-The library itself is imported only where a folder is opened: it is heavy.
+The library is heavy and imported only to open a folder.
 """
 
 import json
@@ -17,23 +17,23 @@ from sslrun.config.schema import CheckpointConfig
 from sslrun.core.hub import local_path
 
 POOLS = {"bert": "mean", "gpt2": "last", "llama": "last", "clip_text_model": "last"}
-"""How text encoders are pooled."""
+"""Pooling of text encoders by model type."""
 PARTS = {"image": "vision_config", "text": "text_config"}
 NOT_ARCHITECTURE = ("architectures", "transformers_version", "id2label", "label2id", "dtype")
 """Entries of transformers' configurations that do not describe an encoder."""
 CLIP_HEADS = ("visual_projection.weight", "text_projection.weight", "logit_scale")
-"""A CLIP's weights outside its two encoders."""
+"""A CLIP's weights outside of its two encoders."""
 
 
 def open_checkpoint(folder: Path, *, encoder: str, tower: str) -> tuple[CheckpointConfig, dict[str, Any]]:
-    """The backbone of a checkpoint with its architecture, and fields of a dataset as it must be read for it.
+    """The backbone config of a checkpoint, and the dataset fields that match its preprocessing.
 
     Args:
-        encoder: as the user named it: a folder, or hf:OWNER/NAME.
-        tower: `image` or `text`: which encoder of a CLIP to take.
+        encoder: as given by the user: a folder, or hf:OWNER/NAME.
+        tower: `image` or `text`: which encoder of a CLIP to use.
 
     Raises:
-        ConfigError: an unknown model; a text encoder without its tokenizer.
+        ConfigError: unknown model type; a text encoder without its tokenizer.
     """
     from transformers import AutoConfig
 
@@ -55,7 +55,7 @@ def open_checkpoint(folder: Path, *, encoder: str, tower: str) -> tuple[Checkpoi
     if found.model_type in POOLS:
         if not (folder / "tokenizer.json").is_file():
             raise ConfigError(
-                f"encoder={encoder} has no tokenizer.json, and other tokens would mean nothing to it; write it by "
+                f"encoder={encoder} has no tokenizer.json, without which texts cannot be tokenized; write it with "
                 f"transformers: AutoTokenizer.from_pretrained('{folder}').save_pretrained('{folder}')"
             )
         inputs = text_inputs(found) if found.model_type == "clip_text_model" else {}
@@ -70,17 +70,17 @@ def open_checkpoint(folder: Path, *, encoder: str, tower: str) -> tuple[Checkpoi
 
 
 def architecture_of(config: CheckpointConfig, *, known: tuple[str, ...], part: str | None = None) -> Any | None:
-    """transformers' configuration: from the folder that `pretrained` names, or kept from an earlier one.
+    """transformers' configuration: from the folder `pretrained`, or from `config.architecture`.
 
     Args:
-        known: its `model_type` is one of these.
-        part: of a model with several encoders, such as a CLIP, the one to take: `vision_config`.
+        known: accepted values of `model_type`.
+        part: the sub-configuration to use of a model with several encoders, such as a CLIP: `vision_config`.
 
     Returns:
-        The configuration; None if no checkpoint gives one.
+        The configuration; None if there is no checkpoint.
 
     Raises:
-        ConfigError: transformers cannot read it, or it is of another type.
+        ConfigError: transformers cannot read it, or its type is not in `known`.
     """
     from transformers import AutoConfig
 
@@ -102,52 +102,52 @@ def architecture_of(config: CheckpointConfig, *, known: tuple[str, ...], part: s
     return found
 
 
-def plain_architecture(found: Any) -> dict[str, Any]:
-    """What builds it again without the checkpoint."""
-    entries: dict[str, Any] = json.loads(found.to_json_string(use_diff=True))
+def plain_architecture(architecture: Any) -> dict[str, Any]:
+    """Entries that rebuild an architecture without its checkpoint."""
+    entries: dict[str, Any] = json.loads(architecture.to_json_string(use_diff=True))
     return {key: value for key, value in entries.items() if key not in NOT_ARCHITECTURE}
 
 
 def without_prefix(state: dict[str, Tensor], own: dict[str, Tensor], *, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
-    """The encoder's part of a model with heads, under the encoder's own names."""
+    """The encoder's weights out of a model with heads, with name prefixes removed."""
     for prefix in prefixes:
         if any(k.startswith(prefix) for k in state) and not any(k.startswith(prefix) for k in own):
             state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     return state
 
 
-def described(network: nn.Module) -> dict[str, Any]:
-    """Entries of config.json by which `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
+def library_entries(network: nn.Module) -> dict[str, Any]:
+    """Entries of config.json for `AutoModel.from_pretrained(FOLDER)`."""
     config: Any = network.config
     entries: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     return {"library": "transformers", **entries, "architectures": [type(network).__name__]}
 
 
 def image_inputs(folder: Path, architecture: Any) -> dict[str, Any]:
-    """channels, image_size, mean and std of a checkpoint's images; None for what it does not say."""
+    """channels, image_size, mean and std of a checkpoint's images; None if unknown."""
     steps = _preprocessing(folder)
     side = _side(steps.get("crop_size")) or _side(steps.get("size")) or _side(architecture.image_size)
     channels = architecture.num_channels
     mean, std = steps.get("image_mean"), steps.get("image_std")
-    if steps.get("do_normalize", True) is False:  # it was trained on values of 0 to 1
+    if steps.get("do_normalize", True) is False:  # trained on values in [0, 1]
         mean, std = [0.0] * channels, [1.0] * channels
     return {"channels": channels, "image_size": side, "mean": mean, "std": std}
 
 
 def text_inputs(architecture: Any) -> dict[str, Any]:
-    """What a CLIP's text encoder is built for: texts as long as it has positions."""
+    """Inputs of a CLIP's text encoder; max_length is its number of positions."""
     return {
         "reads": "input_ids",
         "vocab_size": architecture.vocab_size,
         "max_length": architecture.max_position_embeddings,
-        "pad": 0,  # never seen: what follows the end mark does not enter its vector
+        "pad": 0,  # irrelevant: tokens after the end token do not affect its vector
         "end": architecture.eos_token_id,
         "classes": None,
     }
 
 
 def _preprocessing(folder: Path) -> dict[str, Any]:
-    """What transformers' processors wrote: older versions to a file of their own, newer ones to one for all inputs."""
+    """Preprocessing settings: a file per input type in older versions of transformers, one file in newer ones."""
     for name in ("preprocessor_config.json", "processor_config.json"):
         if (folder / name).is_file():
             steps: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from sslrun.backbones.base import Encoder, Tokens
 from sslrun.backbones.transformers_checkpoint import (
     CLIP_HEADS,
     architecture_of,
-    described,
+    library_entries,
     plain_architecture,
     without_prefix,
 )
@@ -25,20 +25,20 @@ from sslrun.nn.padding import masked_mean
 CLIP = "clip_text_model"
 CAUSAL = ("gpt2", "llama", CLIP)
 HEADS = ("cls.", "lm_head.", "pooler.", "classifier.", "score.")
-"""Weights outside the encoder in files of models with heads."""
+"""Prefixes of weights outside of the encoder in files of models with heads."""
 LAST = ("ln_f", "norm", "final_layer_norm")
-"""What follows the blocks."""
+"""Prefixes of weights after the blocks."""
 PREFIXES = ("bert.", "transformer.", "model.", "text_model.")
-"""Before the encoder's names in such files."""
+"""Prefixes of the encoder's weights in such files."""
 
 
 class TransformersEncoder(Encoder):
-    """Token ids (B, L) -> (B, D), pooled over the tokens that `attention_mask` marks; `tokens` gives (B, L, D).
+    """Token ids (B, L) -> (B, D), pooled over tokens where `attention_mask` is 1; `tokens` returns (B, L, D).
 
-    Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
+    If `pretrained` is a folder with transformers' config.json, its architecture overrides the configuration's.
 
     Attributes:
-        head_weights: a CLIP's weights outside its encoders, under transformers' names; for the method.
+        head_weights: a CLIP's weights outside of its encoders, under transformers' names.
     """
 
     reads = "input_ids"
@@ -53,9 +53,9 @@ class TransformersEncoder(Encoder):
             architecture = _architecture(config, inputs)
         else:
             _check_fit(config, architecture, inputs)
-            config = _as_found(config, architecture)
+            config = _with_architecture(config, architecture)
         self.config, self.pool = config, config.pool
-        logging.set_verbosity_error()  # of pooler weights that are not there on purpose
+        logging.set_verbosity_error()  # else it warns about the omitted pooler
         options = {"add_pooling_layer": False} if config.name == "bert" else {}
         self.network = AutoModel.from_config(architecture, attn_implementation="sdpa", **options)
         self.num_features = int(architecture.hidden_size)
@@ -79,19 +79,19 @@ class TransformersEncoder(Encoder):
         attention_mask: Tensor | None = None,
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
-        """(B, L) -> (B, D) and (B, L, D); what is hidden in text is hidden in its ids."""
+        """(B, L) -> (B, D) and (B, L, D); tokens are masked in `x`, by id."""
         assert keep is None and is_masked is None
         if attention_mask is None:
             attention_mask = torch.ones_like(x)
         positions = int(self.network.config.max_position_embeddings)
-        beyond = max(0, x.shape[1] - positions)  # batches are padded to a multiple
+        excess = max(0, x.shape[1] - positions)  # of padding: batches are padded to a multiple
         x, attention_mask = x[:, :positions], attention_mask[:, :positions]
-        # padding is at the end: what reads from left to right never meets it
+        # padding is at the end, so causal models need no mask
         options: dict[str, Any] = {} if self.is_causal else {"attention_mask": attention_mask}
         if self.is_causal and self.config.name != CLIP:
             options["use_cache"] = False
         tokens = self.network(input_ids=x, **options).last_hidden_state  # (B, L, D)
-        return self._pool(tokens, attention_mask), F.pad(tokens, (0, 0, 0, beyond))
+        return self._pool(tokens, attention_mask), F.pad(tokens, (0, 0, 0, excess))
 
     def _pool(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
         if self.pool == "first":
@@ -102,7 +102,7 @@ class TransformersEncoder(Encoder):
         return masked_mean(tokens, attention_mask)
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are ignored except for a CLIP's."""
+        """Load weights under transformers' names; heads are ignored, except a CLIP's, which go to `head_weights`."""
         self.head_weights = {k: v for k, v in state.items() if k in CLIP_HEADS}
         state = {k: v for k, v in state.items() if k not in CLIP_HEADS}
         own = self.network.state_dict()
@@ -111,18 +111,18 @@ class TransformersEncoder(Encoder):
         super().load_library_state(kept)
 
     def library_config(self) -> dict[str, Any]:
-        """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
-        return described(self.network)
+        """Entries for `AutoModel.from_pretrained(FOLDER)`."""
+        return library_entries(self.network)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Embeddings, then each block, then what follows them."""
+        """Embeddings, then each block, then the parameters after them."""
         blocks = max((m for m in self.network.modules() if isinstance(m, nn.ModuleList)), key=len)
         return layers_of(self.network, blocks, last=LAST)
 
 
 def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
     vocabulary, length, pad = int(inputs["vocab_size"]), int(inputs["max_length"]), int(inputs["pad"])
-    marks = {"vocab_size": vocabulary, "pad_token_id": pad, "bos_token_id": None, "eos_token_id": inputs.get("end")}
+    token_ids = {"vocab_size": vocabulary, "pad_token_id": pad, "bos_token_id": None, "eos_token_id": inputs.get("end")}
     if config.name == "bert":
         return BertConfig(
             hidden_size=config.width,
@@ -132,7 +132,7 @@ def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
             hidden_dropout_prob=config.dropout,
             attention_probs_dropout_prob=config.dropout,
             max_position_embeddings=length,
-            **marks,
+            **token_ids,
         )
     if config.name == "gpt2":
         return GPT2Config(
@@ -144,7 +144,7 @@ def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
             resid_pdrop=config.dropout,
             embd_pdrop=config.dropout,
             attn_pdrop=config.dropout,
-            **marks,
+            **token_ids,
         )
     return LlamaConfig(
         hidden_size=config.width,
@@ -154,33 +154,37 @@ def _architecture(config: TransformersConfig, inputs: dict[str, Any]) -> Any:
         intermediate_size=config.mlp,
         max_position_embeddings=length,
         tie_word_embeddings=True,
-        **marks,
+        **token_ids,
     )
 
 
-def _check_fit(config: TransformersConfig, found: Any, inputs: dict[str, Any]) -> None:
-    """Raise ConfigError if a checkpoint does not know the dataset's tokens or lengths."""
-    if found.vocab_size < inputs["vocab_size"]:
+def _check_fit(config: TransformersConfig, architecture: Any, inputs: dict[str, Any]) -> None:
+    """Raise ConfigError if a checkpoint's vocabulary or context length is too small for the dataset."""
+    if architecture.vocab_size < inputs["vocab_size"]:
         raise ConfigError(
-            f"backbone.pretrained={config.pretrained} knows {found.vocab_size} tokens, the dataset's tokenizer has "
-            f"{inputs['vocab_size']}; take its own: dataset.tokenizer={config.pretrained}"
+            f"backbone.pretrained={config.pretrained} has {architecture.vocab_size} tokens, the dataset's tokenizer "
+            f"has {inputs['vocab_size']}; use its own tokenizer: dataset.tokenizer={config.pretrained}"
         )
-    if found.max_position_embeddings < inputs["max_length"]:
+    if architecture.max_position_embeddings < inputs["max_length"]:
         raise ConfigError(
             f"dataset.max_length={inputs['max_length']}: backbone.pretrained={config.pretrained} has "
-            f"{found.max_position_embeddings} positions; choose at most so many"
+            f"{architecture.max_position_embeddings} positions; choose at most that many"
         )
 
 
-def _as_found(config: TransformersConfig, found: Any) -> TransformersConfig:
-    """What an exported encoder says of itself, so that it is built again without the checkpoint."""
+def _with_architecture(config: TransformersConfig, architecture: Any) -> TransformersConfig:
+    """The config with a checkpoint's architecture, so that it can be rebuilt without the checkpoint."""
     return dataclasses.replace(
         config,
-        name=found.model_type,
-        architecture=plain_architecture(found),
-        pool="last" if found.model_type == CLIP else config.pool,
-        width=found.hidden_size,
-        depth=found.num_hidden_layers,
-        heads=found.num_attention_heads,
-        mlp=getattr(found, "intermediate_size", None) or getattr(found, "n_inner", None) or 4 * found.hidden_size,
+        name=architecture.model_type,
+        architecture=plain_architecture(architecture),
+        pool="last" if architecture.model_type == CLIP else config.pool,
+        width=architecture.hidden_size,
+        depth=architecture.num_hidden_layers,
+        heads=architecture.num_attention_heads,
+        mlp=(
+            getattr(architecture, "intermediate_size", None)
+            or getattr(architecture, "n_inner", None)
+            or 4 * architecture.hidden_size
+        ),
     )

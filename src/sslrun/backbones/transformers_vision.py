@@ -13,7 +13,7 @@ from sslrun.backbones.base import Encoder, Tokens, sides_of
 from sslrun.backbones.transformers_checkpoint import (
     CLIP_HEADS,
     architecture_of,
-    described,
+    library_entries,
     plain_architecture,
     without_prefix,
 )
@@ -23,17 +23,17 @@ from sslrun.config.errors import ConfigError
 
 CLIP = "clip_vision_model"
 LAST = ("layernorm.", "post_layernorm.")
-"""What follows the blocks."""
+"""Prefixes of weights after the blocks."""
 
 
 class HFEncoder(Encoder):
     """Images (B, C, H, W) -> (B, D), the normalised class token; `tokens` as in transformers' `last_hidden_state`.
 
-    Tokens of a CLIP are not normalised there, so that `pool=avg` normalises their mean. A ViT's pooler, which belongs
-    to its classifier, is left out. Positions are resampled for other sizes as transformers does.
+    A CLIP's tokens are not normalised; `pool=avg` normalises their mean. A ViT's pooler, part of its classifier, is
+    omitted. Position embeddings are resampled for other image sizes as in transformers.
 
     Attributes:
-        head_weights: a CLIP's weights outside its encoders, under transformers' names; for the method.
+        head_weights: a CLIP's weights outside of its encoders, under transformers' names.
     """
 
     tokens_are = Tokens.patches
@@ -50,13 +50,13 @@ class HFEncoder(Encoder):
             config, name=architecture.model_type, architecture=plain_architecture(architecture)
         )
         _check_fit(config, architecture, inputs)
-        logging.set_verbosity_error()  # of heads that are not there on purpose
+        logging.set_verbosity_error()  # else it warns about omitted heads
         logging.disable_progress_bar()
         options = {"add_pooling_layer": False} if architecture.model_type == "vit" else {}
         self.network = AutoModel.from_config(architecture, attn_implementation="sdpa", **options)
         mask_token = getattr(self.network.embeddings, "mask_token", None)
         if mask_token is not None:
-            mask_token.requires_grad_(False)  # methods bring their own
+            mask_token.requires_grad_(False)  # methods have their own
         self.pool = config.pool or "token"
         self.num_features = int(architecture.hidden_size)
         side = int(architecture.patch_size)
@@ -104,11 +104,11 @@ class HFEncoder(Encoder):
         return h[:, 0] if self.pool == "token" else tokens.mean(dim=1), tokens
 
     def library_state(self) -> dict[str, Tensor]:
-        """transformers' names, as its `save_pretrained` writes them."""
+        """Weights under the names that transformers' `save_pretrained` writes."""
         return revert_weight_conversion(self.network, self.network.state_dict())
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are ignored except for a CLIP's."""
+        """Load weights under transformers' names; heads are ignored, except a CLIP's, which go to `head_weights`."""
         self.head_weights = {k: v for k, v in state.items() if k in CLIP_HEADS}
         state = without_prefix(state, self.network.state_dict(), prefixes=("vision_model.",))
         options = {"add_pooling_layer": False} if self.network.config.model_type == "vit" else {}
@@ -125,11 +125,11 @@ class HFEncoder(Encoder):
         self.network.load_state_dict(loaded.state_dict())
 
     def library_config(self) -> dict[str, Any]:
-        """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
-        return described(self.network)
+        """Entries for `AutoModel.from_pretrained(FOLDER)`."""
+        return library_entries(self.network)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Embeddings, then each block, then the norm after them."""
+        """Embeddings, then each block, then the final norm."""
         return layers_of(self.network, self._blocks, last=LAST)
 
     @property
@@ -145,16 +145,16 @@ class HFEncoder(Encoder):
         return embeddings.patch_embedding(x) if self._is_clip else embeddings.patch_embeddings.projection(x)
 
 
-def _check_fit(config: HFConfig, found: Any, inputs: dict[str, Any]) -> None:
-    """Raise ConfigError if a checkpoint cannot read the dataset's images."""
-    if int(inputs["channels"]) != found.num_channels:
+def _check_fit(config: HFConfig, architecture: Any, inputs: dict[str, Any]) -> None:
+    """Raise ConfigError if a checkpoint's channels or patch size do not fit the dataset."""
+    if int(inputs["channels"]) != architecture.num_channels:
         raise ConfigError(
-            f"backbone={config.name} reads {found.num_channels} channels, the dataset gives {inputs['channels']}: "
-            f"dataset.channels={found.num_channels}"
+            f"backbone={config.name} reads {architecture.num_channels} channels, the dataset gives "
+            f"{inputs['channels']}: dataset.channels={architecture.num_channels}"
         )
     for side in sides_of(inputs):
-        if side % found.patch_size:
+        if side % architecture.patch_size:
             raise ConfigError(
-                f"dataset.image_size={inputs['image_size']} is not a multiple of the {found.patch_size} pixels of a "
-                f"patch of backbone={config.name}"
+                f"dataset.image_size={inputs['image_size']} is not a multiple of the {architecture.patch_size} pixels "
+                f"of a patch of backbone={config.name}"
             )

@@ -1,4 +1,4 @@
-"""The encoder of TS2Vec (Yue et al. 2022, arXiv:2106.10466): dilated convolutions, a vector for each timestamp."""
+"""TS2Vec encoder (Yue et al. 2022, arXiv:2106.10466): dilated convolutions, one vector per timestamp."""
 
 import itertools
 from typing import Any
@@ -14,11 +14,11 @@ from sslrun.nn.padding import not_padding
 
 
 class TS2VecEncoder(Encoder):
-    """Section 3.1 and appendix C.3. Series (B, T, C) with NaN where values are missing -> (B, D), max-pooled over time.
+    """Section 3.1 and appendix C.3. Series (B, T, C) with NaN for missing values -> (B, D), max-pooled over time.
 
-    A timestamp with a missing value is hidden like a masked one, as in the authors' code. Padding, all-NaN rows at the
-    end, is kept at zero through all layers and out of the pooling (the authors' code does neither), so that a series
-    has one vector whatever it is batched with.
+    A timestamp with a missing value is masked, as in the authors' code. Padding, all-NaN rows at the end, is zeroed in
+    all layers and excluded from pooling (the authors' code does neither), so that a series' vector does not depend on
+    its batch.
     """
 
     reads = "series"
@@ -51,13 +51,13 @@ class TS2VecEncoder(Encoder):
         mask_token: Tensor | None = None,
         **rest: Any,
     ) -> tuple[Tensor, Tensor]:
-        """(B, T, C) -> (B, D) and (B, T, D); `is_masked` (B, T) hides timestamps after the input projection."""
+        """(B, T, C) -> (B, D) and (B, T, D); `is_masked` (B, T) masks timestamps after the input projection."""
         assert keep is None and mask_token is None
         is_valid = not_padding(x)  # (B, T)
-        is_hidden = x.isnan().any(dim=2)
+        is_zeroed = x.isnan().any(dim=2)
         if is_masked is not None:
-            is_hidden = is_hidden | is_masked
-        h = self.network.input(x.nan_to_num(nan=0.0)).masked_fill(is_hidden[..., None], 0.0)  # (B, T, W)
+            is_zeroed = is_zeroed | is_masked
+        h = self.network.input(x.nan_to_num(nan=0.0)).masked_fill(is_zeroed[..., None], 0.0)  # (B, T, W)
         h, weight = h.transpose(1, 2), is_valid[:, None].to(h.dtype)  # (B, W, T), (B, 1, T)
         for block in self.network.blocks:
             h = block(h, weight)
@@ -66,7 +66,7 @@ class TS2VecEncoder(Encoder):
         return tokens.masked_fill(~is_valid[..., None], lowest).amax(dim=1), tokens
 
     def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
-        """(B, T, D), each with its surroundings."""
+        """(B, T, D), and (B, T) bool, False on padding."""
         return self.tokens(x, **rest), not_padding(x)
 
     def layers(self) -> list[list[nn.Parameter]]:
@@ -75,7 +75,7 @@ class TS2VecEncoder(Encoder):
 
 
 class Block(nn.Module):
-    """GELU, convolution, GELU, convolution, and a residual."""
+    """Residual block of two dilated convolutions with GELU."""
 
     def __init__(self, channels: int, out_channels: int, *, dilation: int, project: bool) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Block(nn.Module):
 
 
 def _convolve(conv: nn.Conv1d, x: Tensor) -> Tensor:
-    """As `conv(x)`; if the outer taps reach beyond both ends they see only zeros and are left out."""
+    """`conv(x)`; if the dilation exceeds the length, only the centre tap, as the others see only zeros."""
     if conv.dilation[0] < x.shape[2]:
         return conv(x)
     return F.conv1d(x, conv.weight[:, :, 1:2], conv.bias)

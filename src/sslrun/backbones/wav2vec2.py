@@ -9,27 +9,32 @@ from torch import Tensor, nn
 from transformers import AutoModel, Wav2Vec2Config
 
 from sslrun.backbones.base import Encoder, Tokens
-from sslrun.backbones.transformers_checkpoint import architecture_of, described, plain_architecture, without_prefix
+from sslrun.backbones.transformers_checkpoint import (
+    architecture_of,
+    library_entries,
+    plain_architecture,
+    without_prefix,
+)
 from sslrun.backbones.weights import layers_of
 from sslrun.config.backbone.wav2vec2 import Wav2Vec2EncoderConfig
 from sslrun.nn.padding import masked_mean
 
 HEADS = ("quantizer.", "project_q.", "project_hid.", "lm_head.", "projector.", "classifier.", "masked_spec_embed")
-"""Weights outside the encoder in files of models with heads."""
+"""Prefixes of weights outside of the encoder in files of models with heads."""
 OLD_NAMES = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
-"""The weights of the positions' convolution in files of older versions, and now."""
+"""Suffixes of the position convolution's weights: in files of older versions -> now."""
 
 
 class Wav2Vec2Encoder(Encoder):
-    """Section 2. Samples (B, T) with their `lengths` -> (B, D), the tokens' mean over the clip.
+    """Section 2. Samples (B, T) with their `lengths` -> (B, D), the mean of the tokens.
 
-    Where `pretrained` names a folder with transformers' config.json, its sizes count, not the configuration's.
-    transformers' own masks and layer drop are off: they draw from generators that no checkpoint saves, and layers that
-    only one rank leaves out have no gradient there.
+    If `pretrained` is a folder with transformers' config.json, its architecture overrides the configuration's.
+    transformers' own masking and LayerDrop are off: they use generators that are not in checkpoints, and layers dropped
+    on one rank have no gradient there.
 
     Attributes:
-        local_dim: Z, width of a moment's own vector.
-        head_weights: a checkpoint's weights that belong to the method's heads, under transformers' names.
+        local_dim: Z, width of the latents z.
+        head_weights: a checkpoint's weights of the method's heads, under transformers' names.
     """
 
     reads = "wave"
@@ -44,15 +49,15 @@ class Wav2Vec2Encoder(Encoder):
         if architecture is None:
             architecture = _architecture(config)
         else:
-            config = _as_found(config, architecture)
+            config = _with_architecture(config, architecture)
         architecture.update({"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0})
         self.config = config
         self.network = AutoModel.from_config(architecture, attn_implementation="sdpa")
         self.num_features, self.local_dim = int(architecture.hidden_size), int(architecture.conv_dim[-1])
         self.kernels, self.strides = list(architecture.conv_kernel), list(architecture.conv_stride)
-        self.patch_size, self.reach = 1, 1  # samples from one moment to the next, and that a moment is made of
+        self.patch_size, self.receptive_field = 1, 1  # stride and receptive field of a time step, in samples
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
-            self.reach += (kernel - 1) * self.patch_size
+            self.receptive_field += (kernel - 1) * self.patch_size
             self.patch_size *= stride
 
     def forward(self, x: Tensor, **rest: Any) -> Tensor:
@@ -76,21 +81,20 @@ class Wav2Vec2Encoder(Encoder):
         return masked_mean(tokens, is_valid), tokens
 
     def timesteps(self, x: Tensor, **rest: Any) -> tuple[Tensor, Tensor]:
-        """(B, N, D), each with the whole clip around it."""
+        """(B, N, D), each dependent on the whole clip, and (B, N) bool, False on padding."""
         _, projected, is_valid = self.local(x, **rest)
         return self.context(projected, is_valid), is_valid
 
     def local(self, x: Tensor, *, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, T) -> z (B, N, Z), each moment by itself; (B, N, D), what the transformer reads of it; (B, N) bool,
-        False on padding."""
+        """(B, T) -> latents z (B, N, Z), inputs of the transformer (B, N, D), and (B, N) bool, False on padding."""
         lengths = torch.full_like(x[:, 0], x.shape[1]).long() if lengths is None else lengths
-        x = F.pad(x, (0, max(0, self.reach - x.shape[1])))
+        x = F.pad(x, (0, max(0, self.receptive_field - x.shape[1])))
         hidden = x[:, None]
         for layer, kernel, stride in zip(
             self.network.feature_extractor.conv_layers, self.kernels, self.strides, strict=True
         ):
             lengths = (lengths - kernel).div(stride, rounding_mode="floor").clamp(min=0) + 1
-            hidden = _convolved(layer, hidden, lengths)
+            hidden = _convolve(layer, hidden, lengths)
         projected, z = self.network.feature_projection(hidden.transpose(1, 2))  # (B, N, D), (B, N, Z)
         return z, projected, torch.arange(z.shape[1], device=z.device) < lengths[:, None]
 
@@ -104,7 +108,7 @@ class Wav2Vec2Encoder(Encoder):
         return self.network.encoder(projected, attention_mask=is_valid).last_hidden_state
 
     def load_library_state(self, state: dict[str, Tensor]) -> None:
-        """Load transformers' names, also of a model with heads, which are kept in `head_weights`."""
+        """Load weights under transformers' names; those of heads go to `head_weights`."""
         for old, new in OLD_NAMES.items():
             state = {k.removesuffix(old) + new if k.endswith(old) else k: v for k, v in state.items()}
         own = self.network.state_dict()
@@ -114,20 +118,20 @@ class Wav2Vec2Encoder(Encoder):
         super().load_library_state(kept)
 
     def library_config(self) -> dict[str, Any]:
-        """By this, `AutoModel.from_pretrained(FOLDER)` finds the architecture."""
-        return described(self.network)
+        """Entries for `AutoModel.from_pretrained(FOLDER)`."""
+        return library_entries(self.network)
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Convolutions, positions and normalisation, then each block."""
+        """Convolutions, position convolution and norms, then each block."""
         return layers_of(self.network, self.network.encoder.layers)
 
 
-def _convolved(layer: Any, x: Tensor, lengths: Tensor) -> Tensor:
-    """One of transformers' layers; a norm over the whole clip, as the paper's base has, does not count the padding.
+def _convolve(layer: Any, x: Tensor, lengths: Tensor) -> Tensor:
+    """Apply a convolution layer of transformers; a GroupNorm over time, as in the paper's base model, ignores padding.
 
     Args:
         x: (B, C, T).
-        lengths: (B,) of what comes out.
+        lengths: (B,) of the output.
     """
     norm = getattr(layer, "layer_norm", None)
     if not isinstance(norm, nn.GroupNorm):
@@ -160,21 +164,21 @@ def _architecture(config: Wav2Vec2EncoderConfig) -> Any:
     )
 
 
-def _as_found(config: Wav2Vec2EncoderConfig, found: Any) -> Wav2Vec2EncoderConfig:
-    """What an exported encoder says of itself, so that it is built again without the checkpoint."""
+def _with_architecture(config: Wav2Vec2EncoderConfig, architecture: Any) -> Wav2Vec2EncoderConfig:
+    """The config with a checkpoint's architecture, so that it can be rebuilt without the checkpoint."""
     return dataclasses.replace(
         config,
-        architecture=plain_architecture(found),
-        width=found.hidden_size,
-        depth=found.num_hidden_layers,
-        heads=found.num_attention_heads,
-        mlp=found.intermediate_size,
-        conv_width=found.conv_dim[-1],
-        kernels=list(found.conv_kernel),
-        strides=list(found.conv_stride),
-        conv_norm=found.feat_extract_norm,
-        pre_norm=found.do_stable_layer_norm,
-        position_kernel=found.num_conv_pos_embeddings,
-        position_groups=found.num_conv_pos_embedding_groups,
-        dropout=found.hidden_dropout,
+        architecture=plain_architecture(architecture),
+        width=architecture.hidden_size,
+        depth=architecture.num_hidden_layers,
+        heads=architecture.num_attention_heads,
+        mlp=architecture.intermediate_size,
+        conv_width=architecture.conv_dim[-1],
+        kernels=list(architecture.conv_kernel),
+        strides=list(architecture.conv_stride),
+        conv_norm=architecture.feat_extract_norm,
+        pre_norm=architecture.do_stable_layer_norm,
+        position_kernel=architecture.num_conv_pos_embeddings,
+        position_groups=architecture.num_conv_pos_embedding_groups,
+        dropout=architecture.hidden_dropout,
     )

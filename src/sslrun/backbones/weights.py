@@ -1,4 +1,4 @@
-"""Weights of a network: by layers, and from files."""
+"""Parameters by layer, and loading of state dicts."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,10 @@ from sslrun.config.errors import ConfigError
 def layers_of(
     network: nn.Module, blocks: Iterable[nn.Module], *, last: tuple[str, ...] = ()
 ) -> list[list[nn.Parameter]]:
-    """Parameters before the blocks, of each block, and after them if there are any.
+    """Parameters before the blocks, of each block, and, if any, after them.
 
     Args:
-        last: prefixes of the names of those after the blocks; all others come before.
+        last: name prefixes of parameters after the blocks; all others come before.
     """
     inside = [list(block.parameters()) for block in blocks]
     seen = {id(p) for block in inside for p in block}
@@ -24,7 +24,7 @@ def layers_of(
 
 
 def load_state(network: nn.Module, state: dict[str, Tensor], *, ignored: tuple[str, ...] = ()) -> None:
-    """Load weights; those with a prefix of `ignored` may be absent, or too many.
+    """Load weights; those with a prefix in `ignored` may be missing or surplus.
 
     Raises:
         ConfigError: names or shapes do not fit.

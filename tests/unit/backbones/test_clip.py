@@ -82,7 +82,7 @@ def test_its_text_encoder_exported_loads_in_transformers(folder: Path, tmp_path:
 
 def test_one_encoder_alone_is_no_clip(tmp_path: Path) -> None:
     save_vision("Dinov2Model", tmp_path)
-    with pytest.raises(ConfigError, match=r"is a dinov2 with no text encoder beside it; name a CLIP"):
+    with pytest.raises(ConfigError, match=r"is a dinov2 without a text encoder; name a CLIP"):
         load_clip(tmp_path, encoder="here")
 
 

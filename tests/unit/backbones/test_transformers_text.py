@@ -132,7 +132,7 @@ def test_a_checkpoint_with_fewer_tokens_than_the_dataset(tmp_path: Path) -> None
     encoder.save(tmp_path)
     described = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(described | {"vocab_size": 20}))
-    with pytest.raises(ConfigError, match="knows 20 tokens, the dataset's tokenizer has 40; take its own"):
+    with pytest.raises(ConfigError, match="has 20 tokens, the dataset's tokenizer has 40; use its own tokenizer"):
         build("bert", pretrained=str(tmp_path))
 
 

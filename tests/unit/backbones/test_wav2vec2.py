@@ -100,7 +100,7 @@ def test_a_wave_has_one_vector_whatever_it_is_batched_with(norm: str) -> None:
 
 def test_a_wave_shorter_than_one_moment_has_a_vector() -> None:
     encoder = small()
-    assert encoder.reach == 8 + 3 * 4 and encoder.patch_size == 8
+    assert encoder.receptive_field == 8 + 3 * 4 and encoder.patch_size == 8
     assert encoder(torch.randn(1, 5)).isfinite().all()
 
 
