@@ -1,4 +1,4 @@
-"""One entry point: `sslrun <command> [key=value …] [Hydra's flags]`. Imports nothing heavy."""
+"""Entry point `sslrun <command> [key=value …] [Hydra flags]`; heavy imports are deferred."""
 
 import importlib
 import os
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
 
 HYDRA_COMMANDS = {
     "pretrain": "train an encoder on unlabelled data",
-    "probe": "measure a frozen encoder: kNN, linear, few labels",
+    "probe": "evaluate a frozen encoder: kNN, linear, few labels",
     "finetune": "train all weights of an encoder on labels",
-    "preview": "a picture of training images and their views",
-    "zeroshot": "classes by their names, and captions and images that find each other, by a trained clip",
-    "search": "the pictures of a folder that fit a text, by a trained clip",
-    "anomalies": "how badly each timestamp of a series fits, by a trained patchtst",
-    "sample": "text by a trained gpt, continuing a prompt",
+    "preview": "an image of training examples and their augmented views",
+    "zeroshot": "classify images by class names, and retrieve captions and images, with a trained clip",
+    "search": "find the images of a folder that match a text, with a trained clip",
+    "anomalies": "score how anomalous each timestamp of a series is, with a trained patchtst",
+    "sample": "continue a prompt with a trained gpt",
 }
 PLAIN_COMMANDS = {
     "resume": "continue a run: sslrun resume RUN",
-    "sweep": "a sweep's page, at any time: sslrun sweep FOLDER",
-    "export": "an encoder out of a run's checkpoint: sslrun export RUN FOLDER",
-    "runs": "what each run does now, how far and how good it is: sslrun runs [FOLDER]",
-    "logs": "what a run prints, as it comes: sslrun logs RUN",
-    "list": "methods, backbones, datasets, augmentations, optimizers, experiments",
-    "doctor": "what this machine has, and how to get what is missing",
+    "sweep": "write a sweep's report, at any time: sslrun sweep FOLDER",
+    "export": "export the encoder of a run's checkpoint: sslrun export RUN FOLDER",
+    "runs": "list runs with state, progress and best result: sslrun runs [FOLDER]",
+    "logs": "follow a run's output: sslrun logs RUN",
+    "list": "list methods, backbones, datasets, augmentations, optimizers, experiments",
+    "doctor": "check this machine, and how to install what is missing",
 }
 COMMANDS = HYDRA_COMMANDS | PLAIN_COMMANDS
-CONTINUED = (*HYDRA_COMMANDS, "resume")
-"""Commands that can be continued after they are asked to stop, and say so; a signal ends the others at once."""
+RESUMABLE = (*HYDRA_COMMANDS, "resume")
+"""Commands that handle signals, so that they can be continued; a signal ends the others at once."""
 STDOUT = 1
 
 
 def usage() -> str:
-    """The text of `sslrun --help`."""
+    """Text of `sslrun --help`."""
     lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
@@ -59,9 +59,9 @@ def usage() -> str:
 
 
 def main() -> None:
-    """Run one command; the user's errors are one line and exit code 2."""
+    """Run one command; user errors print one line and exit with code 2."""
     arguments = sys.argv[1:]
-    if next((a for a in arguments if a != "--debug"), None) in CONTINUED:
+    if next((a for a in arguments if a != "--debug"), None) in RESUMABLE:
         signals.install()
     if "--debug" in arguments:
         arguments = [a for a in arguments if a != "--debug"]
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def _reader_is_gone() -> bool:
-    """Whether nobody reads what is printed, as after `| head`; what is still to be written then goes nowhere."""
+    """Whether standard output is closed at the other end, as by `| head`; if so, redirect it to /dev/null."""
     output = select.poll()
     output.register(STDOUT, 0)
     if not any(event & select.POLLERR for _, event in output.poll(0)):
@@ -109,7 +109,7 @@ def _reader_is_gone() -> bool:
 
 
 def _report(error: Exception) -> NoReturn:
-    """Exit with the user's error as one line; anything else is our bug and keeps its traceback."""
+    """Exit with a user error as one line; re-raise anything else, which is a bug, with its traceback."""
     line = None if os.environ.get("SSLRUN_DEBUG") else _user_message(error)
     if line is None:
         raise error
@@ -117,7 +117,7 @@ def _report(error: Exception) -> NoReturn:
 
 
 def _user_message(error: Exception) -> str | None:
-    """The user's error as one line; None for a bug of ours."""
+    """A user error as one line; None for a bug."""
     import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -159,28 +159,30 @@ def _run_hydra(command: str, rest: list[str]) -> None:
     refuse_absent_group(command, rest)
     refuse_contradiction(rest, config_dirs=config_dirs_of(rest))
     Plugins.instance().register(UserConf)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here whole, to be put into one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra passes errors on; `_report` formats them
 
     def task(config: "DictConfig") -> float | None:
         try:
             return run_task(command, rest, config)
-        except Exception as error:  # here already: Hydra would add lines of its own
-            if sweep:  # whose other runs go on; Hydra raises the first error at the end
+        except Exception as error:  # reported here, since Hydra would add its own lines
+            if is_sweep:  # the other runs continue; Hydra raises the first error at the end
                 print(f"this run failed: {_user_message(error) or repr(error)}", file=sys.stderr, flush=True)
                 raise
             _report(error)
 
     task.__module__ = f"sslrun.{command}"  # Hydra names the job after it
-    rest.sort(key=lambda argument: argument not in ("-m", "--multirun"))  # Hydra's parser wants it before the overrides
-    sweep = rest[:1] in (["-m"], ["--multirun"])
+    rest.sort(key=lambda argument: argument not in ("-m", "--multirun"))  # Hydra's parser needs it before the overrides
+    is_sweep = rest[:1] in (["-m"], ["--multirun"])
     program = sys.argv[0]
     sys.argv = [program, *rest]  # what Hydra parses
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(task)()
 
 
 def _completion(arguments: list[str]) -> list[str] | None:
-    """Hydra's completion asks `sslrun -sc query=bash` with COMP_LINE="sslrun pretrain meth": take the command out of
-    that line, and complete the command itself if it is not there yet (then None: it is done)."""
+    """Handle shell completion: `sslrun -sc query=bash` with COMP_LINE="sslrun pretrain meth".
+
+    Complete the command here and return None; otherwise remove the command from COMP_LINE and return Hydra's arguments.
+    """
     if not any(a.startswith("query=") for a in arguments):
         return arguments if arguments[0] in COMMANDS else ["pretrain", *arguments]
     line = os.environ.get("COMP_LINE", "")

@@ -77,14 +77,14 @@ def test_what_was_put_in_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[
         told = list(csv.DictReader(file))
     assert [int(row["row"]) for row in told] == list(range(1600, 2000)) and sum(int(r["anomaly"]) for r in told) == 32
     shown = capsys.readouterr().out
-    worst = int(shown.split("fits worst:\n")[1].split("row ")[1].split()[0])
+    worst = int(shown.split("highest scores:\n")[1].split("row ")[1].split()[0])
     assert any(first <= worst < first + 8 for first in INJECTED)
 
 
 def test_a_method_that_rebuilds_nothing_is_refused(tmp_path: Path) -> None:
     run = trained(tmp_path, "method=ts2vec", "trainer.steps=1", "backbone.width=8", "backbone.depth=2")
     with pytest.raises(
-        ConfigError, match=r"method=ts2vec rebuilds no series, so it gives no scores; name a run of method=patchtst"
+        ConfigError, match=r"method=ts2vec does not reconstruct series and has no scores; name a run of method=patchtst"
     ):
         scored(tmp_path, f"encoder={run}")
     with pytest.raises(ConfigError, match=r"is not a pretraining run with a checkpoint"):

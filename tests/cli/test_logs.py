@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeSlurm:
     fake = FakeSlurm(tmp_path / "slurm")
     monkeypatch.setenv("PATH", f"{fake.bin}:/usr/bin:/bin")
     monkeypatch.setattr(logs, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(logs, "LOOK_SECONDS", {})
+    monkeypatch.setattr(logs, "STATE_POLL_SECONDS", {})
     return fake
 
 
@@ -148,7 +148,7 @@ def test_no_run_there_is_one_line(tmp_path: Path) -> None:
     make_run(tmp_path / "sweep" / "first")
     with pytest.raises(RunError, match=r"sweeep: no such folder; did you mean 'sweep'\?"):
         logs.main([str(tmp_path / "sweeep")])
-    with pytest.raises(RunError, match=r"it has no run.json; 1 runs lie below it, such as .*/first;"):
+    with pytest.raises(RunError, match=r"it has no run.json; 1 run\(s\) below it, such as .*/first;"):
         logs.main([str(tmp_path / "sweep")])
 
 

@@ -106,7 +106,7 @@ def test_sampling_follows_the_seed(folder: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_bert_writes_no_text(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"encoder=.*/bert writes no text; name a run of method=gpt"):
+    with pytest.raises(ConfigError, match=r"encoder=.*/bert cannot generate text; name a run of method=gpt"):
         run(sample, f"encoder={folder}/bert", f"run.dir={folder}/none")
 
 

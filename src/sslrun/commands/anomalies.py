@@ -1,4 +1,4 @@
-"""`sslrun anomalies`: how badly each timestamp of a series fits, by how badly a trained method rebuilds it."""
+"""`sslrun anomalies`: score each timestamp of a series by its reconstruction error under a trained method."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sslrun.commands.encoders import Subject, find_subject
-from sslrun.commands.frame import run_framed
+from sslrun.commands.frame import run_with_report
 from sslrun.commands.restore import restore_method
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.anomalies import AnomaliesConfig
@@ -34,7 +34,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Trained:
-    """A method restored from its run, and what its untrained baseline is built from."""
+    """A method restored from its run, with what the untrained baseline needs."""
 
     subject: Subject
     method: Method
@@ -42,7 +42,7 @@ class Trained:
     inputs: dict[str, Any]
 
     def untrained(self, *, seed: int) -> Method:
-        """The same method before any training."""
+        """The same method with random weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return build_method(self.config.method, self.subject.untrained(self.inputs, seed=seed))
@@ -50,17 +50,17 @@ class Trained:
 
 def run(config: AnomaliesConfig) -> None:
     """Score a split; leaves scores.csv, results.json and report.html in the run folder."""
-    run_framed("anomalies", config, measure)
+    run_with_report("anomalies", config, measure)
 
 
 def measure(session: Session, config: AnomaliesConfig) -> str:
-    """The table of what was found, what fits worst, and the places of scores and report."""
+    """Score the split and return the closing text: results, top anomalies, and paths."""
     trained = restore(config)
     data = build_data(trained.subject.dataset)
     if not isinstance(data, SeriesData) or data.channels != trained.inputs["channels"]:
-        held = f"{data.channels} channel(s)" if isinstance(data, SeriesData) else "no series"
+        content = f"{data.channels} channel(s)" if isinstance(data, SeriesData) else "no series"
         raise DataError(
-            f"dataset={data.name} has {held}; encoder={config.encoder} reads {trained.inputs['channels']} channel(s)"
+            f"dataset={data.name} has {content}; encoder={config.encoder} reads {trained.inputs['channels']} channel(s)"
         )
     if not data.size(config.split):
         raise DataError(f"dataset={data.name} has no split={config.split}; choose another split")
@@ -70,40 +70,40 @@ def measure(session: Session, config: AnomaliesConfig) -> str:
         print_resolved(session, resolved)
         session.start(resolved=resolved, data=data)
         rows = []
-        for name, score in scorers(config, trained, device=device).items():
+        for name, score in build_scorers(config, trained, device=device).items():
             scores = score_split(data, config.split, score, batch_size=config.batch_size)
             key = RowKey(encoder=name, dataset=data.name, split=config.split, seed=config.seed)
             rows += anomaly_rows(scores, data, key=key)
             if name == trained.subject.ref.name:
                 write_scores(session.path / "scores.csv", scores, data, config.split)
-                highest = top_windows(scores, data, config.split, count=SHOWN)
+                top = top_windows(scores, data, config.split, count=SHOWN)
         session.finish(rows, data=data)
     names = data.recording_names(config.split)
-    lines = [f"  {score:>10.3f}  {names[recording]}, row {row}" for score, recording, row in highest]
-    found = f"\n{results_table(session.rows)}\n\nfits worst:\n" + "\n".join(lines)
-    return f"{found}\n\nscores   {session.path / 'scores.csv'}\nreport   {session.report}"
+    lines = [f"  {score:>10.3f}  {names[recording]}, row {row}" for score, recording, row in top]
+    text = f"\n{results_table(session.rows)}\n\nhighest scores:\n" + "\n".join(lines)
+    return f"{text}\n\nscores   {session.path / 'scores.csv'}\nreport   {session.report}"
 
 
 def restore(config: AnomaliesConfig) -> Trained:
-    """The method of `encoder=`.
+    """Restore the method of `encoder=`.
 
     Raises:
-        ConfigError: it is not a run, or its method gives no scores.
+        ConfigError: it is not a run, or its method has no anomaly scores.
     """
     subject = find_subject(config.encoder, None, config.dataset)
     checkpoint = _checkpoint_of(subject.ref)
-    manifest, known = ({}, None) if subject.ref.run is None else load_run(subject.ref.run)
-    if not isinstance(known, PretrainConfig) or checkpoint is None:
+    manifest, run_config = ({}, None) if subject.ref.run is None else load_run(subject.ref.run)
+    if not isinstance(run_config, PretrainConfig) or checkpoint is None:
         raise ConfigError(
             f"encoder={config.encoder} is not a pretraining run with a checkpoint; name a run of method=patchtst"
         )
-    method, _ = restore_method(known, manifest, checkpoint)
+    method, _ = restore_method(run_config, manifest, checkpoint)
     if not method.scores_anomalies:
         raise ConfigError(
-            f"encoder={config.encoder}: method={known.method.kind} rebuilds no series, so it gives no scores; "
+            f"encoder={config.encoder}: method={run_config.method.kind} does not reconstruct series and has no scores; "
             "name a run of method=patchtst"
         )
-    return Trained(subject, method, known, manifest["inputs"])
+    return Trained(subject, method, run_config, manifest["inputs"])
 
 
 def _checkpoint_of(ref: EncoderRef) -> Path | None:
@@ -115,17 +115,17 @@ def _checkpoint_of(ref: EncoderRef) -> Path | None:
     return None
 
 
-def scorers(config: AnomaliesConfig, trained: Trained, *, device: str) -> dict[str, Score]:
-    """What scores, by its name in tables."""
-    found = {trained.subject.ref.name: _rebuilding(trained.method, device=device)}
+def build_scorers(config: AnomaliesConfig, trained: Trained, *, device: str) -> dict[str, Score]:
+    """Score functions by name in tables."""
+    scorers = {trained.subject.ref.name: _reconstruction_error(trained.method, device=device)}
     if "random" in config.baselines:
-        found["random"] = _rebuilding(trained.untrained(seed=config.seed), device=device)
+        scorers["random"] = _reconstruction_error(trained.untrained(seed=config.seed), device=device)
     if "deviation" in config.baselines:
-        found["deviation"] = deviation
-    return found
+        scorers["deviation"] = deviation
+    return scorers
 
 
-def _rebuilding(method: Method, *, device: str) -> Score:
+def _reconstruction_error(method: Method, *, device: str) -> Score:
     method.to(device)
 
     def score(series: Tensor) -> Tensor:
@@ -136,14 +136,14 @@ def _rebuilding(method: Method, *, device: str) -> Score:
 
 
 def write_scores(path: Path, scores: Scores, data: SeriesData, split: str) -> None:
-    """recording, row, score and, where it is known, anomaly; a timestamp without a value has no score."""
-    names, known = data.recording_names(split), data.anomalies(split)
+    """Write a CSV of recording, row, score and, if labelled, anomaly; score is empty for missing values."""
+    names, labels = data.recording_names(split), data.anomalies(split)
 
     def rows() -> Iterator[tuple[str | int, ...]]:
         for i, _, first, last in data.segments(split):
             for row in range(first, last):
                 score = float(scores[i][row])
                 shown = "" if math.isnan(score) else f"{score:.6g}"
-                yield (names[i], row, shown, *((int(known[i][row]),) if known else ()))
+                yield (names[i], row, shown, *((int(labels[i][row]),) if labels else ()))
 
-    write_csv(path, ("recording", "row", "score", *(("anomaly",) if known else ())), rows())
+    write_csv(path, ("recording", "row", "score", *(("anomaly",) if labels else ())), rows())

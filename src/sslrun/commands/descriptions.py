@@ -1,4 +1,4 @@
-"""What `sslrun list` says of a choice: out of its YAML file, its docstrings, and nothing that imports torch."""
+"""Descriptions for `sslrun list`, read from YAML files and docstrings without importing torch."""
 
 import ast
 import importlib.util
@@ -14,18 +14,18 @@ from sslrun.config.registry import Entry
 
 
 def first_comment(text: str) -> str:
-    """The comment at the head of a YAML file, up to the first line that ends a sentence; `# @package` is Hydra's."""
+    """The leading comment of a YAML file, without `# @package`, up to the first line that ends a sentence."""
     lines = [line.removeprefix("#") for line in _head(text) if not line.startswith("# @")]
-    said: list[str] = []
+    kept: list[str] = []
     for line in lines:
-        if said and (said[-1].endswith((".", ":")) or not line.strip() or line.startswith("  ")):
+        if kept and (kept[-1].endswith((".", ":")) or not line.strip() or line.startswith("  ")):
             break
-        said.append(line.strip())
-    return " ".join(said)
+        kept.append(line.strip())
+    return " ".join(kept)
 
 
 def first_paper(text: str) -> str:
-    """The first arXiv number in the comment at the head of a YAML file, empty where there is none."""
+    """The first arXiv id in the leading comment of a YAML file; empty if there is none."""
     found = re.search(r"arXiv:\d{4}\.\d{4,5}", " ".join(_head(text)))
     return found[0] if found else ""
 
@@ -34,8 +34,8 @@ def _head(text: str) -> list[str]:
     return list(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines()))
 
 
-def described(entry: Entry) -> str:
-    """What follows the paper in the first line of a method's module; else the first line of the config's docstring."""
+def describe_entry(entry: Entry) -> str:
+    """The summary after the paper in a method module's first line; else the first line of the config's docstring."""
     of_module = _module_docstring(entry).partition("\n")[0]
     if after_paper := re.match(r"[^:(]*\([^)]*\): (.*)", of_module):  # SimCLR (Chen et al. 2020, arXiv:…): …
         return after_paper[1]
@@ -45,7 +45,7 @@ def described(entry: Entry) -> str:
 
 
 def _module_docstring(entry: Entry) -> str:
-    """Read without importing the module, which would import torch."""
+    """The docstring, read without importing the module, which would import torch."""
     try:
         spec = importlib.util.find_spec(entry.target.partition(":")[0])
     except ModuleNotFoundError:
@@ -56,7 +56,7 @@ def _module_docstring(entry: Entry) -> str:
 
 
 def settings(text: str) -> str:
-    """`shape=cosine warmup_epochs=10`, for a file that says nothing of itself."""
+    """`shape=cosine warmup_epochs=10`, for a file without a leading comment."""
     values: Any = yaml.safe_load(text) or {}
     plain = {k: v for k, v in values.items() if isinstance(v, int | float | str)} if isinstance(values, dict) else {}
     return " ".join(f"{key}={value}" for key, value in plain.items())

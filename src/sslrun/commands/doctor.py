@@ -24,11 +24,11 @@ OPTIONAL = {
     "tensorboard": "logger=tensorboard",
     "psycopg": "a sweep's study in PostgreSQL",
 }
-"""Package: what it is for."""
+"""Package -> what it is for."""
 
 
 class State(Enum):
-    """`missing` is optional, or has a remedy; `warn` costs speed or may break a run."""
+    """`missing`: optional, or has a remedy; `warn`: costs speed or may break a run."""
 
     ok = "ok"
     missing = "missing"
@@ -46,12 +46,12 @@ class Finding:
 
 
 def main(arguments: list[str]) -> None:
-    """Print what was found; nothing found is an error."""
+    """Print the findings; none of them is an error."""
     parser = argparse.ArgumentParser(prog="sslrun doctor", description="What this machine has, and what it lacks.")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     found = findings()
-    if asked.json:
+    if options.json:
         print(json.dumps([asdict(f) | {"state": f.state.value} for f in found], indent=2))
         return
     width = max(len(f.name) for f in found)
@@ -60,8 +60,8 @@ def main(arguments: list[str]) -> None:
 
 
 def findings() -> list[Finding]:
-    """Everything, in the order of the page."""
-    parts = (_python(), _torch(), _processor(), _memory(), _disks(), _loggers(), _optional(), _cluster())
+    """All findings, in the order of the output."""
+    parts = (_python(), _torch(), _cpu(), _memory(), _disks(), _loggers(), _optional(), _cluster())
     return [finding for part in parts for finding in part]
 
 
@@ -75,7 +75,7 @@ def _python() -> Iterator[Finding]:
 def _torch() -> Iterator[Finding]:
     try:
         import torch
-    except (ImportError, OSError) as error:  # OSError: a shared library of CUDA that does not load
+    except (ImportError, OSError) as error:  # OSError: a CUDA library that does not load
         yield Finding(State.missing, "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
     from sslrun.training.plan import loader_workers
@@ -92,7 +92,7 @@ def _torch() -> Iterator[Finding]:
     accelerator = accelerator_name("auto")
     precision = resolve_precision(Precision.auto, accelerator=accelerator)
     slow = precision is Precision.fp32
-    remedy = f"{accelerator} here multiplies no bf16 natively; training is some 2 to 4 times slower" if slow else ""
+    remedy = f"this {accelerator} has no native bf16; training is about 2 to 4 times slower" if slow else ""
     yield Finding(State.warn if slow else State.ok, "precision=auto", f"{precision.value} on {accelerator}", remedy)
     yield Finding(State.ok, "torch threads", str(torch.get_num_threads()))
     workers = loader_workers(LoaderConfig(), devices=max(1, torch.cuda.device_count()))
@@ -103,10 +103,10 @@ def _no_gpu(*, built_with_cuda: bool) -> Finding:
     if not Path("/dev/nvidia0").exists():
         return Finding(State.missing, "gpu", "none; training runs on the CPU")
     remedy = "update the NVIDIA driver" if built_with_cuda else "install a CUDA build: https://pytorch.org/get-started"
-    return Finding(State.warn, "gpu", "there is one, which torch cannot use", remedy)
+    return Finding(State.warn, "gpu", "present, but torch cannot use it", remedy)
 
 
-def _processor() -> Iterator[Finding]:
+def _cpu() -> Iterator[Finding]:
     from sslrun.training.precision import cpu_bf16_unit
 
     usable, limit = usable_cores(), cgroup_cores()
@@ -124,7 +124,7 @@ def _processor() -> Iterator[Finding]:
 
 
 def cgroup_cores() -> float | None:
-    """Cores' worth of time that a container may use; None where there is no limit, or none can be read."""
+    """CPU limit of the container, in cores; None if there is none or it cannot be read."""
     quota, _, period = _read("/sys/fs/cgroup/cpu.max").partition(" ")
     if not period:  # cgroup v1
         quota, period = (_read(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
@@ -132,14 +132,14 @@ def cgroup_cores() -> float | None:
 
 
 def _memory() -> Iterator[Finding]:
-    known = {
+    sizes = {
         k: int(v) * 1024 for k, v in re.findall(r"^(MemTotal|MemAvailable):\s+(\d+) kB", _read("/proc/meminfo"), re.M)
     }
     limit = next((v for v in map(_read, ("/sys/fs/cgroup/memory.max",)) if v.isdigit()), None)
     parts = [
-        f"{known[k] / GIB:.1f} GiB {word}"
+        f"{sizes[k] / GIB:.1f} GiB {word}"
         for k, word in (("MemTotal", "in all"), ("MemAvailable", "free"))
-        if k in known
+        if k in sizes
     ]
     parts += [f"cgroup limit {int(limit) / GIB:.1f} GiB"] if limit else []
     yield Finding(State.ok if parts else State.warn, "memory", ", ".join(parts) or "not known on this system")
@@ -177,7 +177,7 @@ def _loggers() -> Iterator[Finding]:
 
 
 def has_wandb_key() -> bool:
-    """Whether a key is set; it is neither kept nor shown."""
+    """Whether a wandb key is set; the key is neither stored nor shown."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:
@@ -196,7 +196,7 @@ def _optional() -> Iterator[Finding]:
 
 
 def installed(package: str) -> str | None:
-    """Version of an installed package."""
+    """Version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -204,7 +204,7 @@ def installed(package: str) -> str | None:
 
 
 def extra_of(package: str) -> str:
-    """`'sslrun[hf]'` where one of our extras brings the package, else the package itself."""
+    """`'sslrun[hf]'` if one of our extras installs the package, else its name."""
     try:
         requirements = metadata.requires("sslrun") or []
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Building the net on paper, so that a misfit is found before a large dataset is listed or decoded."""
+"""Dry run: build the model without memory, to find mismatches before a large dataset is read."""
 
 from contextlib import suppress
 
@@ -12,14 +12,14 @@ from sslrun.data.base import Data
 from sslrun.methods.base import build_method, check_fit
 
 
-def rehearse(config: PretrainConfig) -> type:
-    """Build policy, backbone and method without memory, as far as the dataset's configuration tells shapes.
+def dry_run(config: PretrainConfig) -> type:
+    """Build backbone and method on the meta device, if the dataset's configuration determines the input shapes.
 
     Returns:
-        The batch type that method and dataset share.
+        The batch type that the method reads.
 
     Raises:
-        ConfigError: they do not fit each other, one has a value that it cannot have, or weights are absent.
+        ConfigError: dataset, augmentation, backbone and method do not fit; an invalid value; weights are missing.
     """
     batch_type = check_fit(config.method, config.augmentation, config.dataset)
     dataset: type[Data] = target_of("dataset", config.dataset)
@@ -28,7 +28,7 @@ def rehearse(config: PretrainConfig) -> type:
         find_weights(local_path(config.backbone.pretrained, key="backbone.pretrained"))
     if inputs is None or config.backbone.pretrained:
         return batch_type
-    # a net that computes with its weights while it is built raises one of these; it is built again with memory
+    # a network that computes with its weights while it is built raises one of these; it is built again later
     with suppress(RuntimeError, TypeError), torch.device("meta"):
         build_method(config.method, build_encoder(config.backbone, inputs))
     return batch_type

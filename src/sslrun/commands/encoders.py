@@ -1,4 +1,4 @@
-"""From `encoder=` to a built encoder and the dataset it is measured on."""
+"""Resolves `encoder=` to an encoder and the dataset as the encoder reads it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -32,47 +32,49 @@ from sslrun.runs.load import load_run
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: an encoder by reference, its architecture, and the dataset as it must be read for it.
+    """An encoder to evaluate or fine-tune, with its architecture and dataset.
 
     Attributes:
         backbone: architecture, also of the untrained baseline; None for `pixels`.
-        dataset: with the encoder's image size, channels, mean and std, where it was trained with some.
-        asked: the dataset before that.
+        dataset: with the preprocessing the encoder was trained with: image size, channels, mean, std, tokenizer.
+        configured: the dataset before that; None if unchanged.
     """
 
     ref: EncoderRef
     backbone: BackboneConfig | None
     dataset: DatasetConfig
-    asked: DatasetConfig | None = None
+    configured: DatasetConfig | None = None
 
     def describe(self) -> dict[str, str]:
-        """A line for the resolved block where the encoder reads the data otherwise than the dataset says."""
+        """A line for the resolved block if the encoder's preprocessing differs from the configured dataset."""
         differing = [
-            f"{key} {getattr(self.dataset, key)}, not {getattr(self.asked, key)}"
+            f"{key} {getattr(self.dataset, key)}, not {getattr(self.configured, key)}"
             for key in ("image_size", "channels", "mean", "std")
-            if getattr(self.asked, key, None) not in (None, getattr(self.dataset, key, None))
+            if getattr(self.configured, key, None) not in (None, getattr(self.dataset, key, None))
         ]
         return {"read as trained": "; ".join(differing)} if differing else {}
 
     def build(self, inputs: dict[str, Any]) -> Encoder:
-        """The encoder itself.
+        """Build the encoder with its weights.
 
         Args:
-            inputs: of the dataset, as `Data.encoder_inputs` tells them.
+            inputs: of the dataset, from `Data.encoder_inputs`.
         """
         match self.ref:
             case FolderRef(folder=folder):
                 return load_encoder(folder, inputs=inputs)
             case CheckpointRef(file=file, run=run):
                 manifest, config = load_run(run)
-                encoders, _ = restore_encoders(config, manifest, file)  # heads: the run's classes
+                encoders, _ = restore_encoders(
+                    config, manifest, file
+                )  # built with the run's own inputs, whose classes the head needs
                 encoder = next(iter(encoders.values()))
                 encoder.inputs = inputs
                 return encoder
         return build_encoder(self._architecture, inputs)
 
     def untrained(self, inputs: dict[str, Any], *, seed: int) -> Encoder:
-        """The same architecture as it is before any training."""
+        """The same architecture with random weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return build_encoder(dataclasses.replace(self._architecture, pretrained=None), inputs)
@@ -87,18 +89,17 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
     """Resolve `encoder=`, `backbone=` and `dataset=` together.
 
     Raises:
-        ConfigError: the encoder is not there, a group is missing that only a run could have supplied, or weights are
-            named for a net that is to be untrained.
+        ConfigError: the encoder does not exist, a required group is missing, or weights are given for a random encoder.
     """
     reads_text = dataset is not None and find("dataset", dataset.kind).modality == "text"
     tower = "text" if reads_text else "image"
     ref = parse_encoder(encoder, tower=tower)
     match ref:
         case FolderRef(folder=folder):
-            described = read_config(folder)
+            encoder_config = read_config(folder)
             chosen = dataset or _dataset_of_run(ref)
-            read = _read_as(chosen, described["inputs"], files=folder)
-            return Subject(ref, group_from_plain("backbone", described["backbone"]), read, chosen)
+            read = _read_as(chosen, encoder_config["inputs"], files=folder)
+            return Subject(ref, group_from_plain("backbone", encoder_config["backbone"]), read, chosen)
         case CheckpointRef(run=run):
             manifest, config = load_run(run)
             if not isinstance(config, PretrainConfig):
@@ -114,14 +115,14 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
             return Subject(ref, model, _read_as(dataset, _timm_inputs(model.name)), dataset)
         case TransformersRef(source=source):
             folder = local_path(source, key="encoder")
-            opened, inputs = open_checkpoint(folder, encoder=source, tower=tower)
-            return Subject(ref, opened, _read_as(dataset, inputs, files=folder), dataset)
+            architecture, inputs = open_checkpoint(folder, encoder=source, tower=tower)
+            return Subject(ref, architecture, _read_as(dataset, inputs, files=folder), dataset)
         case RandomRef() if backbone is None:
-            raise ConfigError("encoder=random is an untrained net; say which: backbone=…")
+            raise ConfigError("encoder=random is an untrained network; choose its backbone: backbone=…")
     if backbone is not None and backbone.pretrained:
         weights = "timm:NAME" if backbone.pretrained is True else backbone.pretrained
         raise ConfigError(
-            f"backbone.pretrained={backbone.pretrained}: with encoder={encoder} the backbone is an untrained net; "
+            f"backbone.pretrained={backbone.pretrained}: with encoder={encoder} the backbone is untrained; "
             f"omit backbone.pretrained, or start from the weights: encoder={weights}"
         )
     return Subject(ref, backbone, dataset)
@@ -129,7 +130,7 @@ def find_subject(encoder: str, backbone: BackboneConfig | None, dataset: Dataset
 
 def _dataset_of_run(ref: FolderRef) -> DatasetConfig:
     run = ref.run
-    while run is not None:  # a fine-tuned encoder's dataset may stand in the run it came from
+    while run is not None:  # a run without a dataset of its own has its encoder's run's
         _, config = load_run(run)
         dataset = getattr(config, "dataset", None)
         if isinstance(dataset, DatasetConfig):
@@ -144,14 +145,13 @@ def _dataset_of_run(ref: FolderRef) -> DatasetConfig:
 
 
 def _read_as(dataset: DatasetConfig, inputs: dict[str, Any], *, files: Path | None = None) -> DatasetConfig:
-    """The dataset read as the encoder was trained: another normalisation, size or tokenizer would measure something
-    else."""
+    """The dataset with the encoder's own preprocessing: image size, normalisation, tokenizer."""
     names = {f.name for f in dataclasses.fields(dataset)}
-    of_captions = inputs.get("text", {})
-    same = {k: v for k, v in {**of_captions, **inputs}.items() if k in names and v is not None}
+    text_inputs = inputs.get("text", {})
+    changes = {k: v for k, v in {**text_inputs, **inputs}.items() if k in names and v is not None}
     if files is not None and "tokenizer" in names and (files / "tokenizer.json").is_file():
-        same["tokenizer"] = str(files / "tokenizer.json")
-    return dataclasses.replace(dataset, **same)
+        changes["tokenizer"] = str(files / "tokenizer.json")
+    return dataclasses.replace(dataset, **changes)
 
 
 def _timm_inputs(name: str) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _timm_inputs(name: str) -> dict[str, Any]:
 
     try:
         config = timm.get_pretrained_cfg(name)
-    except RuntimeError:  # a tag that it does not know
+    except RuntimeError:  # unknown tag
         config = None
     if config is None:
         raise ConfigError(f"encoder=timm:{name}: timm has no pretrained weights of that name")

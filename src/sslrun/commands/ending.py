@@ -1,4 +1,4 @@
-"""How a command ends: what run.json notes, what is printed, and the exit code."""
+"""End of a command: status in run.json, messages, and exit code."""
 
 import importlib
 import sys
@@ -20,18 +20,18 @@ from sslrun.runs.storage import storage_error
 
 
 def run_command(command: str, config: CommandConfig) -> float | None:
-    """Call `sslrun.commands.<command>.run`; a signal ends it wherever it can be left.
+    """Call `sslrun.commands.<command>.run`; a signal raises within it.
 
     Raises:
-        SystemExit: code 3, it was asked to stop.
+        SystemExit: code 3, stopped by a signal.
     """
     run = importlib.import_module(f"sslrun.commands.{command}").run
     try:
         with signals.raising():
             value: float | None = run(config)
             return value
-    except signals.Interrupted as asked:  # outside of a session, which leaves the process by itself
-        leave(asked, "the same command starts it again")
+    except signals.Interrupted as interrupt:  # outside of a session, which exits by itself
+        exit_interrupted(interrupt, "the same command starts it again")
     except Exception as error:
         if (rank := global_rank()) > 0 and config.run.dir is not None:
             write_error(Path(config.run.dir), rank, error)
@@ -39,34 +39,37 @@ def run_command(command: str, config: CommandConfig) -> float | None:
 
 
 def end_session(run: RunFolder, error: BaseException | None) -> None:
-    """Note how a session ended, with `error` where there is one.
+    """Write how a session ended to run.json.
+
+    Args:
+        error: what ended it, if any.
 
     Raises:
-        SystemExit: code 3, it was asked to stop.
+        SystemExit: code 3, stopped by a signal.
         RunError: the disk is full.
     """
     if isinstance(error, signals.Interrupted):
         run.end("interrupted")
-        if read_job(run.path) is not None:  # `resume` would run it here, wherever that is
+        if read_job(run.path) is not None:  # `resume` would run it on this machine
             again = "the command that launched it continues it"
         else:
             again = f"continue with: sslrun resume {run.path}"
-        leave(error, again, saved=last_step(run.checkpoints) > 0)
+        exit_interrupted(error, again, saved=last_step(run.checkpoints) > 0)
     if error is not None:
         _fail(run, error)
     elif run.manifest["status"] == "running":
         run.end("finished")
 
 
-def leave(asked: signals.Interrupted, again: str, *, saved: bool = False) -> NoReturn:
-    """Requeue the process's SLURM job, if its end was not meant, say so, and exit.
+def exit_interrupted(interrupt: signals.Interrupted, again: str, *, saved: bool = False) -> NoReturn:
+    """Requeue the process's SLURM job unless it was cancelled, print what continues the run, and exit.
 
     Args:
-        again: what continues it, if SLURM does not.
+        again: how to continue the run if SLURM does not.
     """
-    if requeue(str(asked)):
+    if requeue(str(interrupt)):
         again = "it is in the queue again"
-    say(f"\nstopped ({asked}){' and saved' if saved else ''}; {again}")
+    say(f"\nstopped ({interrupt}){' and saved' if saved else ''}; {again}")
     sys.exit(signals.EXIT_CODE)
 
 

@@ -1,4 +1,4 @@
-"""`sslrun export RUN FOLDER`: the encoder of a checkpoint, as safetensors and config.json."""
+"""`sslrun export RUN FOLDER`: export the encoder of a checkpoint as safetensors and config.json."""
 
 import argparse
 import shutil
@@ -9,10 +9,10 @@ from sslrun.runs.load import load_run
 
 
 def main(arguments: list[str]) -> None:
-    """Export from last.ckpt, best.ckpt (best online probe) or any checkpoint of the run."""
+    """Export from last.ckpt, best.ckpt (best online probe) or another checkpoint of the run."""
     parser = argparse.ArgumentParser(prog="sslrun export", description=__doc__)
     parser.add_argument("run", type=Path, help="a folder of `sslrun pretrain`")
-    parser.add_argument("folder", type=Path, help="where model.safetensors and config.json go")
+    parser.add_argument("folder", type=Path, help="where to write model.safetensors and config.json")
     parser.add_argument("--checkpoint", default="last.ckpt", help="last.ckpt, best.ckpt, or another in checkpoints/")
     options = parser.parse_args(arguments)
     manifest, config = load_run(options.run)

@@ -1,4 +1,4 @@
-"""`sslrun finetune`: all weights of an encoder, on all labels or transcripts, or a few."""
+"""`sslrun finetune`: fine-tune all weights of an encoder on all or few labels or transcripts."""
 
 import dataclasses
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from sslrun.commands.encoders import find_subject
-from sslrun.commands.frame import run_framed
+from sslrun.commands.frame import run_with_report
 from sslrun.commands.session import Session
 from sslrun.commands.train import check_settings, train
 from sslrun.config.command.finetune import FinetuneConfig, HeadStart
@@ -32,16 +32,16 @@ from sslrun.training.states import method_state
 
 
 def run(config: FinetuneConfig) -> float | None:
-    """Train, or continue; leaves results.json, report.html, encoder/ and the head's weights in the run folder.
+    """Train or continue; writes results.json, report.html, encoder/ and the head's weights into the run folder.
 
     Returns:
-        Top-1 on the items that stopped it, else on test; None of transcripts.
+        Top-1 on the items held out for early stopping, else on test; None for transcripts.
     """
-    return run_framed("finetune", config, fine_tune)
+    return run_with_report("finetune", config, fine_tune)
 
 
 def fine_tune(session: Session, config: FinetuneConfig) -> str | None:
-    """The table of what was found, and the report's place; None if this process is done."""
+    """Train and evaluate; returns the closing text, or None if this process is done."""
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     if isinstance(subject.ref, PixelsRef):
         raise ConfigError("encoder=pixels has no weights to fine-tune; `sslrun probe encoder=pixels` measures it")
@@ -65,14 +65,16 @@ def fine_tune(session: Session, config: FinetuneConfig) -> str | None:
         "encoder": config.encoder,
         **subject.describe(),
         "augmentation": policy.name,
-        "labels": f"{config.labels}: {len(label_split.train)} to train on, {len(label_split.validation)} to stop by",
+        "labels": (
+            f"{config.labels}: {len(label_split.train)} for training, {len(label_split.validation)} for early stopping"
+        ),
         **describe_plan(plan),
     }
     with session.open(parent=subject.ref.run):
-        watch = Validation(goal, label_split, plan, patience=config.patience)
+        validation = Validation(goal, label_split, plan, patience=config.patience)
         if config.head is HeadStart.regression and session.checkpoint is None:
             goal.init_head(method, label_split.train, plan)
-        callbacks: list[pl.Callback] = [watch] if label_split.validation else []
+        callbacks: list[pl.Callback] = [validation] if label_split.validation else []
         trained = train(
             session, config, method, data, dataset, plan, resolved=resolved, inputs=encoder.inputs, callbacks=callbacks
         )
@@ -86,12 +88,12 @@ def fine_tune(session: Session, config: FinetuneConfig) -> str | None:
         head = {k: v.detach().cpu().contiguous() for k, v in trained.head.state_dict().items()}
         with replacing(session.path / f"{goal.head}.safetensors") as temporary:
             save_file(head, temporary, metadata=goal.metadata(trained))
-        session.finish(rows, data=data, selection=numbers_of_validation(goal, label_split, trained, plan))
+        session.finish(rows, data=data, selection=validation_metrics(goal, label_split, trained, plan))
     return f"\n{results_table(session.rows)}\n\nreport   {session.report}"
 
 
-def numbers_of_validation(goal: Goal, label_split: LabelSplit, method: FineTuned, plan: Plan) -> dict[str, float]:
-    """Numbers on the items that stopped the run, named as in results.json; none if nothing was held out."""
+def validation_metrics(goal: Goal, label_split: LabelSplit, method: FineTuned, plan: Plan) -> dict[str, float]:
+    """Metrics on the items held out for early stopping, named as in results.json; empty if nothing was held out."""
     if not label_split.validation:
         return {}
     logs = goal.check(method, label_split.split, label_split.validation, plan).logs
@@ -101,8 +103,8 @@ def numbers_of_validation(goal: Goal, label_split: LabelSplit, method: FineTuned
 def plan_of(config: FinetuneConfig, *, items: int) -> Plan:
     """The plan, with a batch no larger than the labelled items and at least `min_steps` steps."""
     parts = micro_batches(config.trainer)
-    most = max(2, items // parts * parts or parts)
-    loader = LoaderConfig(batch_size=min(config.loader.batch_size, most), workers=config.loader.workers)
+    max_batch_size = max(2, items // parts * parts or parts)
+    loader = LoaderConfig(batch_size=min(config.loader.batch_size, max_batch_size), workers=config.loader.workers)
     plan = make_plan(config.trainer, loader, config.optimizer, config.schedule, items=items)
     if config.trainer.steps is None and plan.total_steps < config.min_steps:
         longer: TrainerConfig = dataclasses.replace(config.trainer, steps=config.min_steps)
@@ -111,6 +113,6 @@ def plan_of(config: FinetuneConfig, *, items: int) -> Plan:
 
 
 def load_best(method: FineTuned, path: Path) -> None:
-    """The weights that did best on validation."""
+    """Load the weights with the best validation score."""
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     method.load_state_dict(method_state(state))

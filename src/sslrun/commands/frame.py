@@ -1,4 +1,4 @@
-"""What frames the work of a command that leaves a run: the check for a finished one before it, the report after it."""
+"""Common frame of commands that leave a run: check whether it is finished, do the work, write the report."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,15 +13,14 @@ from sslrun.runs.rank import global_rank
 Config = TypeVar("Config", bound=CommandConfig)
 
 
-def run_framed(command: str, config: Config, work: Callable[[Session, Config], str | None]) -> float | None:
-    """Seed, work, draw the report, print; for a finished run only say so, before anything is loaded.
+def run_with_report(command: str, config: Config, work: Callable[[Session, Config], str | None]) -> float | None:
+    """Seed, do the work, write the report, print; for a finished run only say so, before loading anything.
 
     Args:
-        work: opens the session; returns the closing lines, or None if this process is done: on further ranks, in pruned
-            runs.
+        work: opens the session; returns the closing text, or None if this process is done (other ranks, pruned runs).
 
     Returns:
-        The command's main number, if it has one.
+        The command's main result, if it has one.
     """
     session = Session(command, config)
     if session.is_finished():
@@ -37,14 +36,14 @@ def run_framed(command: str, config: Config, work: Callable[[Session, Config], s
 
 
 def announce_finished(session: Session) -> None:
-    """Say that there is nothing to do, and draw a report that is missing.
+    """Say that the run is finished, and write its report if it is missing or outdated.
 
-    It is drawn after the run has ended: a kill then leaves none, or that of the run before it was extended.
+    The report is written after the run has ended: a kill in between leaves none, or the one from before an extension.
     """
     if session.is_pruned:
         print(f"{session.path} was pruned; run.trial.study=null continues it")
         return
-    drawn = session.report.stat().st_mtime if session.report.exists() else 0.0
-    if drawn < (session.path / "run.json").stat().st_mtime and global_rank() == 0:
+    written = session.report.stat().st_mtime if session.report.exists() else 0.0
+    if written < (session.path / "run.json").stat().st_mtime and global_rank() == 0:
         write_report(session.path)
     print(f"{session.path} is finished; its report: {session.report}")

@@ -1,4 +1,4 @@
-"""From `encoder=` to the encoders of images and texts together: what zeroshot and search share."""
+"""Resolves `encoder=` to a pair of image and text encoders, for zeroshot and search."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from sslrun.training.precision import autocast_dtype
 
 @dataclass(frozen=True)
 class Towers:
-    """Both encoders, on their device, and how texts are read for them.
+    """Image and text encoder on their device, with the tokenizer.
 
     Attributes:
         inputs: of the image encoder: channels, image_size, mean, std.
@@ -49,16 +49,16 @@ class Towers:
         return extract(self.joint.text, self.batches(loader, lambda batch: batch)).features
 
     def batches(self, loader: Iterable[Batch], prepare: Callable[[Batch], Batch]) -> Batches:
-        """Batches for either encoder."""
+        """Batches for either tower."""
         autocast = autocast_dtype(self.precision)
         return Batches(loader=loader, prepare=prepare, device=self.device, autocast=autocast)
 
 
 def find_towers(encoder: str, *, device: str, precision: Precision) -> Towers:
-    """The run, encoder folder, checkpoint or CLIP of transformers that `encoder=` names.
+    """Load both towers from a run, an encoder folder, a checkpoint, or a CLIP of transformers.
 
     Raises:
-        ConfigError: it has no text encoder.
+        ConfigError: there is no text encoder.
     """
     ref = parse_encoder(encoder)
     match ref:
@@ -100,6 +100,6 @@ def _no_text(encoder: str) -> ConfigError:
 
 
 def image_vectors(towers: Towers, loader: Iterable[Batch], prepare: torch.nn.Module) -> Features:
-    """Features of every image, of unit length, with their positions and labels."""
+    """Unit-length features of every image, with positions and labels."""
     tower = towers.joint.image.to(memory_format=torch.channels_last)
     return extract(tower, towers.batches(loader, prepare.to(towers.device)))

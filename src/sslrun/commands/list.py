@@ -1,4 +1,4 @@
-"""`sslrun list [GROUP] [--json]`: what can be chosen, from the packaged conf, plugins, and the user's own folders."""
+"""`sslrun list [GROUP] [--json]`: choices of config groups from the package, plugins, and user folders."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sslrun.commands.descriptions import described, first_comment, first_paper, settings
+from sslrun.commands.descriptions import describe_entry, first_comment, first_paper, settings
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import ConfigError
 from sslrun.config.folders import group_files
@@ -24,7 +24,7 @@ GROUPS = {
     "schedules": "schedule",
     "experiments": "experiment",
 }
-"""Word of the command line: config group."""
+"""Command-line name -> config group."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ class Choice:
     """One file of a config group: `group=name` chooses it.
 
     Attributes:
-        reads, gives: batch types of a method, and of a dataset, as error messages name them.
-        modalities: of a method, those with datasets that give what it reads; of an experiment, its dataset's; of an
-            augmentation, those that it is for, none where it is for any.
+        reads, gives: batch types that a method reads, and that a dataset gives, as named in error messages.
+        modalities: of a method, those of datasets that give what it reads; of an experiment, its dataset's; of an
+            augmentation, those it is for, empty for any.
     """
 
     name: str
@@ -51,22 +51,22 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="sslrun list", description=f"GROUP is one of {', '.join(GROUPS)}")
     parser.add_argument("group", nargs="?", metavar="GROUP")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    asked = parser.parse_args(arguments)
-    if asked.group is None:
+    options = parser.parse_args(arguments)
+    if options.group is None:
         counts = {plural: len(group_files(group)) for plural, group in GROUPS.items()}
         lines = [f"{plural:<14}  {count:>3}   sslrun list {plural}" for plural, count in counts.items()]
-        print(json.dumps(counts, indent=2) if asked.json else "\n".join(lines))
+        print(json.dumps(counts, indent=2) if options.json else "\n".join(lines))
         return
-    group = group_of(asked.group)
+    group = group_of(options.group)
     found = choices(group)
-    if asked.json:
+    if options.json:
         print(json.dumps([asdict(choice) for choice in found], indent=2))
         return
     print("\n".join(_lines(found)) if found else f"none yet; a file ./conf/{group}/NAME.yaml makes one")
 
 
 def group_of(word: str) -> str:
-    """The config group of `methods` or `method`; ConfigError with the nearest name otherwise."""
+    """The config group of `methods` or `method`; ConfigError with the closest name otherwise."""
     group = GROUPS.get(word, word)
     if group not in GROUPS.values():
         near = did_you_mean(word, [*GROUPS, *GROUPS.values()])
@@ -75,7 +75,7 @@ def group_of(word: str) -> str:
 
 
 def choices(group: str) -> list[Choice]:
-    """What `group=` takes, by name."""
+    """The values of `group=`, sorted by name."""
     return [_choice(group, name, path) for name, path in sorted(group_files(group).items())]
 
 
@@ -99,26 +99,26 @@ def _choice(group: str, name: str, path: Path) -> Choice:
 
 def _modalities(group: str, path: Path, entry: Entry | None) -> tuple[str, ...]:
     if entry is None:
-        said = _loaded(path).get("modalities") if group == "augmentation" else None
-        return tuple(said) if isinstance(said, list) else ()
+        modalities = _loaded(path).get("modalities") if group == "augmentation" else None
+        return tuple(modalities) if isinstance(modalities, list) else ()
     if group == "method" and entry.reads:
-        found = {dataset.modality for dataset in entries("dataset") if set(dataset.gives) & set(entry.reads)}
-        return tuple(sorted(found, key=lambda modality: (modality != entry.modality, modality)))  # the paper's first
+        fitting = {dataset.modality for dataset in entries("dataset") if set(dataset.gives) & set(entry.reads)}
+        return tuple(sorted(fitting, key=lambda modality: (modality != entry.modality, modality)))  # the paper's first
     dataset = _chosen(path, "dataset") if group == "experiment" else None
     return (dataset.modality if dataset else entry.modality,)
 
 
 def _description(name: str, text: str, entry: Entry | None) -> str:
-    """A method's own file is described by its paper's idea; the comments of such files are notes on numbers."""
+    """A method's own file is described by the method's docstring, as its comments are about hyperparameters."""
     if entry is not None and entry.group == "method" and entry.kind == name:
-        return described(entry)
-    return first_comment(text) or (described(entry) if entry else settings(text))
+        return describe_entry(entry)
+    return first_comment(text) or (describe_entry(entry) if entry else settings(text))
 
 
 def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
-    """The registered kind that a file configures, by its `/schema/<group>/<kind>` or that of a file it builds on.
+    """The registered kind that a file configures: its own `/schema/<group>/<kind>`, or that of a file it extends.
 
-    Of an experiment it is its method.
+    For an experiment, its method.
     """
     if group == "experiment":
         return _chosen(path, "method")
@@ -133,7 +133,7 @@ def _entry(group: str, path: Path, depth: int = 0) -> Entry | None:
 
 
 def _chosen(path: Path, group: str) -> Entry | None:
-    """The kind that an experiment chooses of a group."""
+    """The kind that an experiment chooses in a group."""
     key = f"override /{group}"
     name = next((item[key] for item in _defaults(path) if key in item), "")
     known = group_files(group).get(name)

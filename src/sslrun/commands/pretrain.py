@@ -1,12 +1,12 @@
-"""`sslrun pretrain`: one encoder from unlabelled data."""
+"""`sslrun pretrain`: train an encoder on unlabelled data."""
 
 from pathlib import Path
 
 import pytorch_lightning as pl
 
 from sslrun.backbones.folder import build_encoder
-from sslrun.commands.frame import run_framed
-from sslrun.commands.rehearsal import rehearse
+from sslrun.commands.dry_run import dry_run
+from sslrun.commands.frame import run_with_report
 from sslrun.commands.session import Session
 from sslrun.commands.train import check_settings, train
 from sslrun.config.command.pretrain import PretrainConfig
@@ -21,19 +21,19 @@ from sslrun.training.plan import describe_plan, make_plan
 
 
 def run(config: PretrainConfig) -> float | None:
-    """Train, or continue; leaves encoder/, results.json and report.html in the run folder.
+    """Train or continue; writes encoder/, results.json and report.html into the run folder.
 
     Returns:
-        Top-1 of the online linear probe on validation, where there are labels; what a sweep optimises.
+        Top-1 of the online linear probe on validation, which a sweep optimises; None without labels.
     """
-    return run_framed("pretrain", config, pretrain)
+    return run_with_report("pretrain", config, pretrain)
 
 
 def pretrain(session: Session, config: PretrainConfig) -> str | None:
-    """The closing lines; None if this process is done."""
+    """Train and evaluate; returns the closing text, or None if this process is done."""
     check_settings(config)
-    batch_type = rehearse(config)
-    pl.seed_everything(config.seed, verbose=False)  # again: the rehearsal may have drawn numbers
+    batch_type = dry_run(config)
+    pl.seed_everything(config.seed, verbose=False)  # again: the dry run may have drawn random numbers
     data = build_data(config.dataset)
     session.check_data(data)
     check_labels(config.method, dataset=data.name, labelled=data.classes is not None)
@@ -56,8 +56,10 @@ def pretrain(session: Session, config: PretrainConfig) -> str | None:
         inputs = data.encoder_inputs()
         validation = data.held_out(config.augmentation, batch_type=batch_type)
         held_out = [HeldOut(config.monitor, data, validation, plan, seed=config.seed)] if validation else []
-        watch: list[pl.Callback] = [health, *held_out]
-        trained = train(session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=watch)
+        callbacks: list[pl.Callback] = [health, *held_out]
+        trained = train(
+            session, config, method, data, dataset, plan, resolved=resolved, inputs=inputs, callbacks=callbacks
+        )
         if trained is None:
             return None
         for name, encoder in trained.encoders().items():
@@ -74,7 +76,7 @@ def pretrain(session: Session, config: PretrainConfig) -> str | None:
 
 
 def closing_lines(session: Session, rows: list[Row]) -> list[str]:
-    """What was measured, where it is, and what to do with it."""
+    """Results, paths, and the next command."""
     lines = []
     for row in rows:
         if row.metric == "top1":

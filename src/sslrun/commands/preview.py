@@ -1,4 +1,4 @@
-"""`sslrun preview`: training images and their views as one picture."""
+"""`sslrun preview`: one image with training examples and their views."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ def run(config: PreviewConfig) -> None:
     """Write preview.png into the run folder."""
     assert config.run.dir is not None
     entry = find("dataset", config.dataset.kind)
-    if entry.modality in ("text", "audio", "series"):  # before anything is read
+    if entry.modality in ("text", "audio", "series"):  # before reading any data
         raise ConfigError(f"preview shows images; dataset={config.dataset.name} holds {entry.modality}: say dataset=…")
-    batch_type = check_fit(config.method, config.augmentation, config.dataset)  # before anything is read
+    batch_type = check_fit(config.method, config.augmentation, config.dataset)
     data = build_data(config.dataset)
     check_labels(config.method, dataset=data.name, labelled=data.classes is not None)
     if not isinstance(data, ImageData):
@@ -26,6 +26,6 @@ def run(config: PreviewConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "preview.png"
     preview(data, config.augmentation, batch_type=batch_type, seed=config.seed, count=config.count, path=path)
-    lines = {**data.describe(), "picture": str(path)}
+    lines = {**data.describe(), "image": str(path)}
     width = max(map(len, lines)) + 2
     print("\n".join(f"{key:<{width}}{value}" for key, value in lines.items()))

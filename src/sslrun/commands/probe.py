@@ -1,9 +1,9 @@
-"""`sslrun probe`: a frozen encoder measured by all that fits the dataset, with its baselines."""
+"""`sslrun probe`: evaluate a frozen encoder and its baselines with all evaluations that fit the dataset."""
 
 from torch import nn
 
 from sslrun.commands.encoders import Subject, find_subject
-from sslrun.commands.frame import run_framed
+from sslrun.commands.frame import run_with_report
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.probe import ProbeConfig
 from sslrun.config.errors import ConfigError
@@ -20,16 +20,16 @@ Encoding = nn.Module | FeatureBaseline | ClassifierBaseline
 
 
 def run(config: ProbeConfig) -> float | None:
-    """Measure the encoder and its baselines; leaves results.json and report.html in the run folder.
+    """Evaluate the encoder and its baselines; writes results.json and report.html into the run folder.
 
     Returns:
-        Top-1 of the linear probe on validation, which chose its head.
+        Validation top-1 of the linear probe, the criterion that selected its head.
     """
-    return run_framed("probe", config, measure)
+    return run_with_report("probe", config, measure)
 
 
 def measure(session: Session, config: ProbeConfig) -> str:
-    """The table of what was found, and the report's place."""
+    """Evaluate and return the closing text: results and the report's path."""
     subject = find_subject(config.encoder, config.backbone, config.dataset)
     data = build_data(subject.dataset)
     probes = probes_of(data, config)
@@ -52,10 +52,10 @@ def measure(session: Session, config: ProbeConfig) -> str:
         for i, (name, encoder, read) in enumerate(encoders(config, subject, data)):
             frozen = FrozenEncoder(name, encoder, read, loader=config.loader, device=device, precision=precision)
             for probe in probes:
-                found = probe.measure(frozen)
-                rows += found.rows
-                chosen.setdefault(name, {}).update(found.chosen)
-                notes += [note for note in found.notes if note not in notes]
+                measurement = probe.measure(frozen)
+                rows += measurement.rows
+                chosen.setdefault(name, {}).update(measurement.chosen)
+                notes += [note for note in measurement.notes if note not in notes]
                 if i == 0:
                     probe.write_figure_data(frozen, session.path)
         for probe in probes:
@@ -69,11 +69,11 @@ def measure(session: Session, config: ProbeConfig) -> str:
 
 
 def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[str, Encoding, Data]]:
-    """The encoder asked for and then the baselines, each with its name in tables and the data as it reads them."""
+    """The requested encoder, then the baselines: name in tables, encoder, and dataset with its preprocessing."""
     inputs = data.encoder_inputs()
     named: list[tuple[str, Encoding, Data]] = []
-    for asked in [subject.ref.name, *config.baselines]:
-        name = data.raw if asked == "raw" else asked
+    for requested in [subject.ref.name, *config.baselines]:
+        name = data.raw if requested == "raw" else requested
         if name in [n for n, _, _ in named] or (name == "random" and subject.backbone is None):
             continue
         if name == "pixels" and data.raw != "pixels":
@@ -84,7 +84,7 @@ def encoders(config: ProbeConfig, subject: Subject, data: Data) -> list[tuple[st
             named.append((name, subject.untrained(inputs, seed=config.seed), data))
         elif name == subject.ref.name:
             named.append((name, subject.build(inputs), data))
-        else:  # timm:NAME, which has a normalisation and a size of its own
+        else:  # timm:NAME, with its own preprocessing
             other = find_subject(name, None, subject.dataset)
             read = build_data(other.dataset)
             named.append((name, other.build(read.encoder_inputs()), read))

@@ -1,4 +1,4 @@
-"""A trained method, and its encoders, from a checkpoint."""
+"""Restores a trained method and its encoders from a checkpoint."""
 
 import dataclasses
 import pickle
@@ -21,7 +21,7 @@ from sslrun.training.states import first_misfit, method_state
 def restore_encoders(
     config: CommandConfig, manifest: dict[str, Any], checkpoint: Path
 ) -> tuple[dict[str, Encoder], int]:
-    """The encoders of `restore_method` by name, in eval mode, and the optimizer step of the checkpoint."""
+    """The restored encoders by name, in eval mode, and the optimizer step of the checkpoint."""
     method, step = restore_method(config, manifest, checkpoint)
     return method.encoders(), step
 
@@ -31,14 +31,14 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
 
     Args:
         config: of the run.
-        manifest: its run.json, whose `inputs` are what its encoder was built for.
+        manifest: run.json of the run, with the `inputs` that its encoder was built for.
 
     Returns:
         The method in eval mode, and the optimizer step of the checkpoint.
 
     Raises:
         ConfigError: the run is not a pretraining run.
-        RunError: the checkpoint cannot be read, or is of another architecture.
+        RunError: the checkpoint is unreadable or has another architecture.
     """
     if not isinstance(config, PretrainConfig):
         raise ConfigError(f"{checkpoint} is not from a pretraining run; use the run's encoder/ folder")
@@ -48,7 +48,9 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         state, step = method_state(saved["state_dict"]), int(saved["global_step"])
     except pickle.UnpicklingError as error:
-        raise RunError(f"{checkpoint} holds more than tensors, or is damaged; take another of its folder") from error
+        raise RunError(
+            f"{checkpoint} holds more than tensors, or is damaged; use another checkpoint of the run"
+        ) from error
     except (OSError, RuntimeError, KeyError, EOFError) as error:
         raise RunError(f"{checkpoint} cannot be read: {error}") from error
     try:
@@ -59,9 +61,9 @@ def restore_method(config: CommandConfig, manifest: dict[str, Any], checkpoint: 
 
 
 def as_built(config: PretrainConfig, manifest: dict[str, Any]) -> PretrainConfig:
-    """The configuration of a run with its backbones as they were built, without what they started from.
+    """The run's configuration with the architectures its backbones were built with, and no pretrained weights.
 
-    If the architecture came from a checkpoint, the configuration does not have it, and the checkpoint may be gone.
+    An architecture that came from a checkpoint is not in the configuration, and the checkpoint may no longer exist.
     """
     built = {name: group_from_plain("backbone", raw) for name, raw in manifest.get("backbones", {}).items()}
     for key, value in vars(config.method).items():

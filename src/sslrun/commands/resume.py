@@ -1,4 +1,4 @@
-"""`sslrun resume RUN`: continue a run from nothing but its folder, from any working directory."""
+"""`sslrun resume RUN`: continue a run, given only its folder, from any working directory."""
 
 import argparse
 import os
@@ -18,42 +18,42 @@ PATHS = {
     "encoder": re.compile(r".*/.*"),
     "backbone.pretrained": re.compile(r".*/.*"),
     "dataset.root": re.compile(r".+"),
-    "dataset.path": re.compile(r"\.\.?/.*"),  # else it may be a name on the hub
-    "dataset.train": re.compile(r".*[/.].*"),  # else it is the name of a split
+    "dataset.path": re.compile(r"\.\.?/.*"),  # otherwise it may be a name on the hub
+    "dataset.train": re.compile(r".*[/.].*"),  # otherwise it is the name of a split
     "dataset.val": re.compile(r".*[/.].*"),
     "dataset.test": re.compile(r".*[/.].*"),
 }
-"""Keys that may hold a path, and what one looks like there."""
+"""Keys that may hold a path -> pattern of values that are paths."""
 
 
 def main(arguments: list[str]) -> None:
-    """Run the folder's command again with its own configuration, where it was started."""
+    """Run the folder's command again with its configuration and original working directory."""
     parser = argparse.ArgumentParser(prog="sslrun resume", description="Continue a run from its last checkpoint.")
     parser.add_argument("run", type=Path, help="a run folder")
     path = parser.parse_args(arguments).run.absolute()
     manifest, config = load_run(path)
     config.run.dir, config.run.on_change, config.run.extend = str(path), OnChange.refuse, None
-    sys.argv = [sys.argv[0], "resume", str(path)]  # what further ranks execute
-    go_to(Path(manifest["cwd"]), config)
+    sys.argv = [sys.argv[0], "resume", str(path)]  # executed by further ranks
+    restore_working_directory(Path(manifest["cwd"]), config)
     run_command(manifest["command"], config)
 
 
-def go_to(start: Path, config: CommandConfig) -> None:
-    """Make `start`, the directory that the run was started in, the working directory: relative paths are from there.
+def restore_working_directory(start: Path, config: CommandConfig) -> None:
+    """Change to `start`, the directory in which the run was started: the configuration's relative paths refer to it.
 
     Raises:
-        RunError: it is gone, and the configuration has a relative path that is not here either.
+        RunError: it no longer exists, and the configuration has a relative path that does not exist here either.
     """
     if start.is_dir():
         os.chdir(start)
         return
     settings: dict[str, Any] = flatten(plain(config))
-    for key, form in PATHS.items():
+    for key, pattern in PATHS.items():
         value = settings.get(key)
-        if not isinstance(value, str) or not form.fullmatch(value) or Path(value).is_absolute():
+        if not isinstance(value, str) or not pattern.fullmatch(value) or Path(value).is_absolute():
             continue
         if not Path(value).exists():
             raise RunError(
-                f"{key}={value} is relative to {start}, where the run was started, which does not exist any more; give "
+                f"{key}={value} is relative to {start}, where the run was started, which no longer exists; give "
                 f"the run's command again with {key} as an absolute path and run.on_change=continue"
             )

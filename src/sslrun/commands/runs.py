@@ -26,40 +26,40 @@ SORTS: dict[str, Callable[[Overview], tuple[float | str, ...]]] = {
     "speed": lambda run: (run.items_per_second or 0.0,),
     "name": lambda run: (run.folder,),
 }
-"""Word of --sort: what is compared; all but `state` and `name` begin with the largest."""
-UPWARDS = ("state", "name")
+"""--sort key -> sort key of a run; descending except for `ASCENDING`."""
+ASCENDING = ("state", "name")
 
 
 def main(arguments: list[str]) -> None:
-    """Print the runs, once or again and again."""
+    """Print the runs, once or repeatedly."""
     parser = argparse.ArgumentParser(
         prog="sslrun runs",
-        description="The runs below FOLDER, and what each does now; SLURM is asked where there is one.",
+        description="The runs below FOLDER, and what each does now; SLURM is options where there is one.",
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER", help="default: runs")
     parser.add_argument("--json", action="store_true", help="print JSON; docs/run-folder.md explains it")
-    parser.add_argument("--state", default="", help=f"only these, with commas: {', '.join(s.value for s in State)}")
+    parser.add_argument("--state", default="", help=f"only these, comma-separated: {', '.join(s.value for s in State)}")
     parser.add_argument("--sort", default="created", help=", ".join(SORTS))
     parser.add_argument(
-        "--watch", nargs="?", type=float, const=5.0, metavar="SECONDS", help="print anew every 5, or so many, seconds"
+        "--watch", nargs="?", type=float, const=5.0, metavar="SECONDS", help="refresh every SECONDS, default 5"
     )
-    asked = parser.parse_args(arguments)
-    states = [word.strip() for word in asked.state.split(",") if word.strip()]
+    options = parser.parse_args(arguments)
+    states = [word.strip() for word in options.state.split(",") if word.strip()]
     for word in states:
         check_one_of("--state", word, [s.value for s in State])
-    check_one_of("--sort", asked.sort, SORTS)
-    if not asked.folder.is_dir():
-        raise RunError(f"{asked.folder}: no such folder; give the one that holds your runs: sslrun runs FOLDER")
+    check_one_of("--sort", options.sort, SORTS)
+    if not options.folder.is_dir():
+        raise RunError(f"{options.folder}: no such folder; give the one that holds your runs: sslrun runs FOLDER")
     reader = Reader()
     while True:
-        folders = sorted(find_runs(asked.folder))
+        folders = sorted(find_runs(options.folder))
         found = [run for run in reader.read(folders) if not states or run.state in states]
-        found.sort(key=SORTS[asked.sort], reverse=asked.sort not in UPWARDS)
-        text = _json(found) if asked.json else _text(found, asked.folder, states)
-        _show(text, anew=asked.watch is not None and sys.stdout.isatty())
-        if asked.watch is None:
+        found.sort(key=SORTS[options.sort], reverse=options.sort not in ASCENDING)
+        text = _json(found) if options.json else _text(found, options.folder, states)
+        _show(text, clear=options.watch is not None and sys.stdout.isatty())
+        if options.watch is None:
             return
-        sleep(asked.watch)
+        sleep(options.watch)
 
 
 def _json(found: list[Overview]) -> str:
@@ -79,8 +79,8 @@ def _text(found: list[Overview], folder: Path, states: list[str]) -> str:
     )
 
 
-def _show(text: str, *, anew: bool) -> None:
-    if anew:
-        text = f"\x1b[H\x1b[2J{text}"  # the top left corner, an empty screen
+def _show(text: str, *, clear: bool) -> None:
+    if clear:
+        text = f"\x1b[H\x1b[2J{text}"  # cursor to the top left, clear the screen
     print(text)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Runs as lines of text that fit a terminal."""
+"""Table of runs for a terminal."""
 
 import os
 from datetime import UTC, datetime
@@ -17,23 +17,23 @@ COLOURS = {
     State.pruned: "90",
     State.lost: "31",
 }
-DROPPED = ("age", "command", "speed", "dataset", "method", "last", "best", "progress")
-"""Columns that go, in this order, where a terminal is too narrow for all."""
-SHORTEST_FOLDER = 24
-TOLD = (State.failed, State.lost, State.queued)
-"""States whose note stands below their row."""
+DROP_ORDER = ("age", "command", "speed", "dataset", "method", "last", "best", "progress")
+"""Columns to drop, in this order, if the terminal is too narrow."""
+MIN_FOLDER_WIDTH = 24
+STATES_WITH_NOTE = (State.failed, State.lost, State.queued)
+"""States whose note is printed below the row."""
 
 
 def active_first(run: Overview) -> int:
-    """Order of states: what may still change comes first."""
+    """Sort key: states that may still change first."""
     return list(State).index(State(run.state))
 
 
 def table(found: list[Overview], *, width: int | None, colour: bool) -> list[str]:
-    """A head, a row for each run, and below it what ended it.
+    """A header and a row per run, with notes below.
 
     Args:
-        width: of the terminal; None does not limit the lines.
+        width: of the terminal; None: unlimited.
     """
     columns = {
         "state": [run.state for run in found],
@@ -45,11 +45,11 @@ def table(found: list[Overview], *, width: int | None, colour: bool) -> list[str
         "command": [run.command for run in found],
         "method": [run.method for run in found],
         "dataset": [run.dataset for run in found],
-        "folder": [_near(run.folder) for run in found],
+        "folder": [_relative(run.folder) for run in found],
     }
     columns = {head: cells for head, cells in columns.items() if any(cells) or head == "folder"}
-    for head in DROPPED:
-        if width is not None and _width(columns) + SHORTEST_FOLDER > width:
+    for head in DROP_ORDER:
+        if width is not None and _width(columns) + MIN_FOLDER_WIDTH > width:
             columns.pop(head, None)
     space = None if width is None else max(8, width - _width(columns))
     rows = [[head, *cells] for head, cells in columns.items()]
@@ -60,24 +60,24 @@ def table(found: list[Overview], *, width: int | None, colour: bool) -> list[str
     for run, (state, *rest) in zip(found, body, strict=True):
         code = COLOURS[State(run.state)]
         lines.append("  ".join((f"\x1b[{code}m{state}\x1b[0m" if colour else state, *rest)).rstrip())
-        if run.note and State(run.state) in TOLD:
+        if run.note and State(run.state) in STATES_WITH_NOTE:
             note = f"  {run.note}"
             lines.append(note if width is None or len(note) <= width else f"{note[: width - 1]}…")
     return lines
 
 
 def _width(columns: dict[str, list[str]]) -> int:
-    """Of all columns but the last, with the gaps."""
+    """Width of all columns except the folder, with gaps."""
     return sum(2 + max(len(cell) for cell in (head, *cells)) for head, cells in columns.items() if head != "folder")
 
 
 def _shortened(text: str, space: int | None) -> str:
-    """The end of a path says more than its beginning."""
+    """Cut off the beginning of a path."""
     return text if space is None or len(text) <= space else f"…{text[len(text) - space + 1 :]}"
 
 
-def _near(folder: str) -> str:
-    """As one would type it here."""
+def _relative(folder: str) -> str:
+    """Relative to the working directory, if it is below it."""
     relative = os.path.relpath(folder)
     return folder if relative.startswith("..") and Path(folder).is_absolute() else relative
 
@@ -100,11 +100,11 @@ def _best(run: Overview) -> str:
     return f"{100 * run.best:.1f} %{interval} {kind}"
 
 
-def age(moment: str | None) -> str:
-    """Time since an ISO 8601 moment, in the largest unit that fits."""
-    if moment is None:
+def age(timestamp: str | None) -> str:
+    """Time since an ISO 8601 timestamp, in the largest unit that fits."""
+    if timestamp is None:
         return ""
-    seconds = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+    seconds = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"

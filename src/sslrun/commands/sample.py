@@ -1,4 +1,4 @@
-"""`sslrun sample`: text by a trained gpt, continuing a prompt."""
+"""`sslrun sample`: continue a prompt with a trained gpt."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from sslrun.training.precision import accelerator_name
 
 
 def run(config: SampleConfig) -> None:
-    """Print `count` continuations of the prompt, the prompt before them."""
+    """Print `count` continuations, each after the prompt."""
     match parse_encoder(config.encoder):
         case CheckpointRef(run=run):
             subject = find_subject(config.encoder, None, None)
@@ -22,9 +22,9 @@ def run(config: SampleConfig) -> None:
         case FolderRef(folder=folder):
             encoder = load_encoder(folder)
         case _:
-            raise ConfigError(f"encoder={config.encoder} has learned nothing to say; name a run of method=gpt")
+            raise ConfigError(f"encoder={config.encoder} is not a trained language model; name a run of method=gpt")
     if not encoder.is_causal or not (folder / "tokenizer.json").is_file():
-        raise ConfigError(f"encoder={config.encoder} writes no text; name a run of method=gpt")
+        raise ConfigError(f"encoder={config.encoder} cannot generate text; name a run of method=gpt")
     tokenizer = read_tokenizer(folder)
     prompt: Iterable[int] = tokenizer.encode([config.prompt]).ids if config.prompt else []
     device = accelerator_name(config.accelerator)

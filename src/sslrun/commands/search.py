@@ -1,4 +1,4 @@
-"""`sslrun search`: the pictures of a folder that fit a text best."""
+"""`sslrun search`: find the images of a folder that best match a text."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from sslrun.training.precision import accelerator_name, resolve_precision
 
 
 def run(config: SearchConfig) -> None:
-    """Print the best pictures and write them into search.html in the run folder."""
+    """Print the best matches and write search.html into the run folder."""
     assert config.run.dir is not None
     root = Path(config.images).expanduser()
     files = image_files(root) if root.is_dir() else []
@@ -42,15 +42,15 @@ def run(config: SearchConfig) -> None:
     for match in matches:
         print(f"{match.rank:>3}  {match.score:.3f}  {match.path}")
     if reader.unreadable:
-        say(f"{len(reader.unreadable)} file(s) left out, first: {reader.unreadable[0]}")
+        say(f"{len(reader.unreadable)} unreadable file(s) skipped, first: {reader.unreadable[0]}")
     print(f"page  {page}")
 
 
 class Reader:
-    """Batches of a folder's images as the encoder was trained to see them.
+    """Batches of a folder's images with the encoder's preprocessing.
 
     Attributes:
-        unreadable: why files were left out.
+        unreadable: reasons for skipped files.
     """
 
     def __init__(self, root: Path, files: list[str], towers: Towers) -> None:
@@ -60,10 +60,10 @@ class Reader:
         self.unreadable: list[str] = []
 
     def batches(self, size: int) -> Any:
-        """`image` (B, C, H, W) uint8 and `index`, positions among the files.
+        """Yield `image` (B, C, H, W) uint8 and `index`, positions in `files`.
 
         Raises:
-            DataError: none can be read.
+            DataError: no file is readable.
         """
         readable = 0
         for start in range(0, len(self.files), size):

@@ -1,4 +1,4 @@
-"""What a run notes about its dataset, and how the present dataset differs from it."""
+"""The dataset's entry in run.json, and how the current dataset differs from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,18 +22,19 @@ def describe_data(data: Data) -> dict[str, Any]:
     }
 
 
-def changed_since(known: Mapping[str, Any], data: Data, *, refuses: bool) -> list[str]:
-    """Warnings if a run continues with data that changed since it noted them.
+def changes_since(recorded: Mapping[str, Any], data: Data, *, refuses: bool) -> list[str]:
+    """Warnings if a run continues with a dataset that has changed.
 
     Args:
-        known: its `data` entry; empty for a run that has not begun.
+        recorded: the run's `data` entry; empty for a new run.
+        refuses: raise if split sizes have changed.
 
     Raises:
-        RunError: splits have other sizes, so that they were cut anew, and `refuses`.
+        RunError: split sizes have changed, and `refuses`.
     """
-    if not known or known["fingerprint"] == data.fingerprint or known["name"] != data.name:
+    if not recorded or recorded["fingerprint"] == data.fingerprint or recorded["name"] != data.name:
         return []
-    then, now = (", ".join(f"{of[split]:,} {split}" for split in SPLITS) for of in (known, describe_data(data)))
+    then, now = (", ".join(f"{of[split]:,} {split}" for split in SPLITS) for of in (recorded, describe_data(data)))
     if then == now:
         return [f"dataset={data.name}: files have changed since the run began"]
     change = f"dataset={data.name} has changed since the run began: {then} then, {now} now"
@@ -45,19 +46,19 @@ def changed_since(known: Mapping[str, Any], data: Data, *, refuses: bool) -> lis
     return [change]
 
 
-def seen_otherwise(parent: Path, data: Data, *, same: bool) -> list[str]:
-    """Warnings if the run of an encoder saw another state of the dataset, or cut it into other splits.
+def parent_data_warnings(parent: Path, data: Data, *, same: bool) -> list[str]:
+    """Warnings if an encoder's run used another version of the dataset, or other splits of it.
 
     Args:
-        same: whether the dataset is that run's own, as it was configured there.
+        same: whether the dataset is configured as in that run.
     """
-    known, now = manifest_if_any(parent).get("data") or {}, describe_data(data)
-    if known.get("fingerprint") == now["fingerprint"] and known.get("cut", now["cut"]) != now["cut"]:
+    recorded, now = manifest_if_any(parent).get("data") or {}, describe_data(data)
+    if recorded.get("fingerprint") == now["fingerprint"] and recorded.get("cut", now["cut"]) != now["cut"]:
         return [
             f"{parent} was trained on the same data, cut into other splits: test items are among those that it saw; "
             "give the same dataset.split_seed, validation, test_share and limit"
         ]
-    if same and known and any(known[split] != now[split] for split in SPLITS):
+    if same and recorded and any(recorded[split] != now[split] for split in SPLITS):
         return [
             f"dataset={data.name} has changed since {parent} was trained on it, so that test items may be among those "
             "that it saw"

@@ -1,4 +1,4 @@
-"""What every command does around its work: open the folder, note how it ended, print what was resolved."""
+"""Session of a run: open the folder, print what was resolved, record how it ended."""
 
 import hashlib
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.commands.ending import end_session
-from sslrun.commands.seen_data import changed_since, describe_data, seen_otherwise
+from sslrun.commands.seen_data import changes_since, describe_data, parent_data_warnings
 from sslrun.config.command.base import CommandConfig
 from sslrun.config.errors import RunError
 from sslrun.config.run import OnChange
@@ -30,7 +30,7 @@ from sslrun.training.plan import Plan, with_length
 
 
 class Session:
-    """One session of a run; on ranks above 0 it reads and writes nothing."""
+    """One session of a run; ranks above 0 write nothing."""
 
     def __init__(self, command: str, config: CommandConfig) -> None:
         self.command, self.config = command, config
@@ -39,19 +39,19 @@ class Session:
         config.run.dir = str(self.path)
         self._run: RunFolder | None = None
         self._length: Length | None = None
-        self._afterwards: list[Callable[[BaseException | None], None]] = []
+        self._end_callbacks: list[Callable[[BaseException | None], None]] = []
         self._warnings: list[str] = []
 
     @contextmanager
     def open(self, *, parent: Path | None = None) -> Iterator["Session"]:
-        """Hold the folder; an exception is noted in run.json as `interrupted` or `failed`, and the folder stays usable.
+        """Lock the folder; record an exception in run.json as `interrupted` or `failed`. The run stays resumable.
 
         Args:
-            parent: the run that this one's encoder comes from.
+            parent: the run that trained this run's encoder.
         """
         if global_rank() == 0:
-            named = None if parent is None else str(parent)
-            self._run = open_run(self.command, self.config, parent=named, fork_of=self.location.fork_of)
+            parent_path = None if parent is None else str(parent)
+            self._run = open_run(self.command, self.config, parent=parent_path, fork_of=self.location.fork_of)
             for note in self._run.notes:
                 print(note, flush=True)
         ending: BaseException | None = None
@@ -64,40 +64,40 @@ class Session:
             self._end(ending)
 
     def _end(self, error: BaseException | None) -> None:
-        signals.note_only()  # a second one must not cut off what is noted of the first
+        signals.note_only()  # a second signal must not interrupt recording the first
         try:
             if self._run is not None:
                 end_session(self._run, error)
             elif isinstance(error, signals.Interrupted):
-                sys.exit(0)  # rank 0 tells the exit code
+                sys.exit(0)  # rank 0 determines the exit code
         finally:
-            for function in self._afterwards:
+            for function in self._end_callbacks:
                 function(error)
 
-    def afterwards(self, function: Callable[[BaseException | None], None]) -> None:
-        """Call it, with what ended the session, once run.json tells of it and the job is in the queue again."""
-        self._afterwards.append(function)
+    def add_end_callback(self, function: Callable[[BaseException | None], None]) -> None:
+        """Call `function` with the exception that ended the session, once run.json is written and the job requeued."""
+        self._end_callbacks.append(function)
 
     @property
     def name(self) -> str:
-        """What tables call this run."""
+        """Name of the run in tables."""
         return "/".join(self.path.parts[-2:])
 
     @property
     def report(self) -> Path:
-        """Where the run's report is, or will be."""
+        """Path of the run's report."""
         return self.path / "report.html"
 
     @property
     def is_pruned(self) -> bool:
-        """Whether the folder's run was given up by its study's pruner, and is still that trial."""
+        """Whether the run was pruned by its study, and is still that trial."""
         return self._manifest.get("status") == "pruned" and self.config.run.trial.study is not None
 
     def is_finished(self) -> bool:
-        """Whether the folder's run has ended as it should, and no longer one is asked for.
+        """Whether the folder's run has finished or was pruned, and is not to be extended.
 
         Raises:
-            RunError: the folder holds another configuration, or another command's run.
+            RunError: the folder's run has another configuration.
         """
         manifest = self._manifest
         if (manifest.get("status") != "finished" and not self.is_pruned) or manifest["command"] != self.command:
@@ -107,38 +107,38 @@ class Session:
 
     @property
     def _manifest(self) -> dict[str, Any]:
-        """run.json; on rank 0 of an open session as the session itself has written it."""
+        """run.json; in an open session on rank 0, the copy in memory."""
         return manifest_if_any(self.path) if self._run is None else self._run.manifest
 
     def check_data(self, data: Data) -> None:
-        """Compare the dataset with the one that the folder's run began on.
+        """Compare the dataset with the one that the run started with.
 
         Raises:
-            RunError: its splits were cut anew, and `run.on_change=continue` is not given.
+            RunError: split sizes have changed, and `run.on_change=continue` is not given.
         """
         known = self._manifest.get("data") or {}
         refuses = self.config.run.on_change is OnChange.refuse
-        self._warnings += changed_since(known, data, refuses=refuses)
+        self._warnings += changes_since(known, data, refuses=refuses)
 
     def compare_with(self, parent: Path | None, data: Data, *, same: bool) -> None:
-        """Note if the run `parent` saw another state of this dataset, or cut it into other splits.
+        """Warn if the run `parent` used another version of this dataset, or other splits of it.
 
         Args:
-            same: whether the dataset is that run's own, as it was configured there.
+            same: whether the dataset is configured as in that run.
         """
         if parent is not None:
-            self._warnings += seen_otherwise(parent, data, same=same)
+            self._warnings += parent_data_warnings(parent, data, same=same)
 
     @property
     def resumed(self) -> bool:
-        """Whether the folder held this run before."""
+        """Whether this session continues an earlier one."""
         return self._run is not None and self._run.resumed
 
     def settle(self, plan: Plan) -> Plan:
-        """The plan with the length that the run fixed when it first started, or that it is extended to.
+        """The plan with the length that the run was first started with, or extended to.
 
         Raises:
-            RunError: fewer steps are asked for than the run has done, or more without `run.extend`.
+            RunError: fewer steps than the run has done are requested, or more without `run.extend`.
         """
         known = self.location.fork_of or self.path
         manifest = manifest_if_any(known)
@@ -159,29 +159,29 @@ class Session:
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:
-        """What the run resumes from, within the session; read from end to end only once."""
+        """The checkpoint to resume from; verified only once per session."""
         if self._run is not None:
             return self._run.checkpoint
         return newest((self.location.fork_of or self.path) / "checkpoints")
 
     @property
-    def trained_by(self) -> tuple[int | None, int | None]:
-        """Processes, and loader workers of each, of the latest session that trained."""
+    def processes_and_workers(self) -> tuple[int | None, int | None]:
+        """Number of processes, and of loader workers per process, in the latest session that trained."""
         return self._manifest.get("world"), self._manifest.get("workers")
 
     @property
     def wandb_id(self) -> str:
-        """The run's name at wandb, kept over all sessions."""
-        known: str | None = self._manifest.get("wandb_id")  # older folders have none
-        return known or hashlib.sha1(str(self.path).encode()).hexdigest()[:12]
+        """The run's id at wandb, the same in all sessions."""
+        recorded: str | None = self._manifest.get("wandb_id")  # None in older folders
+        return recorded or hashlib.sha1(str(self.path).encode()).hexdigest()[:12]
 
     @property
     def seconds_before(self) -> float:
-        """Seconds of earlier sessions."""
+        """Duration of earlier sessions."""
         return float(self._manifest.get("seconds", 0.0))
 
     def start(self, *, resolved: dict[str, str], data: Data, **fields: Any) -> None:
-        """Note what was resolved; an encoder's `inputs` among it."""
+        """Write the resolved settings and further fields to run.json, and print warnings."""
         if self._run is None:
             return
         if self._length is not None:
@@ -199,7 +199,7 @@ class Session:
             save_changed_config(self._run, self.command, self.config)
 
     def finish(self, rows: list[Row], *, data: Data, **fields: Any) -> None:
-        """Write results.json and mark the run finished; from here on a signal stops nothing."""
+        """Write results.json and mark the run as finished; from here on signals are ignored."""
         signals.note_only()
         if self._run is not None:
             self._run.write_rows(rows)
@@ -207,12 +207,12 @@ class Session:
             self._run.end("finished", data=describe_data(data), **fields)
 
     def fail(self, reason: str) -> None:
-        """Mark the run as failed, where this process is about to be ended."""
+        """Mark the run as failed, before this process is killed."""
         if self._run is not None:
             self._run.end("failed", last_error=reason)
 
     def prune(self, reason: str) -> None:
-        """Mark the run as given up by its study's pruner, which is no failure."""
+        """Mark the run as pruned by its study."""
         signals.note_only()
         if self._run is not None:
             self._run.end("pruned", pruned=reason)
@@ -220,17 +220,17 @@ class Session:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Rows of results.json; none before the run has finished."""
+        """Rows of results.json; empty before the run has finished."""
         return read_rows(self.path)
 
     @property
     def value(self) -> float | None:
-        """The command's main number in results.json; None if there is none."""
+        """The command's main result in results.json; None if there is none."""
         return main_value(self.path, self.command)
 
 
 def print_resolved(session: Session, resolved: dict[str, str]) -> None:
-    """The block that shows what the configuration comes to here."""
+    """Print the block of resolved settings, on rank 0."""
     if global_rank() > 0:
         return
     head = "resume" if session.resumed else session.command

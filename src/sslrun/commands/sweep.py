@@ -1,4 +1,4 @@
-"""`sslrun sweep FOLDER`: a sweep's page; and what `hydra/sweeper=optuna` does."""
+"""`sslrun sweep FOLDER`: write a sweep's report; also the implementation of `hydra/sweeper=optuna`."""
 
 import argparse
 import warnings
@@ -18,15 +18,15 @@ from sslrun.sweeps.trials import read_sweep
 
 
 def main(arguments: list[str]) -> None:
-    """Write `FOLDER/report.html` and print what is best by now."""
-    parser = argparse.ArgumentParser(prog="sslrun sweep", description="Write a sweep's page, at any time.")
-    parser.add_argument("folder", type=Path, help="a sweep's folder, of Optuna or of a plain -m")
+    """Write `FOLDER/report.html` and print the best trials so far."""
+    parser = argparse.ArgumentParser(prog="sslrun sweep", description="Write a sweep's report, at any time.")
+    parser.add_argument("folder", type=Path, help="folder of a sweep, by Optuna or by plain -m")
     folder = parser.parse_args(arguments).folder.absolute()
     show(folder)
 
 
 def show(folder: Path) -> None:
-    """Write the page and best.yaml; say where, and which command is best."""
+    """Write the report and best.yaml; print the best trials with their commands, and the report's path."""
     sweep = read_sweep(folder)
     page = write_sweep_report(sweep)
     for trial in write_best(sweep):
@@ -42,7 +42,7 @@ def search(
     task_function: TaskFunction,
     config: DictConfig,
 ) -> None:
-    """Carry a study to its end, from wherever it is."""
+    """Run a study to its end, starting or resuming it."""
     from sslrun.sweeps.run import run
     from sslrun.sweeps.search import Search
     from sslrun.sweeps.space import parse_space
@@ -58,7 +58,7 @@ def search(
     def show_quietly() -> None:
         try:
             write_sweep_report(read_sweep(folder))
-        except Exception as error:  # a picture that fails must not end days of work
+        except Exception as error:  # a failed figure must not end days of work
             warnings.warn(f"{folder / 'report.html'} was not written: {error!r}", stacklevel=2)
 
     run(
@@ -83,6 +83,6 @@ def _check(settings: OptunaConfig, launcher: str, config: DictConfig) -> None:
             "or slurm"
         )
     if OmegaConf.select(config, "hydra.launcher.wait") is False:
-        raise ConfigError("hydra.launcher.wait=false: a search must see how its trials end; omit it")
+        raise ConfigError("hydra.launcher.wait=false: a search waits for its trials' results; omit it")
     if str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]) != "${hydra.job.num}":  # type: ignore[index,call-overload]
         raise ConfigError("hydra.sweep.subdir cannot be set: a trial's folder is its number")

@@ -1,4 +1,4 @@
-"""Training inside a run folder: what `pretrain` and `finetune` share."""
+"""Training within a session, shared by `pretrain` and `finetune`."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from sslrun.training.ranks import Ranks
 
 
 def check_settings(config: PretrainConfig | FinetuneConfig) -> None:
-    """Raise ConfigError if this machine cannot train this way, whatever the dataset, which is not read yet."""
+    """Raise ConfigError if these settings cannot work on this machine; checked before reading the dataset."""
     check_machine(config.trainer, config.loader)
     check_loggers(config.logger)
 
@@ -36,16 +36,16 @@ def train(
     inputs: dict[str, Any],
     callbacks: list[pl.Callback],
 ) -> Method | None:
-    """Note and print what was resolved, then train from the folder's last checkpoint if there is one.
+    """Record and print the resolved settings, then train, resuming from the last checkpoint if there is one.
 
     Args:
-        dataset: items of `data` to train on.
+        dataset: training items of `data`.
         inputs: of the encoder, for run.json.
 
     Returns:
-        The trained method, to measure and write; None if this process is done: on further ranks, in pruned runs.
+        The trained method; None if this process is done (other ranks, pruned runs).
     """
-    before = session.trained_by
+    before = session.processes_and_workers
     backbones = {name: plain(encoder.config) | {"pretrained": None} for name, encoder in method.encoders().items()}
     session.start(
         resolved=resolved, data=data, world=plan.world, workers=plan.workers, inputs=inputs, backbones=backbones
@@ -54,13 +54,13 @@ def train(
     if global_rank() == 0:
         data.save_inputs(session.path / "inputs")
     if session.checkpoint is not None and global_rank() == 0:
-        for line in changed_hands(before, plan):
+        for line in process_changes(before, plan):
             print(line, flush=True)
     metrics = MetricsFile(
         session.path / "metrics.csv", steps_per_epoch=plan.steps_per_epoch, seconds_before=session.seconds_before
     )
     reporting, ending = pruning(config.run.trial, is_rank_zero=global_rank() == 0)
-    session.afterwards(finish_wandb)
+    session.add_end_callback(finish_wandb)
     loggers = build_loggers(config.logger, session.path, plain(config), metrics, wandb_id=session.wandb_id)
     try:
         return fit(
@@ -81,8 +81,8 @@ def train(
         return None
 
 
-def changed_hands(before: tuple[int | None, int | None], plan: Plan) -> list[str]:
-    """Lines for the user if the run continues with other processes or workers; `before` has None for unknown."""
+def process_changes(before: tuple[int | None, int | None], plan: Plan) -> list[str]:
+    """Messages if a resumed run has another number of processes or workers; `before` has None for unknown."""
     world, workers = before
     lines = []
     if world not in (None, plan.world):

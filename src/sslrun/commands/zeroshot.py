@@ -1,10 +1,10 @@
-"""`sslrun zeroshot`: classes recognised by their names, and captions and images that find each other."""
+"""`sslrun zeroshot`: zero-shot classification and image-text retrieval."""
 
 import numpy as np
 import torch
 
 from sslrun.commands.encoders import find_subject
-from sslrun.commands.frame import run_framed
+from sslrun.commands.frame import run_with_report
 from sslrun.commands.joint import Towers, find_towers, image_vectors
 from sslrun.commands.session import Session, print_resolved
 from sslrun.config.command.zeroshot import PromptsConfig, ZeroshotConfig
@@ -23,16 +23,16 @@ from sslrun.training.precision import accelerator_name, resolve_precision
 
 
 def run(config: ZeroshotConfig) -> float | None:
-    """Measure a split; leaves results.json and report.html in the run folder.
+    """Evaluate a split; writes results.json and report.html into the run folder.
 
     Returns:
-        Top-1 by the names of the classes; None where there are none.
+        Zero-shot top-1; None without classes.
     """
-    return run_framed("zeroshot", config, measure)
+    return run_with_report("zeroshot", config, measure)
 
 
 def measure(session: Session, config: ZeroshotConfig) -> str:
-    """The table of what was found, and the report's place."""
+    """Evaluate and return the closing text: results and the report's path."""
     device = accelerator_name(config.accelerator)
     precision = resolve_precision(config.precision, accelerator=device)
     towers = find_towers(config.encoder, device=device, precision=precision)
@@ -40,7 +40,7 @@ def measure(session: Session, config: ZeroshotConfig) -> str:
     if not isinstance(data, ImageData):
         raise DataError(f"dataset={data.name} holds no images; encoder={config.encoder} compares images with texts")
     if data.classes is None and not isinstance(data, PairData):
-        raise DataError(f"dataset={data.name} has neither labels nor captions; nothing says what is right")
+        raise DataError(f"dataset={data.name} has neither labels nor captions to evaluate with")
     if not data.size(config.split):
         raise DataError(f"dataset={data.name} has no split={config.split}; choose another split")
     classes = class_names(config.prompts, data)
@@ -66,10 +66,10 @@ def measure(session: Session, config: ZeroshotConfig) -> str:
 
 
 def class_names(prompts: PromptsConfig, data: ImageData) -> tuple[str, ...]:
-    """How the classes are called in prompts; none where the dataset has none.
+    """Names of the classes in prompts; empty without classes.
 
     Raises:
-        ConfigError: another number of names than of classes.
+        ConfigError: the number of names differs from the number of classes.
     """
     if data.classes is None:
         return ()
@@ -86,7 +86,7 @@ def class_names(prompts: PromptsConfig, data: ImageData) -> tuple[str, ...]:
 def class_rows(
     config: ZeroshotConfig, towers: Towers, images: Features, classes: tuple[str, ...], *, key: RowKey
 ) -> list[Row]:
-    """By the names of the classes."""
+    """Rows of zero-shot classification."""
     assert images.labels is not None
     templates = config.prompts.templates
     texts = fill_templates(classes, templates)
@@ -103,16 +103,17 @@ def class_rows(
 
 
 def caption_rows(config: ZeroshotConfig, towers: Towers, images: Features, data: PairData, *, key: RowKey) -> list[Row]:
-    """Both ways between the images that could be read and their captions, alike where they are written alike: captions
-    that a tokenizer cannot tell apart stay different answers.
+    """Rows of retrieval between the readable images and their captions.
+
+    Captions are equal if their strings are, not if their token ids are.
     """
-    every = data.captions(config.split)
-    captions = [every[i] for i in images.index.tolist()]
-    texts = [text for own in captions for text in own]
+    all_captions = data.captions(config.split)
+    captions = [all_captions[i] for i in images.index.tolist()]
+    texts = [text for of_image in captions for text in of_image]
     return retrieval_rows(
         images.features,
         towers.text_vectors(texts, batch_size=config.loader.batch_size),
-        torch.from_numpy(np.repeat(np.arange(len(captions)), [len(own) for own in captions])),
+        torch.from_numpy(np.repeat(np.arange(len(captions)), [len(of_image) for of_image in captions])),
         torch.from_numpy(np.unique(texts, return_inverse=True)[1]),
         ks=config.recalls,
         key=key,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sslrun.commands import pretrain, rehearsal
+from sslrun.commands import dry_run, pretrain
 from sslrun.config.command.pretrain import PretrainConfig
 from sslrun.config.compose import compose
 from sslrun.config.errors import ConfigError
@@ -44,7 +44,7 @@ def test_before_the_dataset_is_read(overrides: tuple[str, ...], message: str, tm
 
 def test_draws_nothing() -> None:
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    rehearsal.rehearse(configured("method=ibot", "backbone=vit_tiny", "dataset=digits", "augmentation=dino"))
+    dry_run.dry_run(configured("method=ibot", "backbone=vit_tiny", "dataset=digits", "augmentation=dino"))
     assert torch.equal(torch.get_rng_state(), before[0])
     assert np.array_equal(np.random.get_state()[1], before[1])
     assert random.getstate() == before[2]
@@ -57,6 +57,6 @@ def test_a_net_that_reads_its_weights_while_it_is_built(monkeypatch: pytest.Monk
         built.append(encoder)
         return next(encoder.parameters()).sum().item()
 
-    monkeypatch.setattr(rehearsal, "build_method", build)
-    rehearsal.rehearse(configured("dataset=digits"))
+    monkeypatch.setattr(dry_run, "build_method", build)
+    dry_run.dry_run(configured("dataset=digits"))
     assert all(p.is_meta for p in built[0].parameters())

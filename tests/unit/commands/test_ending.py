@@ -58,7 +58,7 @@ def test_wandb_is_ended_behind_the_note_and_the_requeue(
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=SimpleNamespace(dir=""), finish=finish))
     with pytest.raises(SystemExit if code else DataError) as left, session(tmp_path / "run").open() as run:
-        run.afterwards(finish_wandb)
+        run.add_end_callback(finish_wandb)
         raise error
     assert seen == [("interrupted", 1, True) if code else ("failed", 1, False)]
     assert getattr(left.value, "code", None) == code

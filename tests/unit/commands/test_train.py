@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sslrun.commands.session import Session
-from sslrun.commands.train import changed_hands
+from sslrun.commands.train import process_changes
 from sslrun.config.compose import compose
 from sslrun.runs import newest
 from sslrun.runs.newest import LAST
@@ -27,7 +27,7 @@ from sslrun.runs.newest import LAST
 )
 def test_other_processes_and_workers_are_told(before: tuple[int | None, int | None], told: list[str]) -> None:
     plan: Any = SimpleNamespace(world=2, workers=4)
-    lines = changed_hands(before, plan)
+    lines = process_changes(before, plan)
     assert len(lines) == len(told) and all(line.startswith(start) for line, start in zip(lines, told, strict=True))
 
 

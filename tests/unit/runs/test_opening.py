@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from sslrun.commands.resume import go_to
+from sslrun.commands.resume import restore_working_directory
 from sslrun.config.compose import compose
 from sslrun.config.errors import RunError
 from sslrun.config.run import Extend
@@ -151,9 +151,9 @@ def test_resumed_where_it_was_started(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "start").mkdir()
     needs = config(tmp_path / "run", "dataset=imagefolder", "dataset.root=images", "dataset.image_size=32")
-    go_to(tmp_path / "start", needs)
+    restore_working_directory(tmp_path / "start", needs)
     assert Path.cwd() == tmp_path / "start"
     with pytest.raises(RunError, match=r"dataset.root=images is relative to .*gone, where the run was started"):
-        go_to(tmp_path / "gone", needs)
-    go_to(tmp_path / "gone", config(tmp_path / "run"))
+        restore_working_directory(tmp_path / "gone", needs)
+    restore_working_directory(tmp_path / "gone", config(tmp_path / "run"))
     assert Path.cwd() == tmp_path / "start"
