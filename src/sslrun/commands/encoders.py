@@ -65,9 +65,8 @@ class Subject:
                 return load_encoder(folder, inputs=inputs)
             case CheckpointRef(file=file, run=run):
                 manifest, config = load_run(run)
-                encoders, _ = restore_encoders(
-                    config, manifest, file
-                )  # built with the run's own inputs, whose classes the head needs
+                # built with the run's own inputs: its head has the run's classes
+                encoders, _ = restore_encoders(config, manifest, file)
                 encoder = next(iter(encoders.values()))
                 encoder.inputs = inputs
                 return encoder
