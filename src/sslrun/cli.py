@@ -80,6 +80,8 @@ def main() -> None:
         print(f"sslrun {__version__}")
         return
     command, *rest = arguments
+    if command.startswith("-"):
+        _exit(f"{command} before the command: write `sslrun <command> {command} …`; see `sslrun --help`")
     if command not in COMMANDS:
         from sslrun.config.checks import did_you_mean
 
@@ -148,6 +150,7 @@ def _run_hydra(command: str, rest: list[str]) -> None:
     from hydra.core.plugins import Plugins
 
     from sslrun.commands.task import config_dirs_of, run_task
+    from sslrun.config.flags import parse_flags
     from sslrun.config.folders import conf_dir
     from sslrun.config.registry import load_all
     from sslrun.config.resolvers import register_resolvers
@@ -155,6 +158,7 @@ def _run_hydra(command: str, rest: list[str]) -> None:
 
     load_all()
     register_resolvers()
+    rest, is_sweep = parse_flags(command, rest)
     refuse_null(rest)
     refuse_absent_group(command, rest)
     refuse_contradiction(rest, config_dirs=config_dirs_of(rest))
@@ -171,8 +175,6 @@ def _run_hydra(command: str, rest: list[str]) -> None:
             _report(error)
 
     task.__module__ = f"sslrun.{command}"  # Hydra names the job after it
-    rest.sort(key=lambda argument: argument not in ("-m", "--multirun"))  # Hydra's parser needs it before the overrides
-    is_sweep = rest[:1] in (["-m"], ["--multirun"])
     program = sys.argv[0]
     sys.argv = [program, *rest]  # what Hydra parses
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(task)()

@@ -38,6 +38,13 @@ def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Comple
             ["pretrain", "method=bert", "backbone=hf_text"],
             "backbone.pretrained refers to itself; say backbone.pretrained=…",
         ),
+        (["pretrain", "-m", "optimizer.lr=0.1,-1"], "optimizer.lr must be in (0, inf), got -1"),
+        (["pretrain", "-m", "method=byol,simclr", "--cfg", "job"], "-m and --cfg exclude each other"),
+        (["pretrain", "method=byol", "--nonsense"], "unrecognized arguments: --nonsense; see `sslrun pretrain --help`"),
+        (["pretrain", "--resolve"], "--resolve goes with --cfg; write --cfg job --resolve"),
+        (["-m", "pretrain"], "-m before the command: write `sslrun <command> -m …`"),
+        (["pretrain", "trainer.accelerator=cpu", "trainer.precision=fp16"], "trainer.precision=fp16 needs a GPU"),
+        (["pretrain", "dataset=hf", "dataset.path=/nowhere/x"], "dataset.path=/nowhere/x: no such folder"),
         (["resume", "nowhere"], "is not a run folder: it has no run.json"),
     ],
 )

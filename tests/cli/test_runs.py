@@ -121,6 +121,13 @@ def test_table_says_why_below_a_failed_run(five: Path, capsys: pytest.CaptureFix
     assert "\x1b" not in "".join(lines)
 
 
+def test_runs_are_found_below_any_folder_but_those_of_a_run(tmp_path: Path) -> None:
+    for folder in ("slurm/wandb/1", "slurm/wandb/1/encoder/2", "encoder/3"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "run.json").write_text("{}")
+    assert {str(run.relative_to(tmp_path)) for run in find_runs(tmp_path)} == {"slurm/wandb/1", "encoder/3"}
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 140])
 def test_table_fits_the_terminal(width: int, five: Path) -> None:
     found = Reader().read(sorted(find_runs(five)))

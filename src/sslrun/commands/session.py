@@ -23,7 +23,7 @@ from sslrun.runs.forks import find_location
 from sslrun.runs.length import Length, resolve_length
 from sslrun.runs.manifest import manifest_if_any
 from sslrun.runs.newest import Checkpoint, newest
-from sslrun.runs.opening import open_run, save_changed_config
+from sslrun.runs.opening import open_run, refuse_other_command, save_changed_config
 from sslrun.runs.rank import global_rank
 from sslrun.runs.results import main_value, read_rows
 from sslrun.training.plan import Plan, with_length
@@ -97,10 +97,10 @@ class Session:
         """Whether the folder's run has finished or was pruned, and is not to be extended.
 
         Raises:
-            RunError: the folder's run has another configuration.
+            RunError: the folder has a run of another command or configuration.
         """
-        manifest = self._manifest
-        if (manifest.get("status") != "finished" and not self.is_pruned) or manifest["command"] != self.command:
+        refuse_other_command(self._manifest, self.command, self.path)
+        if self._manifest.get("status") != "finished" and not self.is_pruned:
             return False
         refuse_changes(self.command, self.config, self.path)
         return not changed_length(self.command, self.config, self.path)

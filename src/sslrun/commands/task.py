@@ -64,6 +64,13 @@ def _launch(command: str, checked: CommandConfig, hydra: DictConfig, folder: Pat
     return []
 
 
+def discard_sweep(folder: Path) -> None:
+    """Remove the folder of a sweep in which no run has begun, so that it holds only Hydra's multirun.yaml."""
+    if folder.is_dir() and [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
+        (folder / "multirun.yaml").unlink()
+        remove_if_empty(folder)
+
+
 def remove_if_empty(folder: Path) -> None:
     """Remove a folder if it is empty, and then its empty parents below the working directory."""
     with contextlib.suppress(OSError):

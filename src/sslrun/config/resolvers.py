@@ -36,8 +36,11 @@ def run_name(config: Any) -> str:
     """`<method>-<dataset>` for pretraining, `<encoder's run>` for evaluations, as a file name."""
     encoder = OmegaConf.select(config, "encoder", throw_on_missing=False)
     dataset = OmegaConf.select(config, "dataset.name", throw_on_missing=False)
-    first = Path(str(encoder)).name if encoder else OmegaConf.select(config, "method.kind", throw_on_missing=False)
-    parent = Path(str(encoder)).parent.name if encoder and "/" in str(encoder) else None
+    path = Path(str(encoder))
+    if path.suffix == ".ckpt" and path.parent.name == "checkpoints":
+        path = path.parents[1] / path.stem  # RUN/checkpoints/last.ckpt
+    first = path.name if encoder else OmegaConf.select(config, "method.kind", throw_on_missing=False)
+    parent = path.parent.name if encoder and "/" in str(encoder) else None
     labels = OmegaConf.select(config, "labels", throw_on_missing=False) if encoder else None
     labels = f"labels{labels}" if labels is not None and not OmegaConf.is_list(labels) and labels != "all" else None
     parts = [str(p) for p in (parent, first, dataset, labels) if p]

@@ -26,6 +26,10 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
     except ImportError as error:
         raise DataError(f"dataset={kind} needs the library `datasets`: pip install 'sslrun[hf]'") from error
     folder = Path(path).expanduser()
+    if folder.is_file():
+        raise DataError(f"dataset.path={path} is a file; name its folder, or use dataset=parquet dataset.train={path}")
+    if not folder.exists() and (path.startswith(("/", ".", "~")) or path.count("/") > 1):  # no name of the hub
+        raise DataError(f"dataset.path={path}: no such folder")
     saved = (folder / "dataset_dict.json").exists() or (folder / "state.json").exists()
     try:
         if saved:

@@ -46,6 +46,8 @@ def classification_rows(
         value = statistic(counts.double()[None], cells, num_classes=num_classes).item()
         exact = extreme_interval(value, n=rarest) if value in EXTREMES else None
         interval = exact or percentile_interval(torch.cat(resampled[metric]))
+        if metric == "balanced_accuracy" and interval[0] == interval[1]:
+            interval = mean_extreme_interval(counts.double()[None], cells, num_classes=num_classes)
         rows.append(key.row(metric, value, n=len(labels), interval=interval))
 
     ones = torch.ones(len(labels), dtype=torch.int64)
@@ -88,6 +90,21 @@ def balanced_accuracy(counts: Tensor, cells: Tensor, *, num_classes: int) -> Ten
     """Mean recall over the classes that occur as label; arguments and result as in `macro_f1`."""
     true_positives, truths, _ = _margins(counts, cells, num_classes=num_classes)
     return (true_positives / truths).nanmean(dim=1)
+
+
+def mean_extreme_interval(counts: Tensor, cells: Tensor, *, num_classes: int) -> tuple[float, float]:
+    """Interval of a balanced accuracy whose recalls are all 0 or 1, so that resampling shows no variance.
+
+    The mean over classes of each recall's exact bounds; wider than 95 %.
+    """
+    true_positives, truths, _ = _margins(counts, cells, num_classes=num_classes)
+    bounds = [
+        extreme_interval(float(hits == total), n=int(total))
+        for hits, total in zip(true_positives[0], truths[0], strict=True)
+        if total > 0
+    ]
+    low, high = torch.tensor(bounds, dtype=torch.float64).mean(dim=0).tolist()
+    return low, high
 
 
 def _margins(counts: Tensor, cells: Tensor, *, num_classes: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.types import HydraContext
@@ -59,6 +59,31 @@ def sweep_job(context: HydraContext, config: DictConfig, overrides: Sequence[str
     Raises:
         ConfigError: its configuration is invalid, as for a single run.
     """
+    point = _compose(context, config, overrides, number=number)
+    return make_job(point.command, point.task, point.checked, point.hydra, folder=point.folder, number=number)
+
+
+def check_sweep(
+    context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]], *, first: int
+) -> None:
+    """Check all points of a sweep before the first one runs.
+
+    Raises:
+        ConfigError: a configuration is invalid, as for a single run.
+    """
+    for number, overrides in enumerate(job_overrides, first):
+        _compose(context, config, overrides, number=number)
+
+
+class _Point(NamedTuple):
+    command: str
+    task: list[str]
+    folder: Path
+    hydra: DictConfig
+    checked: CommandConfig
+
+
+def _compose(context: HydraContext, config: DictConfig, overrides: Sequence[str], *, number: int) -> _Point:
     with _composing:
         composed = context.config_loader.load_sweep_config(config, list(overrides))
         with open_dict(composed):
@@ -67,8 +92,7 @@ def sweep_job(context: HydraContext, config: DictConfig, overrides: Sequence[str
         command, task = str(composed.hydra.job.name), list(composed.hydra.overrides.task)
         with open_dict(composed):
             settings = composed.pop("hydra")
-        checked = typed(command, composed)
-    return make_job(command, task, checked, settings, folder=folder, number=number)
+        return _Point(command, task, folder, settings, typed(command, composed))
 
 
 def make_job(

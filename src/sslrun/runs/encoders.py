@@ -98,11 +98,12 @@ def parse_encoder(text: str, *, tower: str = "image") -> EncoderRef:
     if _is_of_transformers(path):
         return TransformersRef("/".join(path.parts[-2:]), str(path))
     if (path / "model.safetensors").is_file() and (path / "config.json").is_file():
+        if (path.parent / "run.json").is_file():
+            return FolderRef("/".join(path.parts[-3:-1]), path, path.parent)
         if (path.parents[1] / "run.json").is_file():  # an additional encoder of a run
             run = path.parents[1]
             return FolderRef("/".join((*run.parts[-2:], path.name)), path, run)
-        known = path.parent if (path.parent / "run.json").is_file() else None
-        return FolderRef("/".join((known or path).parts[-2:]), path, known)
+        return FolderRef("/".join(path.parts[-2:]), path)
     if path.suffix == ".ckpt" and path.is_file():
         run = path.parent.parent
         if (run / "run.json").is_file():

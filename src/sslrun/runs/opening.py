@@ -41,8 +41,8 @@ def open_run(
         fork_of: the folder from whose state a new one starts.
 
     Raises:
-        RunError: another process holds the folder; it has a run of another command or configuration; it cannot be
-            written; none of its checkpoints can be read; its job failed `GIVE_UP_AFTER` times.
+        RunError: another process holds the folder; it has a run of another command or configuration, or foreign
+            files; it cannot be written; none of its checkpoints can be read; its job failed `GIVE_UP_AFTER` times.
     """
     assert config.run.dir is not None
     path = Path(config.run.dir).absolute()
@@ -67,9 +67,16 @@ def save_changed_config(run: RunFolder, command: str, config: CommandConfig) -> 
         write_text(run.path / "config.yaml", save(config))
 
 
+def refuse_other_command(manifest: dict[str, Any], command: str, path: Path) -> None:
+    """Raise RunError if the manifest is another command's; an empty one is no run yet."""
+    if manifest and manifest["command"] != command:
+        raise RunError(f"run.dir={path} holds a run of `sslrun {manifest['command']}`; choose another run.dir")
+
+
 def _create(
     command: str, config: CommandConfig, path: Path, lock: IO[str], *, parent: str | None, fork_of: Path | None
 ) -> RunFolder:
+    _refuse_foreign(path, config)
     run = RunFolder(path, new_manifest(command, parent=parent), resumed=False, lock=lock)
     run.checkpoints.mkdir(exist_ok=True)
     if fork_of is not None:
@@ -84,10 +91,24 @@ def _create(
     return run
 
 
+def _refuse_foreign(path: Path, config: CommandConfig) -> None:
+    """Raise RunError if a folder without run.json has files that a run would overwrite.
+
+    A config.yaml equal to ours is left from a run that was killed before it wrote run.json.
+    """
+    foreign = [name for name in RESULTS if (path / name).exists()]
+    written = path / "config.yaml"
+    if written.exists() and written.read_text(encoding="utf-8", errors="replace") != save(config):
+        foreign.append(written.name)
+    if foreign:
+        raise RunError(
+            f"run.dir={path} is not a run, and its {', '.join(foreign)} would be overwritten; choose another run.dir"
+        )
+
+
 def _continue(command: str, config: CommandConfig, path: Path, lock: IO[str]) -> RunFolder:
     manifest = read_manifest(path)
-    if manifest["command"] != command:
-        raise RunError(f"run.dir={path} holds a run of `sslrun {manifest['command']}`; choose another run.dir")
+    refuse_other_command(manifest, command, path)
     refuse_changes(command, config, path)
     run = RunFolder(path, manifest, resumed=True, lock=lock)
     longer = changed_length(command, config, path)

@@ -64,7 +64,7 @@ class Plan:
 
 def micro_batches(trainer: TrainerConfig) -> int:
     """Number of micro-batches per global batch, over all devices."""
-    devices = _devices(trainer, accelerator_name(trainer.accelerator))
+    devices = _devices(trainer, accelerator_name(trainer.accelerator, key="trainer.accelerator"))
     return devices * trainer.num_nodes * trainer.accumulate
 
 
@@ -74,13 +74,13 @@ def check_machine(trainer: TrainerConfig, loader: LoaderConfig) -> None:
     Raises:
         ConfigError: the batch size does not suit the devices; a device, precision or layer is not available.
     """
-    accelerator, parts = accelerator_name(trainer.accelerator), micro_batches(trainer)
+    accelerator, parts = accelerator_name(trainer.accelerator, key="trainer.accelerator"), micro_batches(trainer)
     if loader.batch_size % parts:
         raise ConfigError(
             f"loader.batch_size={loader.batch_size} does not divide by {parts // trainer.accumulate} devices x "
             f"trainer.accumulate={trainer.accumulate}; choose a multiple of {parts}"
         )
-    precision = resolve_precision(trainer.precision, accelerator=accelerator)
+    precision = resolve_precision(trainer.precision, accelerator=accelerator, key="trainer.precision")
     if precision is Precision.fp16 and trainer.strategy == "fsdp":
         raise ConfigError("trainer.precision=fp16 does not go with trainer.strategy=fsdp; choose bf16, fp32 or auto")
     _sync_batchnorm(trainer, None, accelerator=accelerator, world=parts // trainer.accumulate)
@@ -105,7 +105,7 @@ def make_plan(
     Raises:
         ConfigError: the batch size does not suit devices or dataset, or the accelerator is absent.
     """
-    accelerator = accelerator_name(trainer.accelerator)
+    accelerator = accelerator_name(trainer.accelerator, key="trainer.accelerator")
     devices = _devices(trainer, accelerator)
     world, parts = devices * trainer.num_nodes, micro_batches(trainer)
     check_machine(trainer, loader)
@@ -117,7 +117,7 @@ def make_plan(
     if total_steps is None:
         assert trainer.steps is not None or trainer.epochs is not None
         total_steps = trainer.steps or max(1, math.ceil((trainer.epochs or 0) * steps_per_epoch))
-    precision = resolve_precision(trainer.precision, accelerator=accelerator)
+    precision = resolve_precision(trainer.precision, accelerator=accelerator, key="trainer.precision")
     return Plan(
         accelerator=accelerator,
         devices=devices,

@@ -12,8 +12,14 @@ BF16_UNITS = {"amx_bf16": ("AMX", 16), "avx512_bf16": ("AVX512-BF16", 2)}
 LIGHTNING_NAMES = {Precision.fp32: "32-true", Precision.bf16: "bf16-mixed", Precision.fp16: "16-mixed"}
 
 
-def resolve_precision(precision: Precision, *, accelerator: str) -> Precision:
-    """Resolve `auto`: bf16 on CPUs with AMX or AVX512-BF16 and on GPUs from Ampere on, else fp32."""
+def resolve_precision(precision: Precision, *, accelerator: str, key: str = "precision") -> Precision:
+    """Resolve `auto`: bf16 on CPUs with AMX or AVX512-BF16 and on GPUs from Ampere on, else fp32.
+
+    Raises:
+        ConfigError: fp16 on a CPU, where Lightning would silently train in bf16.
+    """
+    if precision is Precision.fp16 and accelerator == "cpu":
+        raise ConfigError(f"{key}=fp16 needs a GPU, and this runs on the CPU; choose auto, bf16 or fp32")
     if precision is not Precision.auto:
         return precision
     return Precision.bf16 if native_bf16(accelerator) else Precision.fp32
@@ -46,7 +52,7 @@ def autocast_dtype(precision: Precision) -> torch.dtype | None:
     return {Precision.bf16: torch.bfloat16, Precision.fp16: torch.float16}.get(precision)
 
 
-def accelerator_name(asked: str) -> str:
+def accelerator_name(asked: str, *, key: str = "accelerator") -> str:
     """Resolve `auto` and `gpu` to an available accelerator: cuda, mps or cpu.
 
     Raises:
@@ -56,6 +62,6 @@ def accelerator_name(asked: str) -> str:
         return "cuda"
     if asked in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "mps"
-    if asked in ("cuda", "mps"):
-        raise ConfigError(f"accelerator={asked}: none is visible here; choose auto or cpu; see `sslrun doctor`")
-    return "cpu" if asked in ("auto", "gpu") else asked
+    if asked in ("gpu", "cuda", "mps"):
+        raise ConfigError(f"{key}={asked}: none is visible here; choose auto or cpu; see `sslrun doctor`")
+    return "cpu"

@@ -129,3 +129,13 @@ def test_average_precision_by_hand() -> None:
     scores, positive = torch.tensor([0.9, 0.8, 0.8, 0.1]), torch.tensor([True, False, True, True])
     found = average_precision(scores, positive, weights=torch.ones(1, 4, dtype=torch.float64))
     assert found.item() == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+
+
+def test_recalls_of_all_or_nothing_leave_their_exact_bounds():
+    """One class is always predicted: every resample has the same balanced accuracy."""
+    labels = torch.tensor([0] * 40 + [1] * 40 + [2] * 40)
+    scores = torch.tensor([[1.0, 0.0, 0.0]]).expand(120, 3)
+    row = by_metric(scores, labels)["balanced_accuracy"]
+    bound = 0.025 ** (1 / 40)
+    assert row.value == pytest.approx(1 / 3)
+    assert (row.low, row.high) == pytest.approx((bound / 3, (1 + 2 * (1 - bound)) / 3))

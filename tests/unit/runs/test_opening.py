@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from sslrun.commands.resume import restore_working_directory
-from sslrun.config.compose import compose
+from sslrun.config.compose import compose, save
 from sslrun.config.errors import RunError
 from sslrun.config.run import Extend
+from sslrun.runs.encoders import parse_encoder
 from sslrun.runs.length import Length, Phase, phase_at, resolve_length
 from sslrun.runs.manifest import read_manifest
 from sslrun.runs.newest import LAST, name_of
@@ -157,3 +158,31 @@ def test_resumed_where_it_was_started(tmp_path: Path, monkeypatch: pytest.Monkey
         restore_working_directory(tmp_path / "gone", needs)
     restore_working_directory(tmp_path / "gone", config(tmp_path / "run"))
     assert Path.cwd() == tmp_path / "start"
+
+
+def test_a_folder_with_files_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("database: postgres\n")
+    with pytest.raises(
+        RunError, match=r"is not a run, and its config.yaml would be overwritten; choose another run.dir"
+    ):
+        open_run("pretrain", config(tmp_path))
+    assert (tmp_path / "config.yaml").read_text() == "database: postgres\n"
+
+
+def test_a_run_killed_before_its_manifest_was_written_starts_over(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    (tmp_path / "config.yaml").write_text(save(settings))
+    run = open_run("pretrain", settings)
+    assert run.manifest["status"] == "running"
+    run.end("interrupted")
+
+
+def test_encoders_are_named_by_their_own_run(tmp_path: Path) -> None:
+    """Also where the folder above is a run too."""
+    for folder in (tmp_path, tmp_path / "nested"):
+        (folder / "encoder").mkdir(parents=True)
+        (folder / "run.json").write_text("{}")
+        for name in ("model.safetensors", "config.json"):
+            (folder / "encoder" / name).write_text("{}")
+    found = parse_encoder(str(tmp_path / "nested" / "encoder"))
+    assert (found.name, found.run) == (f"{tmp_path.name}/nested", tmp_path / "nested")

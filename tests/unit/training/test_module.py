@@ -210,6 +210,7 @@ def test_metrics_file_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         metrics.log_metrics({"train/loss": step / 10}, step)
     with metrics.path.open("a") as file:
+        file.write("1x,0.5,0.1,train/loss,1.0\n")  # garbled by a crash of the machine
         file.write("4,2.0,0.1,train/lo")  # killed while it wrote
     metrics.rewind(2)
     rows = metrics.path.read_text().splitlines()

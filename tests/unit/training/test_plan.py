@@ -141,3 +141,17 @@ def test_days_that_yaml_took_for_sixty_hours_are_refused() -> None:
     with pytest.raises(ConfigError, match=message + "or '5:12:30:00' for that many seconds"):
         TrainerConfig(steps=1, max_time=str(given))
     assert parse_max_time(str(yaml.safe_load("59:00:00"))) == 59 * 3600  # no days: YAML's number is right
+
+
+@pytest.mark.parametrize("asked", ["gpu", "cuda", "mps"])
+def test_an_absent_accelerator_is_refused(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=rf"trainer.accelerator={asked}: none is visible here; choose auto or cpu"):
+        plan(accelerator=asked)
+    assert plan(accelerator="auto").accelerator == "cpu"
+
+
+def test_fp16_on_the_cpu_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"trainer.precision=fp16 needs a GPU"):
+        plan(precision=Precision.fp16)

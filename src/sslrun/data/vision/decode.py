@@ -98,7 +98,8 @@ class Decoder:
         if found == 3 and self.channels == 1:
             return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None]
         raise DataError(
-            f"{name}: {found} channels do not convert to dataset.channels={self.channels}; say dataset.channels={found}"
+            f"{name}: {found} channels do not convert to {self.channels}; say dataset.channels={found}, or choose "
+            f"an encoder for {found}, if encoder= is one for {self.channels}"
         )
 
 

@@ -137,7 +137,7 @@ def test_a_truncated_file_fails(data):
     [
         (b"", "no image, or of a format"),
         (b"no image at all", "no image, or of a format"),
-        (npy(np.zeros((2, 2, 5), np.uint8)), "5 channels do not convert to dataset.channels=3; say dataset.channels=5"),
+        (npy(np.zeros((2, 2, 5), np.uint8)), "5 channels do not convert to 3; say dataset.channels=5"),
         (npy(np.zeros((2, 2), np.float32)), r"float32 values have no full range; say dataset.intensity_range"),
         (npy(np.zeros(4, np.uint8)), r"an array of shape \(4,\) is no image"),
         (npy(np.array([{}], dtype=object)), "allow_pickle"),
