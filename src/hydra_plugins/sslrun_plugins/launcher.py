@@ -45,7 +45,7 @@ class CheckedLauncher(BasicLauncher):
         try:
             check_sweep(self.hydra_context, self.config, job_overrides, first=initial_job_idx)
         except Exception:
-            discard_sweep(Path(self.config.hydra.sweep.dir))
+            discard_sweep(Path(self.config.hydra.sweep.dir).absolute())
             raise
         return super().launch(job_overrides, initial_job_idx)
 
