@@ -113,7 +113,7 @@ def test_encoders_of_text_and_sound_are_baselines_too(clip: Path, tmp_path: Path
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     bert = save(BertModel(BertConfig(vocab_size=260, max_position_embeddings=64, **sizes)), tmp_path / "bert")
     ids = torch.randint(5, 200, (2, 9))
-    with pytest.raises(ConfigError, match=r"has no tokenizer.json, and other tokens would mean nothing to it"):
+    with pytest.raises(ConfigError, match=r"has no tokenizer.json, without which texts cannot be tokenized"):
         find_subject(str(tmp_path / "bert"), None, dataset("dataset=pydocs"))
     byte_tokenizer().save(str(tmp_path / "bert" / "tokenizer.json"))
     subject = find_subject(str(tmp_path / "bert"), None, dataset("dataset=pydocs"))

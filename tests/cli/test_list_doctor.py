@@ -34,10 +34,10 @@ def listed(capsys: pytest.CaptureFixture[str], group: str) -> dict[str, dict[str
 def test_methods_with_paper_and_description(capsys: pytest.CaptureFixture[str]) -> None:
     byol = listed(capsys, "methods")["byol"]
     assert byol["paper"] == "Grill et al. 2020, arXiv:2006.07733"
-    assert byol["description"] == "predict what a slow copy of the net sees in another view."
+    assert byol["description"] == "predict a momentum encoder's projection of another view."
     listing.main(["method"])
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("byol") and "arXiv:2006.07733" in line and "slow copy" in line for line in lines)
+    assert any(line.startswith("byol") and "arXiv:2006.07733" in line and "momentum encoder" in line for line in lines)
 
 
 def test_what_methods_read_and_where_it_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

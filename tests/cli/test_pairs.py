@@ -103,7 +103,7 @@ def test_search_finds_the_digit(folder: Path, capsys: pytest.CaptureFixture[str]
     assert len(listed) == 4 and listed[0].split()[0] == "1" and "/0_" in listed[0]
     assert "1 unreadable file(s) skipped, first: below/broken.png" in told.err
     page = (folder / "search" / "search.html").read_text()
-    assert page.count('<img src="data:image/jpeg;base64,') == 3 and "of 40 pictures" in page
+    assert page.count('<img src="data:image/jpeg;base64,') == 3 and "of 40 images" in page
 
 
 @pytest.mark.slow

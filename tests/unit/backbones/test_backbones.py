@@ -153,7 +153,7 @@ def test_what_cannot_be_built_says_why(config: BackboneConfig, message: str) -> 
 
 def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     build_encoder(SmallCNNConfig(name="small_cnn", width=16), INPUTS).save(tmp_path)
-    with pytest.raises(ConfigError, match=rf"^{tmp_path}: .* does not fit the backbone: .* choose its backbone"):
+    with pytest.raises(ConfigError, match=rf"^{tmp_path}: .* does not fit the backbone: .*choose"):
         build_encoder(SmallCNNConfig(name="small_cnn", width=8, pretrained=str(tmp_path)), INPUTS)
 
 

@@ -45,7 +45,7 @@ def test_datasets_give_known_batches() -> None:
 def test_sound_gives_what_its_form_leaves(form: str) -> None:
     config: Any = compose("pretrain", ["method=simclr", "dataset=tones", f"dataset.form={form}"])
     left = [FORMS[form]] if form in FORMS else FORMS.values()
-    assert config.dataset.given == tuple(dict.fromkeys(BATCH_NAMES[kind] for each in left for kind in each.gives))
+    assert config.dataset.given == tuple(dict.fromkeys(BATCH_NAMES[kind] for each in left for kind in each.batch_types))
     assert set(config.dataset.given) <= set(find("dataset", "tones").gives)
 
 
