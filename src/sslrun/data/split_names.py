@@ -38,7 +38,9 @@ def find_splits(root: Path, candidates: Iterable[tuple[str, Path]]) -> dict[str,
             raise DataError(f"{root}: both {found[split].name} and {path.name} could be {split}; rename or move one")
         if split is not None:
             found[split] = path
-        if (split or (path.is_file() and split_named(_SHARD.sub("", name)))) in ("validation", "test"):
+        elif path.is_file():
+            split = split_named(_SHARD.sub("", name))
+        if split in ("validation", "test"):
             held_out.append(path.name)
     if "train" in found:
         return {split: found[split] for split in NAMES if split in found}
