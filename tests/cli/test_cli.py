@@ -44,7 +44,7 @@ def sslrun(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Comple
         (["pretrain", "--resolve"], "--resolve goes with --cfg; write --cfg job --resolve"),
         (["-m", "pretrain"], "-m before the command: write `sslrun <command> -m …`"),
         (["pretrain", "trainer.accelerator=cpu", "trainer.precision=fp16"], "trainer.precision=fp16 needs a GPU"),
-        (["pretrain", "dataset=hf", "dataset.path=/nowhere/x"], "dataset.path=/nowhere/x: no such folder"),
+        (["pretrain", "dataset=hf", "dataset.path=/nowhere/x"], "dataset.path=/nowhere/x: no such file or folder"),
         (["resume", "nowhere"], "is not a run folder: it has no run.json"),
     ],
 )

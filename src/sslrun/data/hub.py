@@ -21,47 +21,66 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
     Raises:
         DataError: the library is missing or cannot load it, or there is no split `train`.
     """
+    if Path(path).expanduser().is_file():
+        raise DataError(f"dataset.path={path} is a file; name its folder, or use dataset=parquet dataset.train={path}")
+    tables = load(kind, path, subset=subset, options=options, train=train)
+    if train not in tables:
+        raise no_such_split(train, split="train", path=path, tables=tables)
+    return tables
+
+
+def load(kind: str, path: str, *, subset: str | None, options: Mapping[str, Any], train: str) -> dict[str, Any]:
+    """As `load_tables`, of whatever splits there are.
+
+    Raises:
+        DataError: the library is missing or cannot load it.
+    """
+    folder = Path(path).expanduser()
+    if not folder.exists() and (path.startswith(("/", ".", "~")) or path.count("/") > 1):  # no name of the hub
+        raise DataError(f"dataset.path={path}: no such file or folder")
+    taken = "" if folder.exists() else " (no such file or folder, so taken for a name on the hub)"
     try:
         import datasets
     except ImportError as error:
-        raise DataError(f"dataset={kind} needs the library `datasets`: pip install 'sslrun[hf]'") from error
-    folder = Path(path).expanduser()
-    if folder.is_file():
-        raise DataError(f"dataset.path={path} is a file; name its folder, or use dataset=parquet dataset.train={path}")
-    if not folder.exists() and (path.startswith(("/", ".", "~")) or path.count("/") > 1):  # no name of the hub
-        raise DataError(f"dataset.path={path}: no such folder")
-    saved = (folder / "dataset_dict.json").exists() or (folder / "state.json").exists()
+        raise DataError(
+            f"dataset.path={path}{taken}: dataset={kind} needs the library `datasets`: pip install 'sslrun[hf]'"
+        ) from error
     try:
-        if saved:
+        if is_saved(folder):
             loaded: Any = datasets.load_from_disk(str(folder))
         else:
             loaded = datasets.load_dataset(str(folder) if folder.exists() else path, subset, **options)
     except Exception as error:  # the library raises its own, the hub's, requests' and builtin errors
-        taken = "" if folder.exists() else " (no such folder, so taken for a name on the hub)"
         raise DataError(f"dataset.path={path} cannot be loaded{taken}: {str(error).splitlines()[0]}") from error
-    tables = dict(loaded) if isinstance(loaded, dict) else {train: loaded}
-    if train not in tables:
-        raise DataError(
-            f"dataset.train={train}: {path} has no such split{did_you_mean(train, tables)}; it has {', '.join(tables)}"
-        )
-    return tables
+    return dict(loaded) if isinstance(loaded, dict) else {train: loaded}
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether the library `datasets` has written the folder by `save_to_disk`."""
+    return (folder / "dataset_dict.json").exists() or (folder / "state.json").exists()
 
 
 def split_names(config: Any, tables: Mapping[str, Any]) -> dict[str, str | None]:
     """The dataset's own names of train, validation and test, made distinct.
 
     Raises:
-        ConfigError: a name that the user set is not in `tables`, or is used twice.
+        ConfigError: a name that the user set is used twice.
+        DataError: a name that the user set is not in `tables`.
     """
     names = config.named_splits
     chosen = [split for split in PRECEDENCE if names[split] != getattr(type(config), SPLIT_KEYS[split])]
     for split in chosen:
         if names[split] is not None and names[split] not in tables:
-            raise ConfigError(
-                f"dataset.{SPLIT_KEYS[split]}={names[split]}: {config.path} has no such split"
-                f"{did_you_mean(names[split], tables)}; it has {', '.join(tables)}"
-            )
+            raise no_such_split(names[split], split=split, path=config.path, tables=tables)
     return distinct(names, named=chosen)
+
+
+def no_such_split(name: str, *, split: str, path: str, tables: Mapping[str, Any]) -> DataError:
+    """The error for a split that a dataset lacks."""
+    return DataError(
+        f"dataset.{SPLIT_KEYS[split]}={name}: {path} has no such split{did_you_mean(name, tables)}; "
+        f"it has {', '.join(tables)}"
+    )
 
 
 def distinct(names: Mapping[str, str | None], *, named: Sequence[str]) -> dict[str, str | None]:

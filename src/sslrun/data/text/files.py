@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sslrun.config.checks import check_path_or_splits, did_you_mean
-from sslrun.config.dataset.splits import SPLIT_KEYS
+from sslrun.config.checks import check_path_or_splits
 from sslrun.config.dataset.text import TextConfig
-from sslrun.config.errors import DataError
-from sslrun.data.hub import distinct
+from sslrun.data.hub import distinct, is_saved, load, no_such_split
 from sslrun.data.labels import is_hidden
 from sslrun.data.split_names import NAMES, find_splits
 from sslrun.data.text.documents import Documents
@@ -35,9 +33,8 @@ def read_sources(config: TextConfig) -> dict[str, Documents]:
     if config.path is None:
         return {split: read_documents(Path(p).expanduser(), config) for split, p in named.items() if p}
     path = Path(config.path).expanduser()
-    is_saved = (path / "dataset_dict.json").exists() or (path / "state.json").exists()
-    if is_saved or not path.exists():
-        return _from_hub(path if is_saved else None, config, named)
+    if is_saved(path) or not path.exists():
+        return _from_hub(config.path, config, named)
     check_path_or_splits(config.path, train=config.train, val=config.val, test=config.test)
     return {split: read_documents(found, config) for split, found in split_paths(path).items()}
 
@@ -51,36 +48,16 @@ def split_paths(path: Path) -> dict[str, Path]:
     return find_splits(path, folders + files) or {"train": path}
 
 
-def _from_hub(saved: Path | None, config: TextConfig, named: dict[str, str | None]) -> dict[str, Documents]:
-    try:
-        import datasets
-    except ImportError as error:
-        raise DataError(
-            f"dataset.path={config.path}: no such file or folder; for a hub name: pip install 'sslrun[hf]'"
-        ) from error
-    try:
-        loaded: Any = (
-            datasets.load_from_disk(str(saved))
-            if saved
-            else datasets.load_dataset(config.path, config.subset, **config.options)
-        )
-    except Exception as error:  # the library raises its own, the hub's, requests' and builtin errors
-        raise DataError(
-            f"dataset.path={config.path}: no such file or folder, and `datasets` cannot load it: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
-    tables = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+def _from_hub(path: str, config: TextConfig, named: dict[str, str | None]) -> dict[str, Documents]:
+    tables = load("text", path, subset=config.subset, options=config.options, train="train")
     wanted = {split: [name] if name else [split, *NAMES[split]] for split, name in named.items()}
     found = {split: next((n for n in names if n in tables), None) for split, names in wanted.items()}
     for split, name in named.items():
         if found[split] is None and (name or split == "train"):
-            raise DataError(
-                f"dataset.{SPLIT_KEYS[split]}={wanted[split][0]}: {config.path} has no such split"
-                f"{did_you_mean(wanted[split][0], tables)}; it has {', '.join(tables)}"
-            )
+            raise no_such_split(wanted[split][0], split=split, path=path, tables=tables)
     found = distinct(found, named=[split for split, name in named.items() if name])
     return {
-        split: _documents(tables[name], config, where=f"{config.path}:{name}")
+        split: _documents(tables[name], config, where=f"{path}:{name}")
         for split, name in found.items()
         if name is not None
     }

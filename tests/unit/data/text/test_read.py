@@ -1,6 +1,7 @@
 """Texts out of files."""
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -138,3 +139,9 @@ def test_a_dataset_that_the_library_saved(tmp_path: Path) -> None:
     read = read_sources(config(tmp_path / "saved"))
     assert sorted(read) == ["test", "train"]
     assert read["train"].values is not None and read["train"].values.tolist() == ["land", "sea"]
+
+
+@pytest.mark.parametrize("path", ["./nowhere", "/nowhere/x", "a/b/c.txt"])
+def test_a_path_that_cannot_be_a_name_of_the_hub_is_not_looked_up_there(path: str) -> None:
+    with pytest.raises(DataError, match=f"dataset.path={re.escape(path)}: no such file or folder"):
+        read_sources(TextConfig(name="made", path=path))

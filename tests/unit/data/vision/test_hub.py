@@ -95,5 +95,5 @@ def test_wrong_names_are_told(dataset, saved, tmp_path):
 
 
 def test_a_split_that_is_not_there_is_named(dataset, saved):
-    with pytest.raises(ConfigError, match=r"dataset.test=tset: .* has no such split; did you mean 'test'\?; it has"):
+    with pytest.raises(DataError, match=r"dataset.test=tset: .* has no such split; did you mean 'test'\?; it has"):
         dataset("hf", path=saved, image_size=8, test="tset")
