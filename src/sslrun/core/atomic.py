@@ -43,7 +43,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer.writerows(rows)
 
 
-def made_once(make: Callable[..., None], *paths: Path) -> None:
+def make_once(make: Callable[..., None], *paths: Path) -> None:
     """Create files that belong together unless all exist; concurrent callers wait for the process that creates them.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sslrun.core.atomic import made_once, write_csv
+from sslrun.core.atomic import make_once, write_csv
 from sslrun.core.locks import locked
 
 
@@ -24,15 +24,15 @@ class Making:
 def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
     make, path = Making(), tmp_path / "new" / "kept.json"
     for _ in range(2):
-        made_once(make, path)
+        make_once(make, path)
     assert make.turns == 1 and path.read_text() == "turn 1"
 
 
 def test_files_that_belong_together_are_made_together(tmp_path: Path) -> None:
     make, first, second = Making(), tmp_path / "kept.bin", tmp_path / "kept.npy"
-    made_once(make, first, second)
+    make_once(make, first, second)
     first.unlink()
-    made_once(make, first, second)
+    make_once(make, first, second)
     assert first.read_text() == second.read_text() == "turn 2"
 
 
@@ -42,7 +42,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        made_once(make, tmp_path / "kept.bin", tmp_path / "kept.npy")
+        make_once(make, tmp_path / "kept.bin", tmp_path / "kept.npy")
     assert [file.name for file in tmp_path.iterdir()] == ["kept.lock"]
 
 
@@ -53,11 +53,11 @@ def test_a_process_that_waited_does_not_make_it_again(tmp_path: Path, monkeypatc
     def after_another(_lock: Path) -> Iterator[None]:
         with monkeypatch.context() as first:
             first.setattr("sslrun.core.atomic.locked", locked)
-            made_once(make, path)
+            make_once(make, path)
         yield
 
     monkeypatch.setattr("sslrun.core.atomic.locked", after_another)
-    made_once(make, path)
+    make_once(make, path)
     assert make.turns == 1
 
 

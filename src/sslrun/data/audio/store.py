@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sslrun.core.atomic import made_once
+from sslrun.core.atomic import make_once
 from sslrun.data.audio.clips import Ragged
 
 VERSION = 1
@@ -15,7 +15,7 @@ VERSION = 1
 def cached_rows(folder: Path, key: str, make: Callable[[], Iterator[np.ndarray]]) -> Ragged:
     """The rows that `make` yields, from the cache files of `key` if they exist."""
     flat, ends = folder / f"{key}-v{VERSION}.bin", folder / f"{key}-v{VERSION}.npy"
-    made_once(lambda f, e: _write(f, e, make()), flat, ends)
+    make_once(lambda f, e: _write(f, e, make()), flat, ends)
     shape = np.load(ends, allow_pickle=False)  # (N + 1,): number of columns (0 for 1-D rows), then the ends
     columns, bounds = int(shape[0]), shape[1:]
     total = int(bounds[-1])

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from sslrun.config.checks import did_you_mean
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once
+from sslrun.core.atomic import make_once
 from sslrun.data.labels import digest
 from sslrun.data.order import DiskGroups
 from sslrun.data.shards.fields import all_texts, one_text
@@ -87,7 +87,7 @@ class Shards:
     def _index(self, shard: int) -> int:
         """Index one file; returns its number of samples."""
         path = self._path(shard)
-        made_once(lambda temporary: self._write(temporary, read_contents(self.files[shard])), path)
+        make_once(lambda temporary: self._write(temporary, read_contents(self.files[shard])), path)
         with np.load(path, allow_pickle=False) as kept:
             return int(kept["count"])
 

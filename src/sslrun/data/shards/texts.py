@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once
+from sslrun.core.atomic import make_once
 from sslrun.data.labels import digest
 from sslrun.data.shards.index import Members
 
@@ -36,5 +36,5 @@ def all_each(members: Members, *, folder: Path) -> list[list[str]]:
 
 def _cached(members: Members, kind: str, read: Callable[[int], Any], *, folder: Path) -> Any:
     path = folder / f"{digest(VERSION, kind, members.shards.fingerprint, members.wanted)}.json"
-    made_once(lambda temporary: temporary.write_text(json.dumps([read(i) for i in range(len(members))])), path)
+    make_once(lambda temporary: temporary.write_text(json.dumps([read(i) for i in range(len(members))])), path)
     return json.loads(path.read_text())

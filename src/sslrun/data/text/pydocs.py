@@ -12,7 +12,7 @@ import numpy as np
 
 from sslrun.config.dataset.text import PyDocsConfig
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once, write_json
+from sslrun.core.atomic import make_once, write_json
 from sslrun.data.folders import cache_folder
 from sslrun.data.text.documents import Documents
 from sslrun.data.text.texts import InMemoryTexts
@@ -52,7 +52,7 @@ class PyDocs(InMemoryTexts):
 def cached(folder: Path) -> Documents:
     """The docstrings of the running Python version, read once."""
     path = folder / "pydocs" / f"{VERSION}-{'.'.join(map(str, sys.version_info[:3]))}.json"
-    made_once(lambda temporary: write_json(temporary, read(Path(sysconfig.get_paths()["stdlib"]))), path)
+    make_once(lambda temporary: write_json(temporary, read(Path(sysconfig.get_paths()["stdlib"]))), path)
     names, families, texts = zip(*json.loads(path.read_text(encoding="utf-8")), strict=True)
     return Documents(list(texts), list(names), np.array(families))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once
+from sslrun.core.atomic import make_once
 from sslrun.data.labels import digest
 from sslrun.data.text.tokenizer import EncodedTexts, Tokenizer
 
@@ -46,7 +46,7 @@ class StreamedTokens:
             with temporary.open("wb") as file:
                 np.save(file, self._count(positions))
 
-        made_once(make, path)
+        make_once(make, path)
         counted: np.ndarray = np.load(path, allow_pickle=False)
         for i in np.flatnonzero(counted < 0):  # readable by now, or reported again
             counted[i] = self._count(positions[i : i + 1])[0]

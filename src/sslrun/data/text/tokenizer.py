@@ -17,7 +17,7 @@ from tokenizers import Tokenizer as Backend
 from sslrun.config.dataset.pairs import PairDatasetConfig
 from sslrun.config.dataset.text import TextDatasetConfig
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once, replacing, write_json
+from sslrun.core.atomic import make_once, replacing, write_json
 from sslrun.core.hub import local_path
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import digest
@@ -167,7 +167,7 @@ def open_tokenizer(config: TextDatasetConfig | PairDatasetConfig, texts: list[st
     def make(temporary: Path) -> None:
         train(config.tokenizer, texts, vocab_size=config.vocab_size).save(str(temporary))
 
-    made_once(make, path)
+    make_once(make, path)
     return Tokenizer(_read(path, name=config.tokenizer))
 
 

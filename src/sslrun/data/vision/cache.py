@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once, write_json
+from sslrun.core.atomic import make_once, write_json
 from sslrun.core.machine import usable_cores
 from sslrun.data.labels import digest
 from sslrun.data.vision.resize import centre_crop, resize_shorter, with_margin
@@ -113,7 +113,7 @@ def open_cache(source: Source, wanted: Wanted, *, folder: Path) -> Mapped:
     key = digest(VERSION, source.fingerprint, len(source), wanted)
     array, notes = folder / f"{key}.npy", folder / f"{key}.json"
     try:
-        made_once(lambda a, n: _write(a, n, source, wanted), array, notes)
+        make_once(lambda a, n: _write(a, n, source, wanted), array, notes)
     except OSError as error:
         remedy = "say dataset.cache_dir=… or dataset.cache=never"
         raise DataError(f"decoded images cannot be written to {folder}: {error}; {remedy}") from error

@@ -13,7 +13,7 @@ from sslrun.config.checks import did_you_mean
 from sslrun.config.dataset.splits import SPLIT_KEYS
 from sslrun.config.dataset.vision import ParquetConfig
 from sslrun.config.errors import DataError
-from sslrun.core.atomic import made_once
+from sslrun.core.atomic import make_once
 from sslrun.data.content import content_digest
 from sslrun.data.folders import cache_folder
 from sslrun.data.labels import ClassesAndLabels, check_filled, code_labels, digest
@@ -87,7 +87,7 @@ class ParquetSource:
         if self._bytes <= IN_MEMORY_BYTES:
             return pa.chunked_array([part for f in self._files for part in _binary_parts(f, self._column)])
         path = self._scratch / f"{self.fingerprint}.arrow"
-        made_once(self._copy, path)
+        make_once(self._copy, path)
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("bytes")
 
     def _copy(self, path: Path) -> None:
