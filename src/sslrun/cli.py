@@ -193,7 +193,12 @@ def _completion(arguments: list[str]) -> list[str] | None:
     if word not in COMMANDS or line.endswith(word):
         print(" ".join(name for name in COMMANDS if name.startswith(word)))
         return None
-    if word in PLAIN_COMMANDS:
+    if word in PLAIN_COMMANDS:  # most take paths, which the shell completes
+        if word == "list":
+            from sslrun.commands.list import GROUPS
+
+            last = line.split(" ")[-1]
+            print(" ".join(name for name in GROUPS if name.startswith(last)))
         return None
     os.environ["COMP_LINE"] = re.sub(rf"^(\s*\S+\s+){word}\s", r"\1", line, count=1)
     return [word, *arguments]

@@ -84,6 +84,7 @@ def test_help_names_every_command_without_torch(tmp_path: Path) -> None:
         ("sslrun pr", "pretrain probe preview"),
         ("sslrun pretrain method=", "method=byol"),
         ("sslrun pretrain method.temp", "method.temperature="),
+        ("sslrun list ", "methods backbones datasets augmentations optimizers schedules experiments"),
     ],
 )
 def test_completion(line: str, expected: str, tmp_path: Path) -> None:
