@@ -1,10 +1,11 @@
-"""Losses of methods that predict hidden pixels."""
+"""Losses of methods that predict hidden pixels, and their targets."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 EPSILON = 1e-6
-"""Added to the variance of a patch, as in MAE's code: a patch of one colour has none."""
+"""Added to the variance of a patch or window, as in the authors' code: one of a single colour has none."""
 
 
 def normalized_patch_errors(prediction: Tensor, target: Tensor) -> Tensor:
@@ -28,6 +29,30 @@ def normalized_patch_errors(prediction: Tensor, target: Tensor) -> Tensor:
 def normalized_patch_mse(prediction: Tensor, target: Tensor) -> Tensor:
     """() float32: mean of `normalized_patch_errors` over all patches."""
     return normalized_patch_errors(prediction, target).mean()
+
+
+def locally_normalized(x: Tensor, *, window: int) -> Tensor:
+    """Pixels with the mean and the standard deviation of the window around them removed, in each channel.
+
+    SimMIM's authors' code, github.com/microsoft/Swin-Transformer, models/simmim.py, `norm_targets`; the unbiased
+    variance, over the part of the window that lies in the image.
+
+    Args:
+        x: (B, C, H, W).
+        window: side of the window in pixels, odd and at least 3.
+
+    Returns:
+        (B, C, H, W) float32.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.float()
+        inside = F.avg_pool2d(torch.ones_like(x[:1, :1]), window, stride=1, padding=window // 2) * window**2
+        mean, mean_square = (
+            F.avg_pool2d(values, window, stride=1, padding=window // 2, count_include_pad=False)
+            for values in (x, x.square())
+        )
+        variance = (mean_square - mean.square()).clamp(min=0) * inside / (inside - 1)
+        return (x - mean) / (variance + EPSILON).sqrt()
 
 
 def masked_l1_sums(prediction: Tensor, target: Tensor, *, is_masked: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,8 @@ Masked patches enter the encoder as a mask token, so that it sees the whole grid
 Formula:
     loss = mean over masked pixels of  |W f(x with mask tokens)_i - x_i|_1
 
-    f: the encoder; W: one linear layer from a token to the pixels of its patch (section 3).
+    f: the encoder; W: one linear layer from a token to the pixels of its patch (section 3). With `target_window`,
+    x_i is normalised by the mean and standard deviation of the pixels around it (the authors' code, `norm_targets`).
 
 When to choose it:
     As MAE, for encoders that need the whole grid (windows, pyramids) or without a decoder. A step costs more than
@@ -23,7 +24,7 @@ from sslrun.backbones.base import Encoder, Tokens
 from sslrun.config.errors import ConfigError
 from sslrun.config.method.simmim import SimMIMConfig
 from sslrun.core.batch import ImageBatch
-from sslrun.losses.pixels import masked_l1, masked_l1_sums
+from sslrun.losses.pixels import locally_normalized, masked_l1, masked_l1_sums
 from sslrun.methods.base import Method, StepOutput, zero_through
 from sslrun.nn.masking import random_cells
 from sslrun.nn.patches import patchify
@@ -54,10 +55,11 @@ class SimMIM(Method):
         return masked_l1_sums(prediction, patches, is_masked=is_masked)
 
     def _predict(self, x: Tensor, index: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        grid, ratio = self.encoder.grid, self.config.mask_ratio
+        grid, ratio, window = self.encoder.grid, self.config.mask_ratio, self.config.target_window
         is_masked = random_cells(len(x), grid, side=self.side, ratio=ratio, device=x.device, index=index)  # (B, N)
         pooled, tokens = self.encoder.pooled_and_tokens(x, is_masked=is_masked, mask_token=self.mask_token)
-        return patchify(x, patch=self.encoder.patch), is_masked, self.head(tokens), pooled  # (B, N, P) twice
+        target = x if window is None else locally_normalized(x, window=window)
+        return patchify(target, patch=self.encoder.patch), is_masked, self.head(tokens), pooled  # (B, N, P) twice
 
 
 def side_in_tokens(mask_patch_size: int, encoder: Encoder) -> int:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sslrun.losses.pixels import masked_l1, normalized_patch_mse
+from sslrun.losses.pixels import locally_normalized, masked_l1, normalized_patch_mse
 
 
 def mae_formula(prediction: np.ndarray, pixels: np.ndarray, is_hidden: np.ndarray) -> float:
@@ -23,6 +23,16 @@ def mae_formula(prediction: np.ndarray, pixels: np.ndarray, is_hidden: np.ndarra
 def simmim_formula(prediction: np.ndarray, pixels: np.ndarray, is_hidden: np.ndarray) -> float:
     """Eq. 1 of arXiv:2111.09886: the sum over hidden values / their number."""
     return float(np.abs(prediction - pixels)[is_hidden].sum() / (is_hidden.sum() * pixels.shape[-1]))
+
+
+def norm_targets_formula(x: np.ndarray, window: int) -> np.ndarray:
+    """`norm_targets` of the authors' code, pixel by pixel: (H, W) of one channel."""
+    out = np.zeros_like(x)
+    half = window // 2
+    for i, j in np.ndindex(*x.shape):
+        around = x[max(0, i - half) : i + half + 1, max(0, j - half) : j + half + 1]
+        out[i, j] = (x[i, j] - around.mean()) / np.sqrt(around.var(ddof=1) + 1e-6)
+    return out
 
 
 def slopes(formula: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-5) -> np.ndarray:
@@ -75,6 +85,30 @@ def test_simmim_value_and_gradient_are_the_papers(case: tuple[Tensor, Tensor, Te
     assert loss.item() == pytest.approx(formula(at), rel=1e-5)
     assert prediction.grad is not None
     np.testing.assert_allclose(prediction.grad.numpy(), slopes(formula, at), atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [3, 5, 15])
+def test_normalised_targets_are_the_authors(window: int) -> None:
+    """The last window is larger than the image."""
+    x = 3 * torch.randn(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)) + 1
+    found = locally_normalized(x, window=window).numpy()
+    for b, c in np.ndindex(2, 3):
+        expected = norm_targets_formula(x[b, c].double().numpy(), window)
+        np.testing.assert_allclose(found[b, c], expected, atol=2e-5)
+
+
+def test_normalised_targets_by_hand() -> None:
+    """A single bright pixel of 9: in the centre the mean is 1 and the unbiased variance 9."""
+    x = torch.zeros(1, 1, 3, 3)
+    x[0, 0, 1, 1] = 9
+    assert locally_normalized(x, window=3)[0, 0, 1, 1].item() == pytest.approx(8 / 3, rel=1e-5)
+
+
+def test_normalised_targets_do_not_change_with_brightness_and_contrast() -> None:
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    expected = locally_normalized(x, window=5)
+    torch.testing.assert_close(locally_normalized(5 * x - 2, window=5), expected, atol=1e-4, rtol=1e-4)
+    assert locally_normalized(torch.full((1, 1, 4, 4), 7.0), window=3).abs().max() < 0.1
 
 
 def test_mae_by_hand() -> None:

@@ -14,7 +14,7 @@ from sslrun.config.errors import ConfigError
 from sslrun.config.method.ijepa import IJEPAConfig
 from sslrun.config.method.mae import MAEConfig
 from sslrun.config.method.simmim import SimMIMConfig
-from sslrun.losses.pixels import masked_l1, normalized_patch_mse
+from sslrun.losses.pixels import locally_normalized, masked_l1, normalized_patch_mse
 from sslrun.methods.base import Method, build_method
 from sslrun.methods.ijepa import IJEPA
 from sslrun.nn.masking import context_and_targets, random_cells, random_tokens, take
@@ -126,6 +126,26 @@ def test_held_out_loss_is_the_loss_and_a_function_of_the_position(name: str) -> 
         told = method.encoder.pooled_and_tokens(batch["image"], is_masked=hidden, mask_token=method.mask_token)
         expected = masked_l1(method.head(told[1]), patches, is_masked=hidden)
     torch.testing.assert_close(sums.sum() / counts.sum(), expected)
+
+
+def test_simmim_predicts_normalised_pixels() -> None:
+    """The target is normalised; what the encoder reads is not."""
+    inputs = {"channels": 3, "image_size": 16, "mean": None, "std": None, "classes": 3}
+    config = small_config("simmim", mask_patch_size=4, target_window=5)
+    method: Any = build_method(config.method, build_encoder(vit(), inputs))
+    raw: Any = build_method(small_config("simmim", mask_patch_size=4).method, build_encoder(vit(), inputs))
+    raw.load_state_dict(method.state_dict())
+    batch = random_batch(method)
+    hidden = is_hidden(method, 8)
+    loss, tokens = run(method, batch)
+    torch.testing.assert_close(tokens, run(raw, batch)[1])
+    target = patchify(locally_normalized(batch["image"], window=5), patch=PATCH)
+    torch.testing.assert_close(loss, masked_l1(method.head(tokens), target, is_masked=hidden))
+
+
+def test_the_window_of_simmims_targets_has_a_centre() -> None:
+    with pytest.raises(ConfigError, match=r"method.target_window must be odd, so that a pixel is its centre, got 8"):
+        small_config("simmim", ["method.target_window=8"])
 
 
 def test_simmim_hides_cells_of_several_patches() -> None:
