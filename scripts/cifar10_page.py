@@ -30,6 +30,7 @@ def page(rows: list[Row]) -> str:
         "encoder's output on 2,048 training images. A second seed takes the steps of the first; where the column",
         "names two numbers, the speed was measured again. Minutes are of the whole run with its two checks, often",
         "beside other work. SupCon and supervised read labels.",
+        *draws_lines(rows),
         "",
         *(f"Machine: {name}." for name in sorted({row["machine"] for row in trained})),
         "",
@@ -38,6 +39,17 @@ def page(rows: list[Row]) -> str:
         *(line for name in REFERENCES for line in below_lines(rows, name)),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def draws_lines(rows: list[Row]) -> list[str]:
+    """How many random subsets the few-label column averages; older rows do not state their 5."""
+    by_draws: dict[int, dict[str, None]] = {}
+    for row in rows:
+        name = f"{row['method']} {row['architecture'].split(',')[0]}" if row["method"] == "random" else row["method"]
+        by_draws.setdefault(row.get("draws", 5), {})[name] = None
+    most, *others = sorted(by_draws, key=lambda draws: -len(by_draws[draws]))
+    exceptions = "".join(f"; {draws} for {', '.join(sorted(by_draws[draws]))}" for draws in others)
+    return [f"With 10 labels per class: mean of {most} random subsets{exceptions}."]
 
 
 def table_lines(rows: list[Row]) -> list[str]:

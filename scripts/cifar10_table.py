@@ -48,6 +48,8 @@ from table_runs import (
 )
 
 CALIBRATION_STEPS = 30
+DRAWS = 20
+"""Labelled subsets of 10 per class."""
 
 
 def main() -> None:
@@ -145,12 +147,12 @@ def measure(method: str, seed: int, known: list[Row], options: argparse.Namespac
     missing = [n for n in REFERENCES if (n, architecture if n == "random" else "", seed) not in present]
     probe = run.with_name(run.name + "-probe")
     baselines = f"baselines=[{','.join(missing)}]"
-    sslrun_anew(probe, "probe", f"encoder={run}", f"seed={seed}", "labels=[10]", "draws=5", baselines)
+    sslrun_anew(probe, "probe", f"encoder={run}", f"seed={seed}", "labels=[10]", f"draws={DRAWS}", baselines)
 
     found = read_json(probe / "results.json")["rows"]
     own = next(row["encoder"] for row in found)
     manifest = read_json(run / "run.json")
-    facts = {"seed": seed, "budget_minutes": options.minutes, "machine": machine(manifest)}
+    facts = {"seed": seed, "draws": DRAWS, "budget_minutes": options.minutes, "machine": machine(manifest)}
     rows = [
         {
             "method": name,

@@ -51,6 +51,14 @@ def test_two_rows_make_the_table(script: ModuleType, page: ModuleType, tmp_path:
     assert text.endswith("untrained:\n\n- linear: none\n- kNN 20: none\n- 10 labels per class: simclr\n")
 
 
+def test_the_page_says_which_rows_average_how_many_subsets(page: ModuleType) -> None:
+    more = {**SIMCLR, "method": "ibot", "draws": 20}
+    assert page.draws_lines([SIMCLR, RANDOM]) == ["With 10 labels per class: mean of 5 random subsets."]
+    assert page.draws_lines([SIMCLR, RANDOM, more]) == [
+        "With 10 labels per class: mean of 5 random subsets; 20 for ibot."
+    ]
+
+
 def test_seeds_are_averaged_and_the_worst_counts(page: ModuleType) -> None:
     weak: dict[str, Any] = {**SIMCLR, "seed": 2, "linear": [35.0, 34.5, 35.5]}
     lines = page.table_lines([weak, SIMCLR, RANDOM])
