@@ -45,7 +45,8 @@ def draws_lines(rows: list[Row]) -> list[str]:
     """How many random subsets the few-label column averages; older rows do not state their 5."""
     by_draws: dict[int, dict[str, None]] = {}
     for row in rows:
-        name = f"{row['method']} {row['architecture'].split(',')[0]}" if row["method"] == "random" else row["method"]
+        net = row["architecture"].split(",")[0]
+        name = f"{net} untrained" if row["method"] == "random" else row["method"]
         by_draws.setdefault(row.get("draws", 5), {})[name] = None
     most, *others = sorted(by_draws, key=lambda draws: -len(by_draws[draws]))
     exceptions = "".join(f"; {draws} for {', '.join(sorted(by_draws[draws]))}" for draws in others)

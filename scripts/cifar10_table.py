@@ -145,7 +145,7 @@ def measure(method: str, seed: int, known: list[Row], options: argparse.Namespac
     architecture = describe(config.backbone)
     present = {(row["method"], row["architecture"], row["seed"]) for row in known}
     missing = [n for n in REFERENCES if (n, architecture if n == "random" else "", seed) not in present]
-    probe = run.with_name(run.name + "-probe")
+    probe = run.with_name(f"{run.name}-probe-{DRAWS}-draws")
     baselines = f"baselines=[{','.join(missing)}]"
     sslrun_anew(probe, "probe", f"encoder={run}", f"seed={seed}", "labels=[10]", f"draws={DRAWS}", baselines)
 
