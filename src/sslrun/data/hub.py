@@ -23,13 +23,13 @@ def load_tables(kind: str, path: str, *, subset: str | None, options: Mapping[st
     """
     if Path(path).expanduser().is_file():
         raise DataError(f"dataset.path={path} is a file; name its folder, or use dataset=parquet dataset.train={path}")
-    tables = load(kind, path, subset=subset, options=options, train=train)
+    tables = load_splits(kind, path, subset=subset, options=options, train=train)
     if train not in tables:
         raise no_such_split(train, split="train", path=path, tables=tables)
     return tables
 
 
-def load(kind: str, path: str, *, subset: str | None, options: Mapping[str, Any], train: str) -> dict[str, Any]:
+def load_splits(kind: str, path: str, *, subset: str | None, options: Mapping[str, Any], train: str) -> dict[str, Any]:
     """As `load_tables`, of whatever splits there are.
 
     Raises:

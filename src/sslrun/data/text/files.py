@@ -8,7 +8,7 @@ import numpy as np
 
 from sslrun.config.checks import check_path_or_splits
 from sslrun.config.dataset.text import TextConfig
-from sslrun.data.hub import distinct, is_saved, load, no_such_split
+from sslrun.data.hub import distinct, is_saved, load_splits, no_such_split
 from sslrun.data.labels import is_hidden
 from sslrun.data.split_names import NAMES, find_splits
 from sslrun.data.text.documents import Documents
@@ -49,7 +49,7 @@ def split_paths(path: Path) -> dict[str, Path]:
 
 
 def _from_hub(path: str, config: TextConfig, named: dict[str, str | None]) -> dict[str, Documents]:
-    tables = load("text", path, subset=config.subset, options=config.options, train="train")
+    tables = load_splits("text", path, subset=config.subset, options=config.options, train="train")
     wanted = {split: [name] if name else [split, *NAMES[split]] for split, name in named.items()}
     found = {split: next((n for n in names if n in tables), None) for split, names in wanted.items()}
     for split, name in named.items():
